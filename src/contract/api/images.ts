@@ -1,0 +1,39 @@
+import type { StringMap } from './instances.ts';
+
+export interface ImageAlias {
+  readonly name: string;
+  readonly description: string;
+}
+
+/** `GET /1.0/images/<fingerprint>`. */
+export interface Image {
+  readonly fingerprint: string;
+  readonly aliases: readonly ImageAlias[];
+  readonly architecture: string;
+  readonly type: 'container';
+  /** Bytes of the image file or files. */
+  readonly size: number;
+  readonly filename: string;
+  readonly properties: StringMap;
+  readonly profiles: readonly string[];
+  readonly public: boolean;
+  readonly auto_update: boolean;
+  readonly cached: boolean;
+  readonly created_at: string;
+  readonly uploaded_at: string;
+  readonly last_used_at: string;
+  readonly expires_at: string;
+  readonly update_source?: {
+    readonly alias: string;
+    readonly server: string;
+    readonly protocol: string;
+    readonly certificate: string;
+    readonly image_type: string;
+  };
+}
+
+/** `GET /1.0/images/aliases/<name>`. */
+export interface ImageAliasEntry extends ImageAlias {
+  readonly target: string;
+  readonly type: 'container';
+}

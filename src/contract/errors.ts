@@ -1,0 +1,186 @@
+/**
+ * The error catalogue: one row per code. `status` is the HTTP status, `exit` the CLI's exit code,
+ * `message` the sentence ("Cannot <do>: <what is>, <what is wanted>") and `hint` the command to
+ * type next. Details are plain JSON so that they survive the socket.
+ */
+export interface ErrorRow<Details> {
+  readonly status: number;
+  readonly exit: number;
+  readonly message: (details: Details) => string;
+  readonly hint?: (details: Details) => string | undefined;
+}
+
+function row<Details>(definition: ErrorRow<Details>): ErrorRow<Details> {
+  return definition;
+}
+
+/** One thing wrong with a request; validation reports all of them at once. */
+export interface Issue {
+  /** Where, dotted: `config.limits.memory`, `devices.eth0.network`, `name`. */
+  readonly path: string;
+  /** What is and what is wanted, as a clause: `"lots" is no size, wanted a number with a unit such as 512MiB`. */
+  readonly problem: string;
+}
+
+export const catalogue = {
+  invalid: row<{ what: string; issues: readonly Issue[] }>({
+    status: 400,
+    exit: 3,
+    message: ({ what, issues }) =>
+      `Cannot ${what}: ${issues.map(({ path, problem }) => (path === '' ? problem : `${path}: ${problem}`)).join('; ')}`,
+  }),
+  not_found: row<{ kind: string; name: string; nearest?: string | undefined }>({
+    status: 404,
+    exit: 4,
+    message: ({ kind, name, nearest }) =>
+      `Cannot find ${kind} "${name}"${nearest === undefined ? '' : `; the nearest name is "${nearest}"`}`,
+    hint: ({ kind }) => listCommands[kind],
+  }),
+  exists: row<{ kind: string; name: string }>({
+    status: 409,
+    exit: 5,
+    message: ({ kind, name }) => `Cannot create ${kind} "${name}": one of that name exists already`,
+  }),
+  in_use: row<{ kind: string; name: string; users: readonly string[] }>({
+    status: 400,
+    exit: 6,
+    message: ({ kind, name, users }) =>
+      `Cannot remove ${kind} "${name}": it is used by ${users.join(', ')}`,
+  }),
+  wrong_state: row<{ name: string; action: string; state: string; wanted: string; hint?: string }>({
+    status: 400,
+    exit: 7,
+    message: ({ name, action, state, wanted }) =>
+      `Cannot ${action} ${name}: it is ${state}, wanted ${wanted}`,
+    hint: ({ hint }) => hint,
+  }),
+  busy: row<{ name: string; action: string; other: string }>({
+    status: 409,
+    exit: 8,
+    message: ({ name, action, other }) => `Cannot ${action} ${name}: ${other} is still under way`,
+    hint: () => 'warren operation list',
+  }),
+  protected: row<{ name: string; key: string; source: string }>({
+    status: 403,
+    exit: 9,
+    message: ({ name, key, source }) => `Cannot delete ${name}: ${key}=true is set by ${source}`,
+    hint: ({ name, key }) => `warren config set ${name} ${key}=false`,
+  }),
+  forbidden: row<{ what: string; why: string }>({
+    status: 403,
+    exit: 9,
+    message: ({ what, why }) => `Cannot ${what}: ${why}`,
+  }),
+  stale: row<{ what: string }>({
+    status: 412,
+    exit: 10,
+    message: ({ what }) => `Cannot change ${what}: it changed since it was read, wanted the current ETag`,
+  }),
+  unsupported: row<{ what: string; why: string; hint?: string }>({
+    status: 501,
+    exit: 11,
+    message: ({ what, why }) => `Cannot ${what}: ${why}`,
+    hint: ({ hint }) => hint,
+  }),
+  host_lacks: row<{ what: string; found: string; wanted: string; hint: string }>({
+    status: 503,
+    exit: 12,
+    message: ({ what, found, wanted }) => `Cannot ${what}: ${found}, wanted ${wanted}`,
+    hint: ({ hint }) => hint,
+  }),
+  limit_unenforceable: row<{ name: string; key: string; value: string; controller: string }>({
+    status: 503,
+    exit: 12,
+    message: ({ name, key, value, controller }) =>
+      `Cannot hold ${name} to ${key}=${value}: this host does not delegate the ${controller} controller`,
+    hint: () => 'warren doctor cgroup',
+  }),
+  no_space: row<{ what: string; where: string }>({
+    status: 507,
+    exit: 13,
+    message: ({ what, where }) => `Cannot ${what}: no space left on ${where}`,
+    hint: () => 'warren image list    (delete what is not needed)',
+  }),
+  hostile: row<{ what: string; found: string }>({
+    status: 400,
+    exit: 14,
+    message: ({ what, found }) => `Cannot ${what}: ${found}`,
+  }),
+  timeout: row<{ what: string; seconds: number; hint?: string }>({
+    status: 504,
+    exit: 15,
+    message: ({ what, seconds }) => `Cannot ${what}: not done after ${seconds} s`,
+    hint: ({ hint }) => hint,
+  }),
+  cancelled: row<{ what: string }>({
+    status: 400,
+    exit: 16,
+    message: ({ what }) => `${what} was cancelled`,
+  }),
+  program_failed: row<{ what: string; program: string; outcome: string; output: string }>({
+    status: 500,
+    exit: 17,
+    message: ({ what, program, outcome, output }) =>
+      `Cannot ${what}: ${program} ${outcome}${output === '' ? '' : `: ${output}`}`,
+    hint: () => 'warren doctor',
+  }),
+  daemon_unreachable: row<{ socket: string; why: string }>({
+    status: 503,
+    exit: 18,
+    message: ({ socket, why }) => `Cannot reach the daemon at ${socket}: ${why}`,
+    hint: () => 'warren daemon logs',
+  }),
+  real_root: row<Record<string, never>>({
+    status: 403,
+    exit: 19,
+    message: () => 'Cannot run as root: warren is for ordinary users and needs no privilege',
+    hint: () => 'su - USER -c "warren …"',
+  }),
+  bug: row<{ message: string; operation?: string | undefined; log: string }>({
+    status: 500,
+    exit: 1,
+    message: ({ message, operation, log }) =>
+      `This is a bug in warren: ${message}${operation === undefined ? '' : ` (operation ${operation})`}; details in ${log}`,
+    hint: () => 'warren daemon logs',
+  }),
+} as const;
+
+/** The command that lists what exists, per kind of object. */
+const listCommands: Readonly<Record<string, string>> = {
+  image: 'warren image list',
+  instance: 'warren list',
+  profile: 'warren profile list',
+  network: 'warren network list',
+  'storage pool': 'warren storage list',
+  operation: 'warren operation list',
+};
+
+export type ErrorCode = keyof typeof catalogue;
+export type ErrorDetails<Code extends ErrorCode> = Parameters<(typeof catalogue)[Code]['message']>[0];
+
+/** What any part of warren throws for a condition that it foresees. Anything else is a bug. */
+export class WarrenError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'WarrenError';
+  readonly code: Code;
+  readonly details: ErrorDetails<Code>;
+
+  constructor(code: Code, details: ErrorDetails<Code>, options?: ErrorOptions) {
+    const { message } = catalogue[code] as unknown as ErrorRow<ErrorDetails<Code>>;
+    super(message(details), options);
+    this.code = code;
+    this.details = details;
+  }
+
+  get hint(): string | undefined {
+    const definition = catalogue[this.code] as unknown as ErrorRow<ErrorDetails<Code>>;
+    return definition.hint?.(this.details);
+  }
+}
+
+/** Narrows to a `WarrenError` of the given code. */
+export function isWarrenError<Code extends ErrorCode>(
+  error: unknown,
+  code: Code,
+): error is WarrenError<Code> {
+  return error instanceof WarrenError && error.code === code;
+}

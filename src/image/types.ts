@@ -1,0 +1,95 @@
+import type { HostPath } from '../base/brand.ts';
+import type { StringMap } from '../contract/api/instances.ts';
+
+/** Live progress of a long step, for one line on the terminal. */
+export interface Progress {
+  /** What is being done now: `installing packages`. */
+  readonly stage: string;
+  /** 0 … 100, or undefined when nobody can know. */
+  readonly percent?: number | undefined;
+}
+
+export interface WorkContext {
+  readonly signal: AbortSignal;
+  readonly progress: (progress: Progress) => void;
+}
+
+/** What an image file says of itself, checked: `metadata.yaml`, or what a plain rootfs implies. */
+export interface ImageMetadata {
+  readonly architecture: string;
+  /** Unix seconds. */
+  readonly creationDate: number;
+  readonly expiryDate: number;
+  readonly properties: StringMap;
+  readonly templates: Readonly<
+    Record<
+      string,
+      {
+        readonly when: readonly ('create' | 'copy' | 'start' | 'rename')[];
+        readonly template: string;
+        readonly createOnly: boolean;
+        readonly properties: StringMap;
+      }
+    >
+  >;
+}
+
+/** An image file, or the pair of a split image, already on disk in a directory of ours. */
+export interface ImageFiles {
+  readonly metadata: HostPath;
+  /** Absent for a unified tarball. */
+  readonly rootfs?: HostPath;
+}
+
+export interface ImportedImage {
+  /** sha256 of the file, or of metadata ‖ rootfs. */
+  readonly fingerprint: string;
+  readonly metadata: ImageMetadata;
+  readonly sizeBytes: number;
+}
+
+/** A recipe warren can build on this host: `debian/12`, `debian/12/minimal`, `busybox`. */
+export interface ImageRecipe {
+  readonly alias: string;
+  readonly description: string;
+  /** Every package that is installed, for the documents. */
+  readonly packages: readonly string[];
+}
+
+/**
+ * Image work. All unpacking and building happens in children that run as root of the given slice,
+ * in a mount namespace whose writable part is only `target`; the engine commits the result.
+ */
+export interface Images {
+  /** Fingerprint and metadata without unpacking the root file system. */
+  inspect(files: ImageFiles, context: WorkContext): Promise<ImportedImage>;
+  /** Unpacks the root file system into `target` (an empty directory owned by slice root). */
+  unpack(
+    files: ImageFiles,
+    target: HostPath,
+    slice: { readonly start: number; readonly size: number },
+    context: WorkContext,
+  ): Promise<void>;
+  /** Recipes this host can build, and the nearest alias for an unknown one. */
+  recipes(): readonly ImageRecipe[];
+  findRecipe(alias: string): ImageRecipe | undefined;
+  /**
+   * Builds a recipe: the root file system into `target`, and a unified image file into `file`, so
+   * that what is built can be exported byte by byte as its fingerprint says.
+   */
+  build(
+    recipe: ImageRecipe,
+    target: HostPath,
+    file: HostPath,
+    slice: { readonly start: number; readonly size: number },
+    context: WorkContext,
+  ): Promise<ImportedImage>;
+  /** Writes a unified image file from a mounted root (publish). */
+  pack(
+    root: HostPath,
+    metadata: ImageMetadata,
+    file: HostPath,
+    slice: { readonly start: number; readonly size: number },
+    context: WorkContext,
+  ): Promise<ImportedImage>;
+}

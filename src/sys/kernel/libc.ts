@@ -1,0 +1,21 @@
+import { constants } from 'node:os';
+import koffi from 'koffi';
+
+import { SysError } from '../sys-error.ts';
+
+/** The C library that Node itself runs on. One handle for the process. */
+export const libc = koffi.load('libc.so.6');
+
+const errnoNames = new Map<number, string>(
+  Object.entries(constants.errno).map(([name, value]) => [value, name]),
+);
+
+/**
+ * Turns a C return value into a result or a `SysError`: -1 means failure, and errno says which.
+ * Must be given the value straight from the call, before any other call can change errno.
+ */
+export function check(result: number, syscall: string, path?: string): number {
+  if (result !== -1) return result;
+  const errno = koffi.errno();
+  throw new SysError(errnoNames.get(errno) ?? `errno ${errno}`, syscall, path);
+}

@@ -1,0 +1,23 @@
+/** A run of subordinate ids granted to the user (`/etc/subuid`), host ids. */
+export interface Grant {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** One line of a uid_map or gid_map: `count` ids from `inside` are `outside` in the parent namespace. */
+export interface IdMapExtent {
+  readonly inside: number;
+  readonly outside: number;
+  readonly count: number;
+}
+
+export interface IdMap {
+  readonly uid: readonly IdMapExtent[];
+  readonly gid: readonly IdMapExtent[];
+}
+
+/** The ids one machine owns: U0 ids `start … start + size - 1`, the machine's `0 … size - 1`. */
+export interface Slice {
+  readonly start: number;
+  readonly size: number;
+}
