@@ -74,7 +74,8 @@ export const catalogue = {
   stale: row<{ what: string }>({
     status: 412,
     exit: 10,
-    message: ({ what }) => `Cannot change ${what}: it changed since it was read, wanted the current ETag`,
+    message: ({ what }) =>
+      `Cannot change ${what}: it changed since it was read, wanted the current ETag`,
   }),
   unsupported: row<{ what: string; why: string; hint?: string }>({
     status: 501,
@@ -156,7 +157,9 @@ const listCommands: Readonly<Record<string, string>> = {
 };
 
 export type ErrorCode = keyof typeof catalogue;
-export type ErrorDetails<Code extends ErrorCode> = Parameters<(typeof catalogue)[Code]['message']>[0];
+export type ErrorDetails<Code extends ErrorCode> = Parameters<
+  (typeof catalogue)[Code]['message']
+>[0];
 
 /** What any part of warren throws for a condition that it foresees. Anything else is a bug. */
 export class WarrenError<Code extends ErrorCode = ErrorCode> extends Error {

@@ -20,7 +20,11 @@ export interface MachineSpec {
   readonly nesting: boolean;
   readonly noNewPrivileges: boolean;
   readonly seccomp: SeccompPolicy;
-  readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
+  readonly rlimits: readonly {
+    readonly type: string;
+    readonly soft: number;
+    readonly hard: number;
+  }[];
   readonly sysctl: StringMap;
   readonly limits: CgroupLimits;
 }

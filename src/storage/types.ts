@@ -110,7 +110,11 @@ export interface GuestFiles extends Disposable {
   readLink(path: GuestPath): Promise<string>;
   /** Entry names as raw bytes: a guest may use any byte but `/` and NUL. */
   list(path: GuestPath): Promise<Buffer[]>;
-  write(path: GuestPath, content: Readable | Uint8Array | string, options: WriteOptions): Promise<void>;
+  write(
+    path: GuestPath,
+    content: Readable | Uint8Array | string,
+    options: WriteOptions,
+  ): Promise<void>;
   makeDirectory(
     path: GuestPath,
     options: WriteOptions & { readonly parents?: boolean },

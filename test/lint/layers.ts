@@ -15,17 +15,7 @@ export const layers = {
   image: ['base', 'contract', 'sys'],
   keeper: ['base', 'contract', 'sys'],
   host: ['base', 'contract', 'sys', 'userns'],
-  engine: [
-    'base',
-    'contract',
-    'sys',
-    'store',
-    'userns',
-    'storage',
-    'image',
-    'runtime',
-    'network',
-  ],
+  engine: ['base', 'contract', 'sys', 'store', 'userns', 'storage', 'image', 'runtime', 'network'],
   daemon: [
     'base',
     'contract',

@@ -48,7 +48,16 @@ export async function run(
   args: readonly string[],
   options: RunOptions,
 ): Promise<RunResult> {
-  const { what, env, cwd, input, timeoutMs = 60_000, signal, okExitCodes = [], maxBuffer } = options;
+  const {
+    what,
+    env,
+    cwd,
+    input,
+    timeoutMs = 60_000,
+    signal,
+    okExitCodes = [],
+    maxBuffer,
+  } = options;
   try {
     const result = await execa(program, args, {
       env: programEnvironment(env),
