@@ -37,3 +37,48 @@ export interface ImageAliasEntry extends ImageAlias {
   readonly target: string;
   readonly type: 'container';
 }
+
+/** `PUT /1.0/images/<fingerprint>`. */
+export interface ImagePut {
+  readonly auto_update?: boolean;
+  readonly properties?: StringMap | null;
+  readonly public?: boolean;
+  readonly expires_at?: string | null;
+  readonly profiles?: readonly string[] | null;
+}
+
+/** `POST /1.0/images` with a JSON body. Anything that is no JSON is the image file itself. */
+export interface ImagesPost extends ImagePut {
+  readonly filename?: string;
+  readonly compression_algorithm?: string;
+  readonly aliases?: readonly ImageAlias[] | null;
+  readonly source: {
+    /** `image` fetches or builds, `instance`, `container` and `snapshot` publish, `url` downloads. */
+    readonly type: string;
+    readonly mode?: string;
+    readonly server?: string;
+    readonly protocol?: string;
+    readonly alias?: string;
+    /** The stock client puts the alias here. */
+    readonly fingerprint?: string;
+    /** What is published. */
+    readonly name?: string;
+    readonly url?: string;
+  };
+}
+
+/** `POST /1.0/images/aliases`. */
+export interface ImageAliasesPost {
+  readonly name: string;
+  /** A fingerprint or the beginning of one. */
+  readonly target: string;
+  readonly description?: string;
+  readonly type?: string;
+}
+
+/** An image this host can build itself; `GET /1.0/warren/recipes`, warren's own. */
+export interface ImageRecipeView {
+  readonly alias: string;
+  readonly description: string;
+  readonly packages: readonly string[];
+}

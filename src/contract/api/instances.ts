@@ -130,6 +130,60 @@ export type InstanceSource =
       readonly refresh?: boolean;
     };
 
+/** One or several of `PUT /1.0/instances/<name>`: a restore when `restore` is set, else a replacement. */
+export interface InstanceUpdate extends Partial<Omit<InstancePut, 'profiles'>> {
+  readonly profiles?: readonly string[] | null;
+  /** `snapshot` or `instance/snapshot`; everything else is ignored then. */
+  readonly restore?: string;
+}
+
+/** `POST /1.0/instances/<name>`: rename. */
+export interface InstancePost {
+  readonly name: string;
+  readonly migration?: boolean;
+}
+
+/** `POST /1.0/instances/<name>/snapshots`. */
+export interface InstanceSnapshotsPost {
+  /** Empty or absent: named by `snapshots.pattern`. */
+  readonly name?: string;
+  readonly stateful?: boolean;
+  /** RFC 3339; null or absent: `snapshots.expiry`; `0001-01-01T00:00:00Z`: never. */
+  readonly expires_at?: string | null;
+}
+
+/** `PUT /1.0/instances`: the same change for every instance. */
+export interface InstancesPut {
+  readonly state: InstanceStatePut;
+}
+
+/** `POST /1.0/instances/<name>/console`. */
+export interface InstanceConsolePost {
+  readonly width?: number;
+  readonly height?: number;
+  readonly type?: string;
+}
+
+/** `GET /1.0/instances/<name>/metadata`. */
+export interface ImageMetadataView {
+  readonly architecture: string;
+  /** Unix seconds. */
+  readonly creation_date: number;
+  readonly expiry_date: number;
+  readonly properties: StringMap;
+  readonly templates: Readonly<
+    Record<
+      string,
+      {
+        readonly when: readonly string[];
+        readonly create_only: boolean;
+        readonly template: string;
+        readonly properties: StringMap;
+      }
+    >
+  >;
+}
+
 /** `POST /1.0/instances`. */
 export interface InstancesPost extends Partial<Omit<InstancePut, 'profiles'>> {
   /** Empty or absent: the server chooses. */
@@ -139,6 +193,8 @@ export interface InstancesPost extends Partial<Omit<InstancePut, 'profiles'>> {
   readonly source: InstanceSource;
   readonly type?: string;
   readonly instance_type?: string;
+  /** Start it in the same operation (extension `instance_create_start`). */
+  readonly start?: boolean;
 }
 
 /** `PUT /1.0/instances/<name>/state`. */

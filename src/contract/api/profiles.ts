@@ -12,3 +12,8 @@ export interface Profile extends ProfilePut {
   /** URLs of instances. */
   readonly used_by: readonly string[];
 }
+
+/** `POST /1.0/profiles`. */
+export interface ProfilesPost extends Partial<ProfilePut> {
+  readonly name: string;
+}

@@ -59,3 +59,15 @@ export interface DaemonStatus {
   readonly instances_running: number;
   readonly log: string;
 }
+
+/** `PUT /1.0` and `PATCH /1.0`. */
+export interface ServerPut {
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** `POST /1.0/warren/daemon`, warren's own: what `warren daemon stop|restart` send. Answered before it ends. */
+export interface DaemonPost {
+  readonly action: 'stop' | 'restart';
+  /** With `stop`: stop every machine first; the answer is an operation then. */
+  readonly machines?: boolean;
+}
