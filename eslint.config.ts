@@ -48,6 +48,11 @@ export default defineConfig(
       'import-x/no-cycle': 'error',
       'import-x/no-default-export': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        // A `using` binding is held for its disposal, not for its value.
+        { varsIgnorePattern: '^_', argsIgnorePattern: '^_', ignoreUsingDeclarations: true },
+      ],
       '@typescript-eslint/prefer-readonly': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       'max-lines': ['error', { max: 400 }],

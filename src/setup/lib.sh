@@ -1,0 +1,77 @@
+# Shared by quickstart.sh and test/run.sh; sourced, not run. The caller has set `-eu` and `checkout`.
+
+say() {
+  printf '%s\n' "$*" >&2
+}
+
+step() {
+  printf '\n==> %s\n' "$*" >&2
+}
+
+die() {
+  printf 'error: %s\n' "$1" >&2
+  [ $# -lt 2 ] || printf 'try:   %s\n' "$2" >&2
+  exit 1
+}
+
+is_root() {
+  [ "$(id -u)" = 0 ]
+}
+
+# Runs a command as root: as it is, or through sudo, which may ask for a password.
+as_root() {
+  if is_root; then
+    "$@"
+  elif command -v sudo >/dev/null 2>&1; then
+    sudo "$@"
+  else
+    die "Cannot run \"$*\" as root: sudo is not installed" "run this once as root"
+  fi
+}
+
+has_systemd() {
+  [ -d /run/systemd/system ]
+}
+
+# The Node that package.json asks for, checked before npm can fail in a less readable way.
+need_node() {
+  command -v node >/dev/null 2>&1 ||
+    die 'Cannot start: Node.js is not installed, wanted 20.19 or newer' 'sudo apt install nodejs npm    (Debian 13; elsewhere see nodejs.org)'
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+    die "Cannot start: Node.js is $(node --version), wanted 20.19 or newer" 'install a newer Node.js    (Debian 13 has it; elsewhere see nodejs.org)'
+}
+
+# What machines need at run time, and what compiles the one native module.
+runtime_packages='uidmap crun slirp4netns dnsmasq-base nftables iproute2 mmdebstrap busybox-static lxcfs fuse-overlayfs
+  debian-archive-keyring zstd xz-utils bzip2 tar openssl ca-certificates util-linux libcap2-bin dbus'
+build_packages='python3 make g++'
+
+# Installs those of the named Debian packages that are missing, saying which.
+install_packages() {
+  command -v apt-get >/dev/null 2>&1 ||
+    die 'Cannot install what warren needs: this host has no apt-get' "install by hand: $runtime_packages"
+  missing=
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  step "Installing system packages:$missing"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  # shellcheck disable=SC2086 # a list of names
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >&2
+}
+
+# node_modules as the lock file says, once; and dist/.
+build_checkout() {
+  (
+    cd "$checkout"
+    stamp=node_modules/.warren-lock
+    if ! cmp -s package-lock.json "$stamp" 2>/dev/null; then
+      step 'Installing Node.js packages (compiles one native module, about a minute)'
+      npm ci --no-fund --no-audit >&2
+      cp package-lock.json "$stamp"
+    fi
+    step 'Building'
+    npm run --silent build >&2
+  )
+}

@@ -1,0 +1,113 @@
+#!/bin/sh
+# From a fresh checkout to a first machine: `npm run quickstart`. Again is fine; `-- --remove` undoes it.
+set -eu
+
+checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+# shellcheck source=src/setup/lib.sh
+. "$checkout/src/setup/lib.sh"
+
+prefix=/opt/warren
+link=/usr/local/bin/warren
+account=warren
+machine=first
+
+# The program where every user can run it. The tarball carries its compiled dependencies, so no
+# ordinary user needs a compiler.
+install_program() {
+  step "Installing warren to $prefix"
+  pack=$(mktemp -d)
+  (cd "$checkout" && npm pack --silent --pack-destination "$pack" >/dev/null)
+  as_root rm -rf "$prefix.new"
+  as_root mkdir -p "$prefix.new"
+  as_root tar -xzf "$pack"/warren-*.tgz -C "$prefix.new" --strip-components 1 --no-same-owner
+  rm -r "$pack"
+  as_root chmod -R u+rwX,go+rX,go-w "$prefix.new"
+  as_root chmod 0755 "$prefix.new/dist/bin/warren.js"
+  as_root rm -rf "$prefix"
+  as_root mv "$prefix.new" "$prefix"
+  as_root ln -sfn "$prefix/dist/bin/warren.js" "$link"
+}
+
+# An ordinary account for those who start this as root.
+make_account() {
+  if has_systemd; then
+    id "$account" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$account"
+    loginctl enable-linger "$account"
+  else
+    sh "$checkout/src/setup/ground.sh" prepare "$account"
+  fi
+}
+
+# Runs a command as the user who will own the machines.
+as_user() {
+  if ! is_root; then
+    "$@"
+  elif has_systemd; then
+    runuser -u "$account" -- env -i "HOME=$(getent passwd "$account" | cut -d: -f6)" "USER=$account" \
+      "XDG_RUNTIME_DIR=/run/user/$(id -u "$account")" PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 "$@"
+  else
+    (cd / && sh "$checkout/src/setup/ground.sh" run "$account" "$@")
+  fi
+}
+
+first_machine() {
+  step 'Checking the host'
+  as_user "$link" doctor || die 'Cannot run machines on this host' 'mend what is marked above, then run this again'
+  if ! as_user "$link" info "$machine" >/dev/null 2>&1; then
+    step 'Launching a first machine (builds its image once, about half a minute)'
+    as_user "$link" launch debian/12 "$machine"
+  else
+    as_user "$link" start "$machine" 2>/dev/null || true
+  fi
+  step 'Running a command in it'
+  as_user "$link" exec "$machine" -- sh -c 'echo "hello from $(hostname): $(. /etc/os-release; echo "$PRETTY_NAME"), init is $(cat /proc/1/comm)"'
+  as_user "$link" list
+}
+
+farewell() {
+  if is_root; then
+    printf '\nThe machine belongs to the ordinary user "%s". To go on:\n\n    su - %s\n' "$account" "$account"
+  else
+    printf '\nTo go on:\n\n'
+  fi
+  cat <<TEXT
+    warren shell $machine              a root shell in the machine
+    warren launch debian/12 web    another one
+    warren --help
+
+npm run quickstart -- --remove undoes all of this.
+TEXT
+}
+
+remove() {
+  step 'Removing machines, program and account'
+  if [ -x "$link" ]; then
+    if ! is_root || id "$account" >/dev/null 2>&1; then
+      as_user "$link" daemon stop --purge || say 'The daemon could not be asked to remove its machines'
+    fi
+  fi
+  as_root rm -rf "$prefix" "$link"
+  if is_root && id "$account" >/dev/null 2>&1; then
+    if has_systemd; then
+      loginctl disable-linger "$account"
+      userdel --remove "$account"
+    else
+      sh "$checkout/src/setup/ground.sh" remove "$account"
+    fi
+  fi
+}
+
+case ${1-} in
+  '')
+    need_node
+    # shellcheck disable=SC2086 # a list of names
+    install_packages $runtime_packages $build_packages
+    build_checkout
+    install_program
+    if is_root; then make_account; fi
+    first_machine
+    farewell
+    ;;
+  --remove) remove ;;
+  *) die "unknown argument \"$1\"" 'npm run quickstart -- --remove' ;;
+esac
