@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 
 import type { GuestPath, HostPath } from '../base/brand.ts';
+import type { Paths } from '../contract/paths.ts';
 
 export type StorageTier = 'redirect' | 'userxattr' | 'fuse' | 'copy';
 
@@ -36,7 +37,8 @@ export interface RootUsage {
 export interface Storage {
   readonly tier: StorageTier;
 
-  stageLayer(): Promise<StagedLayer>;
+  /** With `owner` the fresh directory belongs to its guest root with mode 0755, else to U0's root, 0700. */
+  stageLayer(owner?: OwnerRange): Promise<StagedLayer>;
   /** Removes a layer that no mount uses. Absent is fine. */
   removeLayer(layer: LayerId): Promise<void>;
   /** Every committed layer on disk, for recovery. */
@@ -59,8 +61,15 @@ export interface Storage {
   upperUsage(instanceId: number): Promise<RootUsage>;
   /** Turns the upper of a stopped, unmounted machine into a layer and gives it an empty one: O(1). */
   freezeUpper(instanceId: number, owner: OwnerRange): Promise<LayerId>;
-  /** Copies the upper of a machine (frozen by the caller when it runs) into a new layer. */
-  copyUpper(instanceId: number, options: { signal?: AbortSignal }): Promise<LayerId>;
+  /**
+   * Copies the upper of a machine (frozen by the caller when it runs) into a new layer. `copied` is
+   * called as soon as the upper is no longer read, so that the caller can thaw before the copy is
+   * made durable.
+   */
+  copyUpper(
+    instanceId: number,
+    options: { signal?: AbortSignal; copied?: () => Promise<void> },
+  ): Promise<LayerId>;
 
   /** Mounts a machine's root, `layers` top first, and returns where. Idempotent while mounted. */
   mountRoot(instanceId: number, layers: readonly LayerId[]): Promise<HostPath>;
@@ -75,6 +84,43 @@ export interface Storage {
   /** The only way to touch a machine's files. `root` is a mounted root or a staged layer. */
   openFiles(root: HostPath, owner: OwnerRange): GuestFiles;
 }
+
+/** A tier that this host cannot have, and what was seen when it was tried. */
+export interface TierProblem {
+  readonly tier: StorageTier;
+  readonly problem: string;
+}
+
+/** What the daemon holds: the port, and what its recovery needs. */
+export interface StorageService extends Storage {
+  /** Why each better tier than `tier` was not chosen, for `info` and `doctor`. */
+  readonly tierProblems: readonly TierProblem[];
+  /** The longest chain of layers that `mountRoot` takes; longer ones must be flattened. */
+  readonly maxLayers: number;
+  /** Removes layers that were staged or being removed when a daemon died. Before anything is staged. */
+  sweepStaging(): Promise<void>;
+  /**
+   * Puts the files of machines back whose `freezeUpper` was not recorded: the layer it made is not
+   * among `known`. Returns the machines it mended. Run by recovery before it removes unknown layers.
+   */
+  undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<number[]>;
+}
+
+/** The part of a logger (pino's shape) that storage uses. */
+export interface StorageLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+export interface StorageDeps {
+  readonly paths: Paths;
+  readonly log: StorageLog;
+  /** Forces a tier instead of the best one that works; one that does not work is then an error. */
+  readonly tier?: StorageTier;
+}
+
+/** The shape of `makeStorage` in `storage.ts`: prepares the mount directory and detects the tier. */
+export type MakeStorage = (deps: StorageDeps) => Promise<StorageService>;
 
 export interface GuestStat {
   readonly type: 'file' | 'directory' | 'symlink' | 'other';
@@ -95,6 +141,9 @@ export interface WriteOptions {
   readonly append?: boolean;
 }
 
+/** A guest path as text, or as raw bytes where a name is not UTF-8. */
+export type GuestName = GuestPath | Buffer;
+
 /**
  * Confined access to a machine's files: every path is resolved with
  * openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) below the root and used as a descriptor, so no
@@ -103,23 +152,23 @@ export interface WriteOptions {
  */
 export interface GuestFiles extends Disposable {
   /** Of the path itself, not what a link points to. */
-  stat(path: GuestPath): Promise<GuestStat>;
-  read(path: GuestPath): Promise<{ readonly stat: GuestStat; readonly content: Readable }>;
+  stat(path: GuestName): Promise<GuestStat>;
+  read(path: GuestName): Promise<{ readonly stat: GuestStat; readonly content: Readable }>;
   /** The whole of a small file; `hostile` when it is larger than `maxBytes`. */
-  readText(path: GuestPath, maxBytes: number): Promise<string>;
-  readLink(path: GuestPath): Promise<string>;
+  readText(path: GuestName, maxBytes: number): Promise<string>;
+  readLink(path: GuestName): Promise<string>;
   /** Entry names as raw bytes: a guest may use any byte but `/` and NUL. */
-  list(path: GuestPath): Promise<Buffer[]>;
+  list(path: GuestName): Promise<Buffer[]>;
   write(
-    path: GuestPath,
+    path: GuestName,
     content: Readable | Uint8Array | string,
     options: WriteOptions,
   ): Promise<void>;
   makeDirectory(
-    path: GuestPath,
+    path: GuestName,
     options: WriteOptions & { readonly parents?: boolean },
   ): Promise<void>;
-  makeSymlink(path: GuestPath, target: string, options: WriteOptions): Promise<void>;
+  makeSymlink(path: GuestName, target: string, options: WriteOptions): Promise<void>;
   /** A file, link or empty directory. Absent is `not_found`. */
-  remove(path: GuestPath): Promise<void>;
+  remove(path: GuestName): Promise<void>;
 }
