@@ -19,6 +19,10 @@ const errnoNames = new Map<number, string>(
  */
 export function check(result: number, syscall: string, path?: string): number {
   if (result !== -1) return result;
-  const errno = koffi.errno();
-  throw new SysError(errnoNames.get(errno) ?? `errno ${errno}`, syscall, path);
+  throw new SysError(errnoName(koffi.errno()), syscall, path);
+}
+
+/** `ENOENT` for 2: for calls that return their error instead of setting errno. */
+export function errnoName(errno: number): string {
+  return errnoNames.get(errno) ?? `errno ${errno}`;
 }

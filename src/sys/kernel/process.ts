@@ -1,0 +1,98 @@
+import { closeFd } from './socket.ts';
+import { check, libc } from './libc.ts';
+import { poll } from './poll.ts';
+
+const syscallNumbers = {
+  pidfd_send_signal: 424,
+  pidfd_open: 434,
+  pidfd_getfd: 438,
+} as const;
+
+// Numbers and not wrappers: glibc has these three only since 2.36. The numbers are the same on
+// every architecture that Linux gained since 2011, and on x86_64.
+const syscall = libc.func('long syscall(long number, long a, long b, intptr_t c, long d)');
+const prctl = libc.func(
+  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+);
+const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'long']);
+const flock = libc.func('int flock(int fd, int operation)');
+
+const PR_SET_CHILD_SUBREAPER = 36;
+const F_DUPFD_CLOEXEC = 1030;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/**
+ * A descriptor of the process that has `pid` now (man 2 pidfd_open); readable once it has ended.
+ * Close-on-exec, the caller closes it. `ESRCH` when there is none; a zombie can be opened.
+ */
+export function pidfdOpen(pid: number): number {
+  return invoke('pidfd_open', pid, 0, 0, 0, `pid ${pid}`);
+}
+
+/** Sends a signal to the very process behind `pidfd`. `ESRCH` when it has ended and been reaped. */
+export function pidfdSendSignal(pidfd: number, signal: number): void {
+  invoke('pidfd_send_signal', pidfd, signal, 0, 0);
+}
+
+/**
+ * A duplicate of descriptor `fd` of the process behind `pidfd` (man 2 pidfd_getfd). Close-on-exec,
+ * the caller closes it. Needs the right to ptrace that process: the same user and a dumpable process
+ * in a user namespace not above ours. `EBADF` when it has no such descriptor.
+ */
+export function pidfdGetfd(pidfd: number, fd: number): number {
+  return invoke('pidfd_getfd', pidfd, fd, 0, 0, `fd ${fd}`);
+}
+
+/** Whether the process behind `pidfd` has ended, be it reaped or a zombie. */
+export function hasEnded(pidfd: number): boolean {
+  return poll([{ fd: pidfd, events: 'read' }], 0).some(({ readable }) => readable);
+}
+
+/**
+ * Makes this process the one that orphaned descendants are handed to (man 2
+ * PR_SET_CHILD_SUBREAPER). Not inherited by children.
+ */
+export function becomeSubreaper(): void {
+  check(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) as number, 'prctl PR_SET_CHILD_SUBREAPER');
+}
+
+/** A duplicate of `fd`, numbered `atLeast` or more, close-on-exec. The caller closes it. */
+export function duplicateFd(fd: number, atLeast = 3): number {
+  return check(fcntl(fd, F_DUPFD_CLOEXEC, atLeast) as number, 'fcntl F_DUPFD_CLOEXEC', `fd ${fd}`);
+}
+
+/**
+ * Takes the exclusive lock of an open file, or answers false when another open file description
+ * has it (man 2 flock). It is released when the last duplicate of `fd` is closed.
+ */
+export function tryLock(fd: number): boolean {
+  try {
+    check(flock(fd, LOCK_EX | LOCK_NB) as number, 'flock', `fd ${fd}`);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return false;
+    throw error;
+  }
+}
+
+/** Runs `use` with a pidfd of `pid` and closes it. */
+export function withPidfd<T>(pid: number, use: (pidfd: number) => T): T {
+  const pidfd = pidfdOpen(pid);
+  try {
+    return use(pidfd);
+  } finally {
+    closeFd(pidfd);
+  }
+}
+
+function invoke(
+  name: keyof typeof syscallNumbers,
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+  about?: string,
+): number {
+  return check(Number(syscall(syscallNumbers[name], a, b, c, d)), name, about);
+}

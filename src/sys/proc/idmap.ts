@@ -1,0 +1,26 @@
+/** One line of /proc/PID/uid_map or gid_map (`man 7 user_namespaces`). */
+export interface IdMapLine {
+  readonly inside: number;
+  readonly outside: number;
+  readonly count: number;
+}
+
+/** Parses a uid_map or gid_map. Empty for a namespace whose map is not written. */
+export function parseIdMap(text: string): IdMapLine[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [inside, outside, count] = line.split(/\s+/).map(Number);
+      return { inside: inside ?? NaN, outside: outside ?? NaN, count: count ?? NaN };
+    });
+}
+
+/**
+ * Whether this map is that of the initial namespace, or as good as one: uid 0 there is uid 0
+ * outside. `getuid()` cannot tell, since it is 0 in every namespace warren makes.
+ */
+export function mapsRealRoot(map: readonly IdMapLine[]): boolean {
+  return map.some(({ inside, outside, count }) => inside === 0 && outside === 0 && count > 0);
+}
