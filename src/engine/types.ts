@@ -1,16 +1,27 @@
 import type { HostPath } from '../base/brand.ts';
-import type { DeviceMap, StringMap } from '../contract/api/instances.ts';
 import type { ExitRecord } from '../contract/keeper.ts';
 import type { Paths } from '../contract/paths.ts';
 import type { Images, WorkContext } from '../image/types.ts';
 import type { Networks } from '../network/types.ts';
-import type { ProcessIdentity, Runtime } from '../runtime/types.ts';
-import type { LayerId, Storage } from '../storage/types.ts';
+import type { Runtime } from '../runtime/types.ts';
+import type { Storage } from '../storage/types.ts';
 import type { Store } from '../store/store.ts';
 import type { Grant } from '../userns/types.ts';
 import type { LiveMachines } from './live/machines.ts';
 
 export type { Progress, WorkContext } from '../image/types.ts';
+export type {
+  ImageAliasRecord,
+  ImageRecord,
+  InstanceRecord,
+  LastExit,
+  NetworkRecord,
+  ProfileRecord,
+  RunRecord,
+  SliceRecord,
+  SnapshotRecord,
+  WarningRecord,
+} from '../store/records.ts';
 
 /** For work that nobody watches or cancels: recovery, restarts asked for from inside a machine. */
 export const unattended: WorkContext = {
@@ -97,110 +108,4 @@ export interface KeeperLink {
   drop(name: string): Promise<void>;
   /** Names of everything held. */
   names(): readonly string[];
-}
-
-/** Why a machine is not running. */
-export type LastExit =
-  | { readonly kind: 'halted' }
-  | { readonly kind: 'rebooted' }
-  | { readonly kind: 'killed' }
-  | { readonly kind: 'crashed'; readonly detail: string }
-  | { readonly kind: 'host-restart' }
-  | { readonly kind: 'unknown' };
-
-/** A machine as the database has it. */
-export interface InstanceRecord {
-  /** Names its directories; stays when it is renamed. */
-  readonly id: number;
-  readonly name: string;
-  readonly description: string;
-  readonly architecture: string;
-  readonly ephemeral: boolean;
-  /** Its own keys, `volatile.*` among them. */
-  readonly config: StringMap;
-  readonly devices: DeviceMap;
-  /** In order of application. */
-  readonly profiles: readonly string[];
-  readonly createdAtMs: number;
-  readonly lastUsedAtMs: number | undefined;
-  readonly slice: SliceRecord;
-  /** Shared read-only layers below its own directory, top first. */
-  readonly layers: readonly LayerId[];
-  /** What was last started, until its end was recorded. Says nothing about now: see `statusOf`. */
-  readonly run: RunRecord | undefined;
-  readonly lastExit: LastExit | undefined;
-}
-
-/** U0 ids `start … start + size - 1`. */
-export interface SliceRecord {
-  readonly start: number;
-  readonly size: number;
-  /** No other machine has ids in common with it. */
-  readonly isolated: boolean;
-}
-
-export interface RunRecord {
-  readonly init: ProcessIdentity;
-  readonly startedAtMs: number;
-  readonly bootedAtMs: number | undefined;
-}
-
-export interface SnapshotRecord {
-  readonly id: number;
-  readonly instanceId: number;
-  readonly name: string;
-  readonly createdAtMs: number;
-  readonly expiresAtMs: number | undefined;
-  readonly architecture: string;
-  readonly ephemeral: boolean;
-  readonly config: StringMap;
-  readonly devices: DeviceMap;
-  readonly profiles: readonly string[];
-  /** Top first; the first is what the machine had of its own. */
-  readonly layers: readonly LayerId[];
-  readonly sizeBytes: number;
-}
-
-export interface ImageRecord {
-  readonly id: number;
-  readonly fingerprint: string;
-  readonly architecture: string;
-  readonly filename: string;
-  readonly sizeBytes: number;
-  readonly properties: StringMap;
-  readonly profiles: readonly string[];
-  readonly public: boolean;
-  readonly autoUpdate: boolean;
-  /** Made or fetched on demand for a launch, not asked for by itself. */
-  readonly cached: boolean;
-  readonly createdAtMs: number;
-  readonly uploadedAtMs: number;
-  readonly lastUsedAtMs: number | undefined;
-  readonly expiresAtMs: number | undefined;
-  /** `unified`: one file; `split`: metadata and rootfs. */
-  readonly format: 'unified' | 'split';
-  /** What it was built from, such as `debian/12`. */
-  readonly recipe: string | undefined;
-  readonly aliases: readonly ImageAliasRecord[];
-}
-
-export interface ImageAliasRecord {
-  readonly name: string;
-  readonly description: string;
-  readonly fingerprint: string;
-}
-
-export interface ProfileRecord {
-  readonly id: number;
-  readonly name: string;
-  readonly description: string;
-  readonly config: StringMap;
-  readonly devices: DeviceMap;
-}
-
-export interface NetworkRecord {
-  readonly id: number;
-  readonly name: string;
-  readonly description: string;
-  readonly config: StringMap;
 }

@@ -1,0 +1,7 @@
+import { first } from './first.ts';
+
+/**
+ * Every step of the schema, oldest first; `user_version` counts those that were taken. Append only:
+ * a step that has been released never changes.
+ */
+export const migrations: readonly string[] = [first];

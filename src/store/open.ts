@@ -1,0 +1,74 @@
+import { closeSync, openSync } from 'node:fs';
+
+import Sqlite from 'better-sqlite3';
+
+import { aliasTable } from './aliases.ts';
+import { explain } from './errors.ts';
+import { imageTable } from './images.ts';
+import { instanceTable } from './instances.ts';
+import { layerTable } from './layers.ts';
+import { migrate } from './migrate.ts';
+import { migrations } from './migrations/all.ts';
+import { networkTable } from './networks.ts';
+import { pairTable } from './pairs.ts';
+import { profileTable } from './profiles.ts';
+import { sliceTable } from './slices.ts';
+import { snapshotTable } from './snapshots.ts';
+import type { Store } from './store.ts';
+import { warningTable } from './warnings.ts';
+
+/**
+ * Opens the database, makes or upgrades its schema, and keeps it locked for this process: there is
+ * one writer, the daemon. The caller closes it. Throws `unsupported` for a newer or damaged
+ * database, `no_space` when the disk is full.
+ */
+export function openStore(path: string): Store {
+  try {
+    // SQLite would make it with the umask's mode.
+    closeSync(openSync(path, 'a', 0o600));
+    return open(path);
+  } catch (error) {
+    throw explain(error, path);
+  }
+}
+
+function open(path: string): Store {
+  const db = new Sqlite(path, { timeout: 2000 });
+  try {
+    db.pragma('journal_mode = WAL');
+    // A power cut may lose the last transactions but never the file; a crash of ours loses nothing.
+    db.pragma('synchronous = NORMAL');
+    db.pragma('foreign_keys = ON');
+    migrate(db, migrations);
+    return storeOf(db, path);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function storeOf(db: Sqlite.Database, path: string): Store {
+  return {
+    transaction(work) {
+      try {
+        return db.inTransaction ? work() : db.transaction(work).immediate();
+      } catch (error) {
+        throw explain(error, path);
+      }
+    },
+    instances: instanceTable(db),
+    snapshots: snapshotTable(db),
+    images: imageTable(db),
+    aliases: aliasTable(db),
+    profiles: profileTable(db),
+    networks: networkTable(db),
+    layers: layerTable(db),
+    slices: sliceTable(db),
+    config: pairTable(db, 'config'),
+    facts: pairTable(db, 'facts'),
+    warnings: warningTable(db),
+    close: () => {
+      db.close();
+    },
+  };
+}
