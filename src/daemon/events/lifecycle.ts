@@ -1,0 +1,31 @@
+import type { LifecycleMetadata } from '../../contract/api/events.ts';
+import type { EventSink, LifecycleSubject } from '../../engine/types.ts';
+import type { EventHub } from './hub.ts';
+
+/** The engine's sink: turns the subject of what happened into its URL. */
+export function lifecycleSink(hub: EventHub): EventSink {
+  return {
+    lifecycle({ action, subject, context }) {
+      const metadata: LifecycleMetadata = { action, source: urlOf(subject), context };
+      hub.emit('lifecycle', metadata);
+    },
+  };
+}
+
+function urlOf(subject: LifecycleSubject): string {
+  const name = encodeURIComponent(subject.name);
+  switch (subject.kind) {
+    case 'instance':
+      return `/1.0/instances/${name}`;
+    case 'instance-snapshot':
+      return `/1.0/instances/${encodeURIComponent(subject.instance)}/snapshots/${name}`;
+    case 'image':
+      return `/1.0/images/${name}`;
+    case 'image-alias':
+      return `/1.0/images/aliases/${name}`;
+    case 'profile':
+      return `/1.0/profiles/${name}`;
+    case 'network':
+      return `/1.0/networks/${name}`;
+  }
+}

@@ -1,0 +1,46 @@
+import { catalogue, WarrenError } from '../contract/errors.ts';
+import { hasErrno } from '../sys/sys-error.ts';
+
+import type { Logger } from 'pino';
+
+/**
+ * What a failure is called at the boundary: a `WarrenError` stays as it is, a full disk becomes
+ * `no_space`, an abort `cancelled`, and everything else is a bug, which is logged with its stack and
+ * told with the place of the log.
+ */
+export function asWarrenError(
+  error: unknown,
+  context: {
+    readonly log: Logger;
+    readonly logPath: string;
+    readonly what: string;
+    readonly operation?: string;
+  },
+): WarrenError {
+  const { log, logPath, what, operation } = context;
+  if (isForeseen(error)) {
+    if (catalogue[error.code].status >= 500) {
+      log.warn({ err: error, details: error.details, operation }, `${what}: ${error.message}`);
+    }
+    return error;
+  }
+  if (hasErrno(error, 'ENOSPC', 'EDQUOT')) {
+    log.warn({ err: error, operation }, `${what}: no space left`);
+    return new WarrenError('no_space', { what, where: placeOf(error) }, { cause: error });
+  }
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new WarrenError('cancelled', { what }, { cause: error });
+  }
+  log.error({ err: error, operation }, `bug: ${what}`);
+  const message = error instanceof Error ? error.message : String(error);
+  return new WarrenError('bug', { message, operation, log: logPath }, { cause: error });
+}
+
+export function isForeseen(error: unknown): error is WarrenError {
+  return error instanceof WarrenError;
+}
+
+function placeOf(error: unknown): string {
+  const known = typeof error === 'object' && error !== null && 'path' in error;
+  return known && typeof error.path === 'string' ? error.path : 'the disk';
+}

@@ -1,0 +1,63 @@
+import { WarrenError } from '../../contract/errors.ts';
+
+import type { IncomingMessage } from 'node:http';
+
+/** Longest JSON body; the largest honest ones carry cloud-init data. */
+export const maxJsonBytes = 4 * 1024 * 1024;
+/** How much more than that is swallowed, so that the client reads our answer and no broken pipe. */
+const maxSwallowedBytes = 64 * 1024 * 1024;
+
+/**
+ * The request's body as JSON, whatever its Content-Type: Ansible and pylxd send none. An empty body
+ * is undefined. Throws `invalid` for a body that is no JSON or longer than `maxJsonBytes`.
+ */
+export async function readJson(request: IncomingMessage, what: string): Promise<unknown> {
+  const { text, whole } = await readText(request, maxJsonBytes);
+  if (!whole) {
+    let swallowed = 0;
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      swallowed += chunk.length;
+      if (swallowed > maxSwallowedBytes) {
+        request.destroy();
+        break;
+      }
+    }
+    throw badBody(what, `the body is longer than ${maxJsonBytes} bytes`);
+  }
+  if (text.length === 0) return undefined;
+  try {
+    return parseJson(text.toString('utf8'));
+  } catch (error) {
+    throw badBody(what, `the body is no JSON (${(error as Error).message})`);
+  }
+}
+
+/** JSON that cannot plant a prototype: `__proto__` keys are dropped. */
+export function parseJson(text: string): unknown {
+  return JSON.parse(text, function (key: string, value: unknown): unknown {
+    return key === '__proto__' ? undefined : value;
+  });
+}
+
+/**
+ * Reads until the end or until more than `limit` bytes came; `whole` says which. What follows is
+ * still in the stream then.
+ */
+export async function readText(
+  request: IncomingMessage,
+  limit: number,
+): Promise<{ readonly text: Buffer; readonly whole: boolean }> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const iterator = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  for await (const chunk of iterator) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > limit) return { text: Buffer.concat(chunks), whole: false };
+  }
+  return { text: Buffer.concat(chunks), whole: true };
+}
+
+function badBody(what: string, problem: string): WarrenError {
+  return new WarrenError('invalid', { what, issues: [{ path: '', problem }] });
+}

@@ -1,0 +1,49 @@
+import type { FastifyReply } from 'fastify';
+
+import { catalogue, WarrenError } from '../../contract/errors.ts';
+
+import type { AsyncResponse, ErrorResponse, SyncResponse } from '../../contract/api/envelope.ts';
+import type { Operation } from '../../contract/api/operations.ts';
+
+export function syncBody<T>(metadata: T): SyncResponse<T> {
+  return {
+    type: 'sync',
+    status: 'Success',
+    status_code: 200,
+    operation: '',
+    error_code: 0,
+    error: '',
+    metadata,
+  };
+}
+
+/** The answer of a route that made a named object: 201 with its URL. */
+export function created(reply: FastifyReply, location: string): SyncResponse<null> {
+  void reply.code(201).header('Location', location);
+  return syncBody(null);
+}
+
+/** The answer of a route that began an operation: 202 with its URL. */
+export function accepted(reply: FastifyReply, operation: Operation): AsyncResponse {
+  const url = `/1.0/operations/${operation.id}`;
+  void reply.code(202).header('Location', url);
+  return {
+    type: 'async',
+    status: 'Operation created',
+    status_code: 100,
+    operation: url,
+    error_code: 0,
+    error: '',
+    metadata: operation,
+  };
+}
+
+export function errorBody(error: WarrenError): ErrorResponse {
+  return {
+    type: 'error',
+    error: error.message,
+    error_code: catalogue[error.code].status,
+    metadata: null,
+    warren: { code: error.code, details: error.details, hint: error.hint },
+  };
+}

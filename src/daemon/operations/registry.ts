@@ -1,0 +1,86 @@
+import { WarrenError } from '../../contract/errors.ts';
+import { RunningOperation } from './operation.ts';
+
+import type { Operation } from '../../contract/api/operations.ts';
+import type { OperationSpec } from './operation.ts';
+
+export interface OperationsDeps {
+  /** Called at every change with the operation as clients see it. Must not throw. */
+  readonly onChange: (operation: Operation) => void;
+  /** Turns what work threw into a `WarrenError`, and logs a bug. */
+  readonly explain: (error: unknown, operation: { id: string; what: string }) => WarrenError;
+  /** How long a finished operation can still be asked for; LXD keeps it 5 s. */
+  readonly keepMs?: number;
+}
+
+/** Background work that runs or has just ended. */
+export class Operations {
+  readonly #deps: OperationsDeps;
+  readonly #operations = new Map<string, RunningOperation>();
+
+  constructor(deps: OperationsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Starts work in the background. */
+  start(spec: OperationSpec): RunningOperation {
+    const operation = new RunningOperation(spec, (changed) => {
+      this.#deps.onChange(changed.render());
+    });
+    this.#operations.set(operation.id, operation);
+    void operation
+      .run((error) => this.#deps.explain(error, { id: operation.id, what: spec.description }))
+      .then(() => {
+        const forget = setTimeout(() => {
+          this.#operations.delete(operation.id);
+        }, this.#deps.keepMs ?? 10_000);
+        forget.unref();
+      });
+    return operation;
+  }
+
+  /** Throws `not_found`. */
+  get(id: string): RunningOperation {
+    const operation = this.#operations.get(id);
+    if (operation === undefined)
+      throw new WarrenError('not_found', { kind: 'operation', name: id });
+    return operation;
+  }
+
+  /** Oldest first. */
+  list(): RunningOperation[] {
+    return [...this.#operations.values()];
+  }
+
+  /** Resolves with the operation when it is final or after `timeoutMs`; undefined waits for ever. */
+  async wait(id: string, timeoutMs: number | undefined, signal?: AbortSignal): Promise<Operation> {
+    const operation = this.get(id);
+    if (!operation.isFinal && timeoutMs !== 0) {
+      let timer: NodeJS.Timeout | undefined;
+      let stop: () => void = () => undefined;
+      const giveUp = new Promise<void>((resolve) => {
+        stop = resolve;
+        if (timeoutMs !== undefined) timer = setTimeout(stop, timeoutMs);
+        signal?.addEventListener('abort', stop, { once: true });
+      });
+      await Promise.race([operation.finished, giveUp]);
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    }
+    return operation.render();
+  }
+
+  /** Asks everything to end and waits for it, at most `timeoutMs`. */
+  async close(timeoutMs: number): Promise<void> {
+    const running = this.list().filter((operation) => !operation.isFinal);
+    for (const operation of running) operation.abort();
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([
+      Promise.all(running.map((operation) => operation.finished)),
+      new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, timeoutMs);
+      }),
+    ]);
+    clearTimeout(timer);
+  }
+}
