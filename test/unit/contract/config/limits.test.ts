@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+
+import { effectiveLimits, effectiveRlimits } from '../../../../src/contract/config/limits.ts';
+import {
+  readBool,
+  readInteger,
+  readPrefix,
+  readString,
+} from '../../../../src/contract/config/read.ts';
+
+const host = { memoryBytes: 1000, controllers: ['memory', 'pids', 'cpu'] };
+
+describe('effectiveLimits', () => {
+  it('asks for nothing when nothing is set', () => {
+    expect(effectiveLimits({}, host)).toEqual({ limits: {}, keys: {}, skipped: [] });
+  });
+
+  it.each([
+    [{ 'limits.memory': '50%' }, { memoryMaxBytes: 500 }],
+    [{ 'limits.memory': '1KiB', 'limits.memory.enforce': 'soft' }, { memoryHighBytes: 1024 }],
+    [{ 'limits.memory.swap': 'false' }, { swapMaxBytes: 0 }],
+    [{ 'limits.cpu': '2' }, { cpuMax: { quotaUs: 200_000, periodUs: 100_000 } }],
+    [{ 'limits.cpu': '3,1-1' }, { cpuset: '1,3' }],
+    [{ 'limits.cpu.allowance': '50%' }, { cpuWeight: 50 }],
+    [{ 'limits.cpu.allowance': '5%', 'limits.cpu.priority': '0' }, { cpuWeight: 1 }],
+    [{ 'limits.cpu.priority': '3' }, { cpuWeight: 93 }],
+    [
+      { 'limits.cpu': '1', 'limits.cpu.allowance': '30ms/10ms' },
+      { cpuMax: { quotaUs: 100_000, periodUs: 100_000 } },
+    ],
+    [
+      { 'limits.cpu': '1', 'limits.cpu.allowance': '5ms/10ms' },
+      { cpuMax: { quotaUs: 5000, periodUs: 10_000 } },
+    ],
+    [{ 'limits.processes': '7' }, { pidsMax: 7 }],
+    [{ 'limits.disk.priority': '0' }, { ioWeight: 10 }],
+    [
+      { 'limits.hugepages.2MB': '4MiB', 'limits.hugepages.1GB': '1GiB' },
+      { hugetlbMax: { '2MB': 4 * 1024 ** 2, '1GB': 1024 ** 3 } },
+    ],
+  ])('reads %o as %o', (config, limits) => {
+    expect(effectiveLimits(config as Record<string, string>, host).limits).toEqual(limits);
+  });
+
+  it('leaves out what the host cannot hold when told to warn, and names it', () => {
+    const config = { 'limits.cpu': '0-1', 'limits.memory': '10B', 'warren.limits.missing': 'warn' };
+    expect(effectiveLimits(config, host)).toEqual({
+      limits: { memoryMaxBytes: 10 },
+      keys: { 'limits.memory': '10B' },
+      skipped: [{ key: 'limits.cpu', value: '0-1', controller: 'cpuset' }],
+    });
+  });
+
+  it('reads resource limits with the kernel names', () => {
+    expect(
+      effectiveRlimits({ 'limits.kernel.nofile': '10:20', 'limits.kernel.core': 'unlimited' }),
+    ).toEqual([
+      { type: 'RLIMIT_NOFILE', soft: 10, hard: 20 },
+      { type: 'RLIMIT_CORE', soft: Infinity, hard: Infinity },
+    ]);
+  });
+});
+
+describe('the readers', () => {
+  it('fall back to old names and then to the default', () => {
+    expect(readString({ 'security.syscalls.blacklist': 'bpf' }, 'security.syscalls.deny')).toBe(
+      'bpf',
+    );
+    expect(readInteger({}, 'boot.host_shutdown_timeout')).toBe(30);
+    expect(readBool({}, 'boot.autostart')).toBeUndefined();
+    expect(readBool({ 'boot.autostart': 'On' }, 'boot.autostart')).toBe(true);
+    expect(readBool({ 'security.nesting': '' }, 'security.nesting')).toBe(false);
+  });
+
+  it('cut prefixes off', () => {
+    expect(readPrefix({ 'environment.A': '1', 'user.x': '2' }, 'environment.*')).toEqual({
+      A: '1',
+    });
+  });
+});
