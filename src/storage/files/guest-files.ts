@@ -1,0 +1,262 @@
+import {
+  constants,
+  createReadStream,
+  createWriteStream,
+  fstatSync,
+  open as openCallback,
+} from 'node:fs';
+import { chmod, opendir } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+
+import type { HostPath } from '../../base/brand.ts';
+import { WarrenError } from '../../contract/errors.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  chownAt,
+  O_PATH,
+  openat2,
+  readlinkAt,
+  symlinkAt,
+  unlinkAt,
+} from '../../sys/kernel/fs.ts';
+import { hasErrno } from '../../sys/sys-error.ts';
+import type { GuestFiles, GuestName, GuestStat, OwnerRange, WriteOptions } from '../types.ts';
+import { fileError, type FileContext } from './errors.ts';
+import { makeDirectories } from './directories.ts';
+import { entryName, OpenFd, openConfined, splitLast } from './resolve.ts';
+import { guestOwner, guestStat, type Owner } from './stat.ts';
+
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants;
+const { O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+
+/** Links that the last name of a written file may pass through: as many as the kernel allows. */
+const maxLinks = 40;
+
+/** Opens a machine's files for confined access; `place` names the file system in `no_space`. */
+export function openGuestFiles(root: HostPath, owner: OwnerRange, place: string): GuestFiles {
+  const rootFd = new OpenFd(
+    openat2(AT_FDCWD, root, { flags: O_PATH | O_DIRECTORY | O_NOFOLLOW, resolve: 0 }),
+  );
+  const within = async <T>(
+    verb: string,
+    path: GuestName,
+    work: (bytes: Buffer, context: FileContext) => Promise<T>,
+  ): Promise<T> => {
+    const text = path.toString();
+    const context: FileContext = { what: `${verb} ${text}`, path: text, place };
+    try {
+      return await work(Buffer.from(path as Uint8Array), context);
+    } catch (error) {
+      throw fileError(error, context);
+    }
+  };
+  const openPath = (path: Buffer, flags = 0): OpenFd =>
+    openConfined(rootFd.fd, path, O_PATH | flags);
+
+  return {
+    stat: (path) =>
+      within('look at', path, (bytes) => {
+        using entry = openPath(bytes, O_NOFOLLOW);
+        return Promise.resolve(guestStat(entry.fd, owner));
+      }),
+
+    read: (path) =>
+      within('read', path, async (bytes, { what }) => {
+        using entry = openPath(bytes);
+        const stat = regularFile(guestStat(entry.fd, owner), what, path.toString());
+        const fd = await reopen(entry, O_RDONLY);
+        return {
+          stat,
+          content: createReadStream('', { fd, start: 0, highWaterMark: 256 * 1024 }),
+        };
+      }),
+
+    readText: (path, maxBytes) =>
+      within('read', path, async (bytes, { what }) => {
+        using entry = openPath(bytes);
+        regularFile(guestStat(entry.fd, owner), what, path.toString());
+        using file = new OpenFd(await reopen(entry, O_RDONLY));
+        return await readAtMost(file, maxBytes, what);
+      }),
+
+    readLink: (path) =>
+      within('read the link', path, (bytes) => {
+        using entry = openPath(bytes, O_NOFOLLOW);
+        return Promise.resolve(readlinkAt(entry.fd, '').toString());
+      }),
+
+    list: (path) =>
+      within('list', path, async (bytes) => {
+        using directory = openPath(bytes, O_DIRECTORY);
+        const names: Buffer[] = [];
+        for await (const entry of await opendir(directory.path, {
+          encoding: 'buffer' as BufferEncoding,
+          bufferSize: 512,
+        })) {
+          names.push(entry.name as unknown as Buffer);
+        }
+        return names;
+      }),
+
+    write: (path, content, options) =>
+      within('write', path, async (bytes, context) => {
+        const created = guestOwner(owner, options, context.what);
+        using file = await openForWriting(rootFd, bytes, created, options, context);
+        await pipeline(
+          content instanceof Readable
+            ? content
+            : Readable.from([Buffer.from(content as Uint8Array)]),
+          createWriteStream('', { fd: file.fd, autoClose: false }),
+        );
+        // Last, since both chown and writing take set-id bits away.
+        if (file.created) await chmod(file.path, options.mode ?? 0o644);
+      }),
+
+    makeDirectory: (path, options) =>
+      within('make the directory', path, async (bytes, { what }) => {
+        const created = guestOwner(owner, options, what);
+        const mode = options.mode ?? 0o755;
+        await makeDirectories(rootFd.fd, bytes, {
+          owner: created,
+          mode,
+          parents: options.parents ?? false,
+          what,
+        });
+      }),
+
+    makeSymlink: (path, target, options) =>
+      within('make the link', path, (bytes, { what }) => {
+        const created = guestOwner(owner, options, what);
+        const { parent, name } = splitLast(bytes);
+        using directory = openPath(parent, O_DIRECTORY);
+        symlinkAt(target, directory.fd, entryName(name, what));
+        using link = openConfined(directory.fd, name, O_PATH | O_NOFOLLOW);
+        // The guest may have put another file there by now; only ours belongs to U0's root.
+        if (fstatSync(link.fd).uid === 0) chownAt(link.fd, '', created, AT_EMPTY_PATH);
+        return Promise.resolve();
+      }),
+
+    remove: (path) =>
+      within('remove', path, (bytes, { what }) => {
+        const { parent, name } = splitLast(bytes);
+        using directory = openPath(parent, O_DIRECTORY);
+        const entry = entryName(name, what);
+        try {
+          unlinkAt(directory.fd, entry, 0);
+        } catch (error) {
+          if (!hasErrno(error, 'EISDIR', 'EPERM')) throw error;
+          unlinkAt(directory.fd, entry, AT_REMOVEDIR);
+        }
+        return Promise.resolve();
+      }),
+
+    [Symbol.dispose]: () => {
+      rootFd[Symbol.dispose]();
+    },
+  };
+}
+
+class WrittenFile extends OpenFd {
+  readonly created: boolean;
+
+  constructor(fd: number, created: boolean) {
+    super(fd);
+    this.created = created;
+  }
+}
+
+/**
+ * A descriptor for writing, which the caller closes. An existing file is opened through its own
+ * inode after its type was seen; a new one is made exclusively and for U0's root alone, so that owner
+ * and mode are set on nothing else. Links at the end are followed here, one by one, each resolved in the root.
+ */
+async function openForWriting(
+  root: OpenFd,
+  path: Buffer,
+  owner: Owner,
+  options: WriteOptions,
+  context: FileContext,
+): Promise<WrittenFile> {
+  let current = path;
+  for (let links = 0; links <= maxLinks;) {
+    try {
+      using existing = openConfined(root.fd, current, O_PATH);
+      regularFile(guestStat(existing.fd, { start: 0, size: 0 }), context.what, context.path);
+      const flags = O_WRONLY | (options.append === true ? O_APPEND : O_TRUNC);
+      return new WrittenFile(await reopen(existing, flags), false);
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT')) throw error;
+    }
+    const { parent, name } = splitLast(current);
+    entryName(name, context.what);
+    if (current.at(-1) === 0x2f) current = current.subarray(0, -1);
+    try {
+      const flags = O_WRONLY | O_CREAT | O_EXCL | O_NONBLOCK | O_NOCTTY;
+      using file = openConfined(root.fd, current, flags, 0o600);
+      chownAt(file.fd, '', owner, AT_EMPTY_PATH);
+      return new WrittenFile(file.release(), true);
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+    }
+    links += 1;
+    const target = findLink(root, current);
+    if (target !== undefined) {
+      current = target[0] === 0x2f ? target : Buffer.concat([parent, Buffer.from('/'), target]);
+    }
+  }
+  throw new WarrenError('hostile', {
+    what: context.what,
+    found: 'its links lead in a circle or change all the time',
+  });
+}
+
+/** Where the dangling link `path` points; undefined when it is none any more. */
+function findLink(root: OpenFd, path: Buffer): Buffer | undefined {
+  try {
+    using link = openConfined(root.fd, path, O_PATH | O_NOFOLLOW);
+    return fstatSync(link.fd).isSymbolicLink() ? readlinkAt(link.fd, '') : undefined;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Opens the inode of an O_PATH descriptor, in a pool thread: opening for writing may copy a file up. */
+function reopen(entry: OpenFd, flags: number): Promise<number> {
+  return openNumber(entry.path, flags | O_NONBLOCK | O_NOCTTY);
+}
+
+/** A plain descriptor, where a FileHandle would close it when it is collected. */
+const openNumber = promisify((path: string, flags: number, done: OpenCallback) => {
+  openCallback(path, flags, done);
+});
+
+type OpenCallback = (error: Error | null, fd: number) => void;
+
+/** Devices, sockets and fifos are never opened: that alone can block, or do something. */
+function regularFile(stat: GuestStat, what: string, path: string): GuestStat {
+  if (stat.type === 'file') return stat;
+  if (stat.type === 'directory') {
+    const problem = `"${path}" is a directory, wanted a file`;
+    throw new WarrenError('invalid', { what, issues: [{ path: 'path', problem }] });
+  }
+  throw new WarrenError('hostile', { what, found: 'it is a device, socket or fifo' });
+}
+
+async function readAtMost(file: OpenFd, maxBytes: number, what: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const content = createReadStream('', { fd: file.fd, autoClose: false, end: maxBytes });
+  for await (const chunk of content as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+  }
+  if (length > maxBytes) {
+    throw new WarrenError('hostile', { what, found: `it is larger than ${maxBytes} bytes` });
+  }
+  return Buffer.concat(chunks).toString();
+}
