@@ -1,0 +1,34 @@
+import { countIds } from './idmap.ts';
+import type { IdMap, IdMapExtent, Slice } from './types.ts';
+
+/** Ids of one machine: what a full Linux system expects, with `nobody` at 65534. */
+export const SLICE_SIZE = 65_536;
+
+/** U0's id 0 is the user; subordinate ids begin after it, so slices do too. */
+const FIRST_SLICE_START = 1;
+
+/** Slice number `index` (0-based) of U0: its ids `1 + 65536·index …`. */
+export function sliceAt(index: number): Slice {
+  return { start: FIRST_SLICE_START + SLICE_SIZE * index, size: SLICE_SIZE };
+}
+
+/**
+ * How many whole slices U0 holds, by its own map (`/proc/self/uid_map` and gid_map in U0). The
+ * smaller side counts. Where the grant consists of several ranges, a slice may span two of them:
+ * U0's ids are contiguous.
+ */
+export function countSlices(u0: IdMap): number {
+  const subordinate = (map: readonly IdMapExtent[]): number =>
+    countIds(map.filter(({ inside }) => inside >= FIRST_SLICE_START));
+  return Math.floor(Math.min(subordinate(u0.uid), subordinate(u0.gid)) / SLICE_SIZE);
+}
+
+/** The map of a machine that owns `slice`, as its parent U0 sees it. */
+export function sliceMap({ start, size }: Slice): IdMapExtent[] {
+  return [{ inside: 0, outside: start, count: size }];
+}
+
+/** Whether two slices share an id. */
+export function slicesOverlap(a: Slice, b: Slice): boolean {
+  return a.start < b.start + b.size && b.start < a.start + a.size;
+}
