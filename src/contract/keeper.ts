@@ -67,8 +67,36 @@ export type KeeperMessage =
 
 /** What the start of the keeper hands it, as environment variables. */
 export interface KeeperEnvironment {
-  /** Directory of unix.socket, keeper.socket, keeper.pid, keeper.lock, exits.jsonl. */
+  /** Directory of unix.socket, keeper.socket, keeper.pid, keeper.lock, u0.json. */
   readonly WARREN_RUNTIME_DIR: string;
-  /** Directory of warren.db, layers, images, logs. */
+  /** Directory of warren.db, exits.jsonl, layers, images, logs. */
   readonly WARREN_DATA_DIR: string;
+  /**
+   * As the host sees it, the cgroup2 directory that is the root of U0's cgroup namespace. Absent
+   * where U0 has none of its own (a systemd user manager, or nothing delegated).
+   */
+  readonly WARREN_CGROUP_DIR?: string;
 }
+
+/**
+ * What the keeper says on its standard output, one line, when it listens on both sockets; on
+ * failure it says a `HostFailure` instead.
+ */
+export const keeperListens = 'listening';
+
+interface RecordedProcess {
+  readonly pid: number;
+  readonly startTime: number;
+  readonly bootId: string;
+}
+
+/** `u0.json`: written by the keeper, read by the host side when a keeper is to be started again. */
+export interface U0Record {
+  /** A process that does nothing but keep U0's namespaces when the keeper is killed. */
+  readonly pin: RecordedProcess;
+  /** `WARREN_CGROUP_DIR` of that U0. */
+  readonly cgroupDir?: string;
+}
+
+/** `daemon.json`: written by the keeper when it started a daemon. */
+export type DaemonRecord = RecordedProcess;

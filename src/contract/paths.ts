@@ -12,6 +12,12 @@ export interface Paths {
   readonly keeperSocket: HostPath;
   readonly keeperPid: HostPath;
   readonly keeperLock: HostPath;
+  /** Taken by whoever starts the keeper, for as long as that takes. */
+  readonly startLock: HostPath;
+  /** `U0Record`: how a later keeper finds its way back into U0. */
+  readonly u0Record: HostPath;
+  /** `DaemonRecord`: the daemon that a keeper started last. */
+  readonly daemonRecord: HostPath;
   readonly exitJournal: HostPath;
   /** State of the OCI runtime. */
   readonly ociDir: HostPath;
@@ -60,6 +66,9 @@ export function pathsIn(dataDir: string, runtimeDir: string): Paths {
     keeperSocket: hostPath(`${runtimeDir}/keeper.socket`),
     keeperPid: hostPath(`${runtimeDir}/keeper.pid`),
     keeperLock: hostPath(`${runtimeDir}/keeper.lock`),
+    startLock: hostPath(`${runtimeDir}/start.lock`),
+    u0Record: hostPath(`${runtimeDir}/u0.json`),
+    daemonRecord: hostPath(`${runtimeDir}/daemon.json`),
     exitJournal: hostPath(`${dataDir}/exits.jsonl`),
     ociDir: hostPath(`${runtimeDir}/oci`),
     layersDir: hostPath(`${dataDir}/layers`),
