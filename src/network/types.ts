@@ -28,7 +28,12 @@ export interface NicSpec {
   readonly name: string;
   readonly bridge: string;
   readonly hwaddr: string;
+  /** Undefined: the bridge's. */
   readonly mtu: number | undefined;
+  /** Frames that do not carry `hwaddr`, or not `ipv4` where it is given, are dropped. */
+  readonly filter?: { readonly ipv4: string | undefined } | undefined;
+  /** Cannot reach other isolated machines on the bridge. */
+  readonly isolated?: boolean | undefined;
 }
 
 /** Where a published port listens and where it goes. */

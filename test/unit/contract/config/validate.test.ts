@@ -215,7 +215,7 @@ describe('validateDevices', () => {
     ['a host name', { type: 'proxy', listen: 'tcp:example.org:1', connect: 'tcp::1' }, /not valid/],
     ['a newline', { type: 'disk', path: '/x\ny', source: '/x' }, /control character/],
   ])('refuses %s', (_, device, message) => {
-    const issues = validateDevices({ it: device as Record<string, string> });
+    const issues = validateDevices({ it: device });
     expect(issues.map(({ problem }) => problem).join('; ')).toMatch(message);
   });
 
