@@ -1,14 +1,5 @@
-import {
-  constants,
-  createReadStream,
-  createWriteStream,
-  fstatSync,
-  open as openCallback,
-} from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { chmod, opendir } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
 
 import type { HostPath } from '../../base/brand.ts';
 import { WarrenError } from '../../contract/errors.ts';
@@ -29,6 +20,7 @@ import { fileError, type FileContext } from './errors.ts';
 import { makeDirectories } from './directories.ts';
 import { entryName, OpenFd, openConfined, splitLast } from './resolve.ts';
 import { guestOwner, guestStat, type Owner } from './stat.ts';
+import { openInPool, readAtMost, streamFrom, writeAll } from './transfer.ts';
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const { O_RDONLY, O_TRUNC, O_WRONLY } = constants;
@@ -71,7 +63,7 @@ export function openGuestFiles(root: HostPath, owner: OwnerRange, place: string)
         const fd = await reopen(entry, O_RDONLY);
         return {
           stat,
-          content: createReadStream('', { fd, start: 0, highWaterMark: 256 * 1024 }),
+          content: streamFrom(fd),
         };
       }),
 
@@ -80,7 +72,7 @@ export function openGuestFiles(root: HostPath, owner: OwnerRange, place: string)
         using entry = openPath(bytes);
         regularFile(guestStat(entry.fd, owner), what, path.toString());
         using file = new OpenFd(await reopen(entry, O_RDONLY));
-        return await readAtMost(file, maxBytes, what);
+        return await readAtMost(file.fd, maxBytes, what);
       }),
 
     readLink: (path) =>
@@ -106,12 +98,7 @@ export function openGuestFiles(root: HostPath, owner: OwnerRange, place: string)
       within('write', path, async (bytes, context) => {
         const created = guestOwner(owner, options, context.what);
         using file = await openForWriting(rootFd, bytes, created, options, context);
-        await pipeline(
-          content instanceof Readable
-            ? content
-            : Readable.from([Buffer.from(content as Uint8Array)]),
-          createWriteStream('', { fd: file.fd, autoClose: false }),
-        );
+        await writeAll(file.fd, content);
         // Last, since both chown and writing take set-id bits away.
         if (file.created) await chmod(file.path, options.mode ?? 0o644);
       }),
@@ -227,15 +214,8 @@ function findLink(root: OpenFd, path: Buffer): Buffer | undefined {
 
 /** Opens the inode of an O_PATH descriptor, in a pool thread: opening for writing may copy a file up. */
 function reopen(entry: OpenFd, flags: number): Promise<number> {
-  return openNumber(entry.path, flags | O_NONBLOCK | O_NOCTTY);
+  return openInPool(entry.path, flags | O_NONBLOCK | O_NOCTTY);
 }
-
-/** A plain descriptor, where a FileHandle would close it when it is collected. */
-const openNumber = promisify((path: string, flags: number, done: OpenCallback) => {
-  openCallback(path, flags, done);
-});
-
-type OpenCallback = (error: Error | null, fd: number) => void;
 
 /** Devices, sockets and fifos are never opened: that alone can block, or do something. */
 function regularFile(stat: GuestStat, what: string, path: string): GuestStat {
@@ -245,18 +225,4 @@ function regularFile(stat: GuestStat, what: string, path: string): GuestStat {
     throw new WarrenError('invalid', { what, issues: [{ path: 'path', problem }] });
   }
   throw new WarrenError('hostile', { what, found: 'it is a device, socket or fifo' });
-}
-
-async function readAtMost(file: OpenFd, maxBytes: number, what: string): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const content = createReadStream('', { fd: file.fd, autoClose: false, end: maxBytes });
-  for await (const chunk of content as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    length += chunk.length;
-  }
-  if (length > maxBytes) {
-    throw new WarrenError('hostile', { what, found: `it is larger than ${maxBytes} bytes` });
-  }
-  return Buffer.concat(chunks).toString();
 }

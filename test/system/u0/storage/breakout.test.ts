@@ -254,6 +254,7 @@ describe('writing', () => {
 async function flip(victim: string, outside: string): Promise<void> {
   const script = `
     const fs = require('node:fs');
+    const childProcess = require('node:child_process');
     const [victim, outside] = process.argv.slice(1);
     fs.mkdirSync(victim + '.dir'); fs.symlinkSync(outside, victim + '.link');
     process.stdout.write('go');
@@ -261,10 +262,10 @@ async function flip(victim: string, outside: string): Promise<void> {
       try {
         fs.renameSync(from, to);
       } catch {
-        fs.rmSync(victim, { recursive: true, force: true });
-        fs.mkdirSync(victim + '.dir', { recursive: true });
-        fs.rmSync(victim + '.link', { force: true });
-        fs.symlinkSync(outside, victim + '.link');
+        // What the other side made in the meantime is in the way.
+        childProcess.spawnSync('rm', ['-rf', victim, victim + '.dir', victim + '.link']);
+        if (!fs.existsSync(victim + '.dir')) fs.mkdirSync(victim + '.dir');
+        if (!fs.existsSync(victim + '.link')) fs.symlinkSync(outside, victim + '.link');
       }
     };
     for (;;) {
