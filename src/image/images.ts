@@ -1,5 +1,42 @@
-import type { ImageDeps } from './deps.ts';
+import { hostPath } from '../base/brand.ts';
+import { WarrenError } from '../contract/errors.ts';
+import { defaultLimits, type ImageDeps } from './deps.ts';
+import { inspectImage } from './inspect.ts';
+import { LayoutMemory } from './layouts.ts';
+import { packImage } from './pack.ts';
+import { makeSandbox } from './sandbox/sandbox.ts';
 import type { Images } from './types.ts';
+import { unpackImage } from './unpack.ts';
 
-/** Image work on this host. */
-export declare function makeImages(deps: ImageDeps): Images;
+/**
+ * Image work on this host, for one daemon at a time: what an earlier one left in `mountDir` is
+ * removed at first use.
+ */
+export function makeImages(deps: ImageDeps): Images {
+  const { log, hostArchitecture, limits = defaultLimits, ociRuntime = 'crun' } = deps;
+  const workDir = hostPath(`${deps.paths.mountDir}/image`);
+  const sandbox = makeSandbox({ workDir, ociRuntime });
+  const shared = { sandbox, limits, hostArchitecture, log, layouts: new LayoutMemory() };
+  return {
+    inspect: (files, context) =>
+      guard('read the image', context.signal, () => inspectImage(shared, files, context)),
+    unpack: (files, target, slice, context) =>
+      guard('unpack the image', context.signal, () =>
+        unpackImage(shared, files, target, slice, context),
+      ),
+    pack: (root, metadata, file, slice, context) =>
+      guard('write the image', context.signal, () =>
+        packImage(sandbox, { root, metadata, file, slice }, context),
+      ),
+  };
+}
+
+/** A cancelled child breaks streams in many ways, all of which mean the same. */
+async function guard<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal.aborted) throw new WarrenError('cancelled', { what }, { cause: error });
+    throw error;
+  }
+}
