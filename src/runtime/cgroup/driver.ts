@@ -1,0 +1,27 @@
+import type { OciResources } from '../oci/types.ts';
+import type { CgroupLimits, CgroupReport } from '../types.ts';
+
+/**
+ * How machines get a cgroup. The three drivers differ in who makes it and where; what is done in the
+ * directory afterwards (limits, freezing, usage) is the same everywhere.
+ */
+export interface CgroupDriver {
+  readonly report: CgroupReport;
+  /** Global options of the OCI runtime. */
+  readonly runtimeArgs: readonly string[];
+  /** Added to the environment of the OCI runtime. */
+  readonly runtimeEnv: Readonly<Record<string, string>>;
+  /** `linux.cgroupsPath` of a machine; undefined without cgroups. */
+  cgroupsPath(name: string): string | undefined;
+  /** `linux.resources`, when whoever makes the cgroup must know the limits. */
+  resources(limits: CgroupLimits): OciResources | undefined;
+  /**
+   * The machine's directory, absolute, once `create` has succeeded and until `remove`; undefined
+   * when there is none.
+   */
+  findDirectory(name: string): string | undefined;
+  /** Removes an empty cgroup that the runtime left behind. Absent is fine. */
+  remove(name: string): Promise<void>;
+  /** Names that have a cgroup. */
+  list(): string[];
+}

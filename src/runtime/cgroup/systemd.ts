@@ -1,0 +1,88 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+import { isInstanceName } from '../../base/names.ts';
+import { run } from '../../sys/programs/run.ts';
+import { parseCgroupPath, readCgroupWords } from '../../sys/proc/cgroup.ts';
+import type { CgroupDriver } from './driver.ts';
+import { toResources } from './limits.ts';
+import { killTree } from './tree.ts';
+
+/** Where the user's systemd manager is to be found, from the daemon's own environment. */
+export interface UserBus {
+  readonly XDG_RUNTIME_DIR?: string | undefined;
+  readonly DBUS_SESSION_BUS_ADDRESS?: string | undefined;
+}
+
+const mountPoint = '/sys/fs/cgroup';
+const usable = ['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids'];
+
+/**
+ * The user's systemd manager: the OCI runtime asks it over D-Bus for a scope `warren-NAME.scope`
+ * with the machine's limits. The manager is asked where its own cgroup is, which proves that it
+ * answers us. Throws with the reason when it does not, or when our cgroup namespace hides its tree.
+ */
+export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
+  const runtimeEnv = busEnvironment(bus);
+  const { stdout } = await run(
+    'busctl',
+    [
+      '--user',
+      'get-property',
+      'org.freedesktop.systemd1',
+      '/org/freedesktop/systemd1',
+      'org.freedesktop.systemd1.Manager',
+      'ControlGroup',
+    ],
+    { what: 'reach the systemd user manager', env: runtimeEnv, timeoutMs: 5000 },
+  );
+  const managerPath = /^s "(\/.*)"$/.exec(stdout.trim())?.[1];
+  if (managerPath === undefined) throw new Error(`the user manager answered ${stdout}`);
+  const own = parseCgroupPath(readFileSync('/proc/self/cgroup', 'utf8')) ?? '';
+  const manager = `${mountPoint}${managerPath}`;
+  if (!own.startsWith(`${managerPath}/`) || !existsSync(manager)) {
+    throw new Error(`the user manager's cgroup ${managerPath} is not ours (${own})`);
+  }
+  // The runtime puts the scopes of an ordinary user into user.slice, below the manager.
+  const slice = `${manager}/user.slice`;
+  const directoryOf = (name: string): string => `${slice}/warren-${name}.scope`;
+  const offered = readCgroupWords(`${manager}/cgroup.controllers`);
+  return {
+    report: {
+      driver: 'systemd',
+      controllers: usable.filter((controller) => offered.includes(controller)),
+      why: 'a systemd user manager answers',
+    },
+    runtimeArgs: ['--systemd-cgroup'],
+    runtimeEnv,
+    cgroupsPath: (name) => `user.slice:warren:${name}`,
+    resources: toResources,
+    findDirectory: (name) => (existsSync(directoryOf(name)) ? directoryOf(name) : undefined),
+    remove: (name) => {
+      // systemd removes a scope when its last process has gone.
+      killTree(directoryOf(name));
+      return Promise.resolve();
+    },
+    list: () =>
+      existsSync(slice)
+        ? readdirSync(slice).flatMap((entry) => {
+            const name = /^warren-(.+)\.scope$/.exec(entry)?.[1];
+            return name !== undefined && isInstanceName(name) ? [name] : [];
+          })
+        : [],
+  };
+}
+
+/** Throws when there is no bus to ask, which spares a program that would only time out. */
+function busEnvironment(bus: UserBus): Record<string, string> {
+  const { XDG_RUNTIME_DIR, DBUS_SESSION_BUS_ADDRESS } = bus;
+  if (XDG_RUNTIME_DIR === undefined || XDG_RUNTIME_DIR === '') {
+    throw new Error('XDG_RUNTIME_DIR is not set');
+  }
+  if (!existsSync(`${XDG_RUNTIME_DIR}/bus`)) {
+    throw new Error(`there is no ${XDG_RUNTIME_DIR}/bus`);
+  }
+  return {
+    XDG_RUNTIME_DIR,
+    DBUS_SESSION_BUS_ADDRESS: DBUS_SESSION_BUS_ADDRESS ?? `unix:path=${XDG_RUNTIME_DIR}/bus`,
+  };
+}

@@ -1,0 +1,61 @@
+import { chmodSync, rmSync } from 'node:fs';
+
+import { WarrenError } from '../contract/errors.ts';
+import {
+  acceptConnection,
+  bindUnix,
+  closeFd,
+  listenOn,
+  openUnixSocket,
+  receiveWithFds,
+} from '../sys/kernel/socket.ts';
+
+/** A socket on which the OCI runtime delivers the master of a pty it made (`--console-socket`). */
+export interface ConsoleSocket extends Disposable {
+  readonly path: string;
+  /** The master, which the caller owns; undefined while nothing has come. Never blocks. */
+  take(): number | undefined;
+  /** What becomes readable next: the listening socket, then the connection. */
+  waitFd(): number;
+}
+
+/** Longest payload that comes along: the runtime sends the name of the pty. */
+const maxNameBytes = 4096;
+
+/** Listens at `path`, which lies in a 0700 directory. Disposing closes and removes the socket. */
+export function listenForConsole(path: string): ConsoleSocket {
+  const fd = openUnixSocket('stream');
+  let connection: number | undefined;
+  const dispose = (): void => {
+    if (connection !== undefined) closeFd(connection);
+    closeFd(fd);
+    rmSync(path, { force: true });
+  };
+  try {
+    bindUnix(fd, path);
+    chmodSync(path, 0o600);
+    listenOn(fd, 1);
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  return {
+    path,
+    waitFd: () => connection ?? fd,
+    take: () => {
+      connection ??= acceptConnection(fd);
+      if (connection === undefined) return undefined;
+      const message = receiveWithFds(connection, maxNameBytes, 1);
+      if (message === undefined) return undefined;
+      const [master] = message.fds;
+      if (master === undefined) throw noConsole('closed the console socket without a descriptor');
+      return master;
+    },
+    [Symbol.dispose]: dispose,
+  };
+}
+
+export function noConsole(outcome: string): WarrenError {
+  const what = 'open the console';
+  return new WarrenError('program_failed', { what, program: 'OCI runtime', outcome, output: '' });
+}

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+
+import { Revert } from '../base/revert.ts';
+import { WarrenError } from '../contract/errors.ts';
+import { closeFd } from '../sys/kernel/socket.ts';
+import { openPtyPeer } from '../sys/kernel/tty.ts';
+import { processIdentity } from '../sys/proc/identity.ts';
+import { stageBinds } from './binds.ts';
+import type { CgroupDriver } from './cgroup/driver.ts';
+import { writeLimits } from './cgroup/limits.ts';
+import { delegate } from './cgroup/tree.ts';
+import { listenForConsole, noConsole } from './console.ts';
+import type { OciProgram } from './crun.ts';
+import { findOutsideId } from './machine-facts.ts';
+import { buildSpec, formatSpec } from './oci/spec.ts';
+import type { OciSpec } from './oci/types.ts';
+import type { Places } from './places.ts';
+import type { CreatedMachine, MachineSpec, ProcessIdentity } from './types.ts';
+
+/** `crun create` makes namespaces and mounts and takes 10 ms; this is for a host that swaps. */
+const createTimeoutMs = 60_000;
+
+export interface CreateContext {
+  readonly oci: OciProgram;
+  readonly cgroup: CgroupDriver;
+  readonly places: Places;
+  /** Removes everything of the machine, also what is half made. */
+  readonly remove: () => Promise<void>;
+  readonly onCleanupFailure: (what: string, error: unknown) => void;
+}
+
+/**
+ * Makes a machine up to the point where init waits to be started. Whatever fails, nothing is left:
+ * no process, mount, cgroup, directory or descriptor. Dies the daemon in here, the machine is among
+ * `list()` and `delete` removes it.
+ */
+export async function createMachine(
+  context: CreateContext,
+  machine: MachineSpec,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly created: CreatedMachine; readonly document: OciSpec }> {
+  const { oci, cgroup, places, remove, onCleanupFailure } = context;
+  const { name } = machine;
+  const stopIfCancelled = (): void => {
+    if (signal?.aborted === true) throw new WarrenError('cancelled', { what: `start ${name}` });
+  };
+  stopIfCancelled();
+  await using undo = new Revert(onCleanupFailure);
+  undo.push(`remove what was made of ${name}`, remove);
+  prepareDirectories(places);
+  const document = buildSpec(machine, {
+    hostDir: places.hostDir,
+    binds: stageBinds(places.bindsDir, machine.mounts),
+    cgroupsPath: cgroup.cgroupsPath(name),
+    resources: cgroup.resources(machine.limits),
+  });
+  writeFileSync(`${places.bundleDir}/config.json`, formatSpec(document), { mode: 0o600 });
+  using socket = listenForConsole(`${places.bundleDir}/console.sock`);
+  const pidFile = `${places.bundleDir}/init.pid`;
+  const { bundleDir } = places;
+  const options = ['--bundle', bundleDir, '--console-socket', socket.path, '--pid-file', pidFile];
+  await oci.run(`create ${name}`, ['create', ...options, name], createTimeoutMs);
+  // The runtime has sent it before it ended: nothing to wait for.
+  const consoleFd = socket.take();
+  if (consoleFd === undefined) throw noConsole('sent no console');
+  undo.push('close the console', () => {
+    closeFd(consoleFd);
+  });
+  const consoleKeepaliveFd = openPtyPeer(consoleFd);
+  undo.push('close the slave of the console', () => {
+    closeFd(consoleKeepaliveFd);
+  });
+  const init = readInit(pidFile, name);
+  confine(cgroup, machine);
+  stopIfCancelled();
+  undo.keep();
+  return { created: { init, consoleFd, consoleKeepaliveFd }, document };
+}
+
+/** Limits stand before init runs, and the cgroup's owner is the machine's root. */
+function confine(cgroup: CgroupDriver, { name, limits, idmap }: MachineSpec): void {
+  const directory = cgroup.findDirectory(name);
+  if (directory === undefined) {
+    if (cgroup.report.driver === 'none') return;
+    throw new Error(`the OCI runtime made no cgroup for ${name}`);
+  }
+  const uid = rootOf(idmap.uid);
+  const gid = rootOf(idmap.gid);
+  delegate(directory, { uid, gid });
+  writeLimits(name, directory, limits);
+}
+
+function rootOf(map: MachineSpec['idmap']['uid']): number {
+  const mappings = map.map(({ inside, outside, count }) => ({
+    containerID: inside,
+    hostID: outside,
+    size: count,
+  }));
+  const root = findOutsideId(mappings, 0);
+  if (root === undefined) throw new Error('the id map has no root');
+  return root;
+}
+
+/** The directories' modes do not depend on our umask: a guest must get into one and not the other. */
+function prepareDirectories({ hostDir, bundleDir }: Places): void {
+  rmSync(bundleDir, { recursive: true, force: true });
+  mkdirSync(bundleDir, { recursive: true });
+  chmodSync(bundleDir, 0o700);
+  ensureHostDir(hostDir);
+  // systemd reads what contains it from here, and boot_id is bound over the host's.
+  writeReadable(`${hostDir}/container-manager`, 'lxc\n');
+  writeReadable(`${hostDir}/boot_id`, `${randomUUID()}\n`);
+}
+
+/** The directory that becomes /run/host. It may hold the notify socket already. */
+export function ensureHostDir(hostDir: string): void {
+  mkdirSync(hostDir, { recursive: true });
+  chmodSync(hostDir, 0o755);
+}
+
+function writeReadable(path: string, text: string): void {
+  rmSync(path, { force: true });
+  writeFileSync(path, text, { flag: 'wx' });
+  chmodSync(path, 0o444);
+}
+
+function readInit(pidFile: string, name: string): ProcessIdentity {
+  const init = processIdentity(Number(readFileSync(pidFile, 'utf8')));
+  if (init !== undefined) return init;
+  const outcome = 'ended before it was started';
+  const details = { what: `create ${name}`, program: 'init', outcome, output: '' };
+  throw new WarrenError('program_failed', details);
+}

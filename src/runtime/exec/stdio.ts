@@ -1,0 +1,75 @@
+import { fchownSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { ReadStream } from 'node:tty';
+
+import { openPipe } from '../../sys/kernel/pipe.ts';
+import { poll } from '../../sys/kernel/poll.ts';
+import { closeFd } from '../../sys/kernel/socket.ts';
+
+/** How often a stream is looked at, after its process ended, for output not read yet. */
+const drainIntervalMs = 10;
+
+export interface Pipes {
+  readonly stdin: Socket;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+  /** The process's ends, for fds 0–2. `closeChildEnds` after the spawn. */
+  readonly childFds: readonly [number, number, number];
+  closeChildEnds(): void;
+  /** Ends stdout and stderr once everything written so far was read. */
+  finish(): void;
+  /** `pipe:[inode]` as /proc/PID/fd shows them. */
+  readonly fds: readonly number[];
+}
+
+/**
+ * Three pipes owned by `owner` (U0 ids), so that the process may open /dev/stdout by name although
+ * it is another user.
+ */
+export function openPipes(owner: { uid: number; gid: number }): Pipes {
+  const [input, output, error] = [openPipe(), openPipe(), openPipe()];
+  const childFds = [input.readFd, output.writeFd, error.writeFd] as const;
+  for (const fd of childFds) fchownSync(fd, owner.uid, owner.gid);
+  const stdin = new Socket({ fd: input.writeFd, readable: false, writable: true });
+  const stdout = new Socket({ fd: output.readFd, readable: true, writable: false });
+  const stderr = new Socket({ fd: error.readFd, readable: true, writable: false });
+  // A process that closes its stdin is no error of ours.
+  stdin.on('error', () => stdin.destroy());
+  return {
+    stdin,
+    stdout,
+    stderr,
+    childFds,
+    closeChildEnds: () => {
+      for (const fd of childFds) closeFd(fd);
+    },
+    finish: () => {
+      stdin.destroy();
+      endWhenDrained(stdout, output.readFd);
+      endWhenDrained(stderr, error.readFd);
+    },
+    fds: [input.writeFd, output.readFd, error.readFd],
+  };
+}
+
+/** The master of a pty as one stream, which owns and closes it. */
+export function openMaster(masterFd: number): ReadStream {
+  return new ReadStream(masterFd);
+}
+
+/**
+ * Ends a stream whose process has ended, after what it wrote was read. It must not wait for the
+ * end of file: whatever the process left in the background may hold the other end for ever.
+ */
+export function endWhenDrained(stream: Readable, fd: number): void {
+  if (stream.destroyed || stream.readableEnded) return;
+  const [state] = poll([{ fd, events: 'read' }], 0);
+  if (state === undefined) {
+    stream.push(null);
+    return;
+  }
+  // Closed at the other end: libuv reports the end itself, after the last byte.
+  if (!state.readable && state.hungUp) return;
+  setTimeout(endWhenDrained, drainIntervalMs, stream, fd);
+}

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+
+import { WarrenError } from '../contract/errors.ts';
+import { hasErrno } from '../sys/sys-error.ts';
+import type { OciIdMapping, OciSpec } from './oci/types.ts';
+
+/** What `exec` must know of a machine that an earlier daemon may have made. */
+export interface MachineFacts {
+  readonly noNewPrivileges: boolean;
+  readonly uidMappings: readonly OciIdMapping[];
+  readonly gidMappings: readonly OciIdMapping[];
+}
+
+/** From the `config.json` we wrote ourselves. Throws `wrong_state` when the machine has none. */
+export function readFacts(bundleDir: string, name: string): MachineFacts {
+  let text: string;
+  try {
+    text = readFileSync(`${bundleDir}/config.json`, 'utf8');
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    const details = { name, action: 'run a command in', state: 'stopped', wanted: 'running' };
+    throw new WarrenError('wrong_state', details, { cause: error });
+  }
+  return factsOf(JSON.parse(text) as OciSpec);
+}
+
+export function factsOf({ process, linux }: OciSpec): MachineFacts {
+  const { noNewPrivileges } = process;
+  const { uidMappings, gidMappings } = linux;
+  return { noNewPrivileges, uidMappings, gidMappings };
+}
+
+/** The U0 id of guest id `id`; undefined when the machine's map does not hold it. */
+export function findOutsideId(mappings: readonly OciIdMapping[], id: number): number | undefined {
+  for (const { containerID, hostID, size } of mappings) {
+    if (id >= containerID && id < containerID + size) return hostID + (id - containerID);
+  }
+  return undefined;
+}

@@ -1,0 +1,103 @@
+import type { OciMount } from './types.ts';
+
+/** A bind mount whose source the machine's own ids can reach (see `stageBinds`). */
+export interface StagedBind {
+  readonly source: string;
+  readonly target: string;
+  readonly readonly: boolean;
+  readonly recursive: boolean;
+}
+
+export interface MountPlan {
+  /** Directory of the machine's notify socket, container-manager and boot_id; seen at /run/host. */
+  readonly hostDir: string;
+  readonly binds: readonly StagedBind[];
+  readonly nesting: boolean;
+  /** Whether there is a cgroup of the machine's own to show. */
+  readonly cgroup: boolean;
+}
+
+/**
+ * Everything mounted over the root before init starts, in order. The six standard device nodes are
+ * not here: in a user namespace the runtime bind-mounts them itself.
+ */
+export function planMounts({ hostDir, binds, nesting, cgroup }: MountPlan): OciMount[] {
+  return [
+    mount('/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
+    mount('/dev', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']),
+    mount('/dev/pts', 'devpts', [
+      'nosuid',
+      'noexec',
+      'newinstance',
+      'ptmxmode=0666',
+      'mode=0620',
+      'gid=5',
+    ]),
+    mount('/dev/shm', 'tmpfs', ['nosuid', 'nodev', 'mode=1777'], 'shm'),
+    mount('/dev/mqueue', 'mqueue', ['nosuid', 'noexec', 'nodev']),
+    // Read-only /sys is the sign that stops udev and its like.
+    mount('/sys', 'sysfs', ['nosuid', 'noexec', 'nodev', 'ro']),
+    ...(cgroup
+      ? [mount('/sys/fs/cgroup', 'cgroup', ['rw', 'nosuid', 'noexec', 'nodev', 'relatime'])]
+      : []),
+    mount('/run', 'tmpfs', ['nosuid', 'nodev', 'strictatime', 'mode=755', 'size=20%']),
+    mount('/run/lock', 'tmpfs', ['nosuid', 'nodev', 'noexec', 'mode=1777', 'size=5m']),
+    bind(hostDir, '/run/host', ['bind', 'ro', 'nosuid', 'nodev', 'noexec']),
+    // /proc shows the host's, which would make every machine look like the same boot.
+    bind(`${hostDir}/boot_id`, '/proc/sys/kernel/random/boot_id', ['bind', 'ro']),
+    ...(nesting ? uncovered : []),
+    ...binds.map(({ source, target, readonly, recursive }) =>
+      bind(source, target, [
+        recursive ? 'rbind' : 'bind',
+        readonly ? (recursive ? 'rro' : 'ro') : 'rw',
+        'nosuid',
+        'nodev',
+      ]),
+    ),
+  ];
+}
+
+/**
+ * The kernel lets a nested user namespace mount proc or sysfs only where one that nothing covers is
+ * visible already (mount_too_revealing). /proc has boot_id over it and /sys is read-only, so inner
+ * runtimes get these.
+ */
+const uncovered: readonly OciMount[] = [
+  mount('/dev/.lxc/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
+  mount('/dev/.lxc/sys', 'sysfs', ['nosuid', 'noexec', 'nodev']),
+];
+
+/**
+ * What a guest has no use for and could read through procfs. No boundary: the machine's root can
+ * unmount these, and the kernel guards what matters by host capabilities. With nesting there are
+ * none, because each would stop an inner runtime from mounting its own proc.
+ */
+export function maskedPaths(nesting: boolean): string[] {
+  if (nesting) return [];
+  return [
+    '/proc/acpi',
+    '/proc/asound',
+    '/proc/kcore',
+    '/proc/latency_stats',
+    '/proc/scsi',
+    '/proc/timer_list',
+    '/sys/firmware',
+  ];
+}
+
+export function readonlyPaths(nesting: boolean): string[] {
+  return nesting ? [] : ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sysrq-trigger'];
+}
+
+function mount(
+  destination: string,
+  type: string,
+  options: readonly string[],
+  source = type,
+): OciMount {
+  return { destination, type, source, options };
+}
+
+function bind(source: string, destination: string, options: readonly string[]): OciMount {
+  return { destination, type: 'bind', source, options };
+}

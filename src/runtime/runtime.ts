@@ -1,0 +1,166 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+
+import { isInstanceName } from '../base/names.ts';
+import { WarrenError } from '../contract/errors.ts';
+import type { Readiness } from '../sys/kernel/readiness.ts';
+import { detectCgroups } from './cgroup/detect.ts';
+import type { CgroupDriver } from './cgroup/driver.ts';
+import { checkControllers, writeLimits } from './cgroup/limits.ts';
+import type { UserBus } from './cgroup/systemd.ts';
+import { killTree, readProcesses, setFrozen } from './cgroup/tree.ts';
+import { readUsage } from './cgroup/usage.ts';
+import { createMachine, ensureHostDir } from './create.ts';
+import { ociProgram } from './crun.ts';
+import { execWithPipes, execWithPty, type ExecContext } from './exec/exec.ts';
+import { allProcesses } from './exec/inside.ts';
+import { factsOf, findOutsideId, readFacts, type MachineFacts } from './machine-facts.ts';
+import { listenNotify } from './notify.ts';
+import { buildExecProcess } from './oci/spec.ts';
+import { bundlesDir, placesOf, type Places, type RuntimePaths } from './places.ts';
+import { isAlive, kill, requestShutdown, watchExit } from './processes.ts';
+import { removeMachine } from './remove.ts';
+import { refuseWithoutCgroup } from './systemd-guest.ts';
+import type { ExecSession, ExecSpec, Runtime } from './types.ts';
+
+export interface RuntimeDeps {
+  readonly paths: RuntimePaths;
+  readonly readiness: Readiness;
+  /** Name or path of the OCI runtime: `crun`. */
+  readonly program: string;
+  /** From the daemon's own environment. */
+  readonly bus: UserBus;
+  readonly log: { warn(context: object, message: string): void };
+  /** For tests; found by trying when absent. */
+  readonly cgroup?: CgroupDriver;
+}
+
+const startTimeoutMs = 60_000;
+
+/** Must run in U0, as its root, with `paths.mountDir` on a file system that machines' ids can pass. */
+export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
+  const { paths, readiness, program, log } = deps;
+  const cgroup = deps.cgroup ?? (await detectCgroups(deps.bus));
+  const oci = ociProgram(program, paths.ociDir, cgroup);
+  const facts = new Map<string, MachineFacts>();
+  mkdirSync(paths.ociDir, { recursive: true, mode: 0o700 });
+  for (const dir of ['run', 'binds', 'bundles']) {
+    mkdirSync(`${paths.mountDir}/${dir}`, { recursive: true });
+  }
+
+  const places = (name: string): Places => {
+    // Names become path components and arguments; whoever let a bad one through has a bug.
+    if (!isInstanceName(name)) throw new Error(`not an instance name: ${JSON.stringify(name)}`);
+    return placesOf(paths, name);
+  };
+  const remove = async (name: string): Promise<void> => {
+    facts.delete(name);
+    await removeMachine({ oci, cgroup, places: places(name) }, name);
+  };
+  const directoryFor = (name: string, action: string): string => {
+    const directory = cgroup.findDirectory(name);
+    if (directory !== undefined) return directory;
+    if (cgroup.report.driver !== 'none') {
+      const state = { name, action, state: 'stopped', wanted: 'running' };
+      throw new WarrenError('wrong_state', state);
+    }
+    throw new WarrenError('unsupported', {
+      what: `${action} ${name}`,
+      why: `it has no cgroup (${cgroup.report.why})`,
+      hint: 'warren doctor cgroup',
+    });
+  };
+
+  return {
+    cgroup: cgroup.report,
+    checkLimits: (name, limits, keys) => {
+      checkControllers(name, limits, keys, cgroup.report.controllers);
+    },
+    create: async (machine, { signal }) => {
+      const { name } = machine;
+      if (cgroup.report.driver === 'none') refuseWithoutCgroup(machine, cgroup.report.why);
+      const own = places(name);
+      const onCleanupFailure = (what: string, error: unknown): void => {
+        log.warn({ err: error, instance: name }, `Cannot ${what}`);
+      };
+      const context = { oci, cgroup, places: own, remove: () => remove(name), onCleanupFailure };
+      const { created, document } = await createMachine(context, machine, signal);
+      facts.set(name, factsOf(document));
+      return created;
+    },
+    start: async (name) => {
+      places(name);
+      await oci.run(`start ${name}`, ['start', name], startTimeoutMs);
+    },
+    exec: (name, spec) => {
+      const { bundleDir } = places(name);
+      let known = facts.get(name);
+      if (known === undefined) facts.set(name, (known = readFacts(bundleDir, name)));
+      const candidates = (): readonly number[] => {
+        const directory = cgroup.findDirectory(name);
+        return directory === undefined ? allProcesses() : readProcesses(directory);
+      };
+      return exec({ name, oci, readiness, bundleDir, candidates }, known, spec);
+    },
+    isAlive,
+    watchExit: (init, onExit) => watchExit(readiness, init, onExit),
+    // eslint-disable-next-line @typescript-eslint/require-await -- errors are to reject
+    listenNotify: async (name, onReady) => {
+      const { hostDir, notifySocket } = places(name);
+      ensureHostDir(hostDir);
+      return listenNotify(notifySocket, readiness, onReady);
+    },
+    requestShutdown,
+    // eslint-disable-next-line @typescript-eslint/require-await -- errors are to reject
+    killAll: async (name, init) => {
+      const directory = cgroup.findDirectory(name);
+      if (directory !== undefined) killTree(directory);
+      // Also when the cgroup was killed: a process may have been moved out of it by its manager.
+      if (init !== undefined) kill(init);
+    },
+    freeze: async (name, timeoutMs) => {
+      await setFrozen(name, directoryFor(name, 'freeze'), true, timeoutMs);
+    },
+    thaw: async (name) => {
+      await setFrozen(name, directoryFor(name, 'thaw'), false, startTimeoutMs);
+    },
+    // eslint-disable-next-line @typescript-eslint/require-await -- errors are to reject
+    applyLimits: async (name, limits) => {
+      writeLimits(name, directoryFor(name, 'set the limits of'), limits);
+    },
+    usage: (name) => {
+      const directory = cgroup.findDirectory(name);
+      return Promise.resolve(directory === undefined ? undefined : readUsage(directory));
+    },
+    delete: remove,
+    list: () => Promise.resolve(listNames(paths, cgroup)),
+  };
+}
+
+async function exec(
+  context: ExecContext,
+  { noNewPrivileges, uidMappings, gidMappings }: MachineFacts,
+  spec: ExecSpec,
+): Promise<ExecSession> {
+  const { name } = context;
+  const uid = findOutsideId(uidMappings, spec.uid);
+  const gid = findOutsideId(gidMappings, spec.gid);
+  const foreign = spec.additionalGids.filter((id) => findOutsideId(gidMappings, id) === undefined);
+  if (uid === undefined || gid === undefined || foreign.length > 0) {
+    const id = uid === undefined ? `user ${spec.uid}` : `group ${foreign[0] ?? spec.gid}`;
+    const issues = [{ path: '', problem: `${id} is not among the ids of ${name}` }];
+    throw new WarrenError('invalid', { what: `run a command in ${name}`, issues });
+  }
+  const document = buildExecProcess(spec, noNewPrivileges);
+  if (spec.terminal === undefined) return execWithPipes(context, document, { uid, gid });
+  return execWithPty(context, document, spec.terminal);
+}
+
+/** Whatever of a machine can be left: state, cgroup, bundle, or only the directories around them. */
+function listNames({ ociDir, mountDir }: RuntimePaths, cgroup: CgroupDriver): string[] {
+  const names = new Set(cgroup.list());
+  for (const dir of [ociDir, bundlesDir(mountDir), `${mountDir}/run`, `${mountDir}/binds`]) {
+    if (!existsSync(dir)) continue;
+    for (const entry of readdirSync(dir)) if (isInstanceName(entry)) names.add(entry);
+  }
+  return [...names].sort();
+}
