@@ -21,7 +21,7 @@ export interface OperationSpec {
   readonly class?: 'task' | 'websocket';
   /** Such as `Starting instance`. */
   readonly description: string;
-  /** Kind → names or paths below `/1.0/KIND/`. */
+  /** Kind → names (encoded) below `/1.0/KIND/`, or whole URLs. */
   readonly resources: Readonly<Record<string, readonly string[]>>;
   readonly cancellable?: boolean;
   readonly metadata?: Readonly<Record<string, unknown>>;
@@ -116,7 +116,7 @@ export class RunningOperation {
   render(): Operation {
     const resources = Object.entries(this.spec.resources).map(([kind, names]) => [
       kind,
-      names.map((name) => `/1.0/${kind}/${name}`),
+      names.map((name) => (name.startsWith('/') ? name : `/1.0/${kind}/${name}`)),
     ]);
     const failure = this.#failure;
     return {

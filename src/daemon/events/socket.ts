@@ -1,0 +1,62 @@
+import { WarrenError } from '../../contract/errors.ts';
+
+import type { WebSocket } from 'ws';
+import type { EventHub, EventType } from './hub.ts';
+
+const allTypes: readonly EventType[] = ['operation', 'lifecycle', 'logging'];
+/** A reader this many bytes behind is dropped; the events it misses are gone anyway. */
+const maxBacklogBytes = 4 * 1024 * 1024;
+const pingIntervalMs = 10_000;
+
+/**
+ * The event types a request of `/1.0/events` wants: `type=a,b`, all of them without it. Throws
+ * `invalid` for an unknown one.
+ */
+export function parseEventTypes(query: URLSearchParams): ReadonlySet<EventType> {
+  const wanted = (query.get('type') ?? '').split(',').filter((type) => type !== '');
+  const unknown = wanted.filter((type) => !(allTypes as readonly string[]).includes(type));
+  if (unknown.length > 0) {
+    const problem = `unknown ${unknown.join(', ')}, wanted some of ${allTypes.join(', ')}`;
+    throw new WarrenError('invalid', {
+      what: 'watch events',
+      issues: [{ path: 'type', problem }],
+    });
+  }
+  return new Set(wanted.length === 0 ? allTypes : (wanted as EventType[]));
+}
+
+/** Sends events to a client until it goes. A project other than `default` has none. */
+export function serveEvents(
+  hub: EventHub,
+  socket: WebSocket,
+  types: ReadonlySet<EventType>,
+  project: string,
+): void {
+  const listening =
+    project === 'default' || project === '*'
+      ? hub.listen(types, (_event, frame) => {
+          if (socket.bufferedAmount > maxBacklogBytes) socket.terminate();
+          else socket.send(frame);
+        })
+      : undefined;
+  let answered = true;
+  const ping = setInterval(() => {
+    if (!answered) {
+      socket.terminate();
+      return;
+    }
+    answered = false;
+    socket.ping();
+  }, pingIntervalMs);
+  socket.on('pong', () => {
+    answered = true;
+  });
+  socket.on('message', () => undefined);
+  socket.on('error', () => {
+    socket.terminate();
+  });
+  socket.once('close', () => {
+    clearInterval(ping);
+    listening?.[Symbol.dispose]();
+  });
+}

@@ -1,0 +1,34 @@
+import { WarrenError } from '../../contract/errors.ts';
+
+import type { FastifyRequest } from 'fastify';
+
+/** A parameter of the route's path, decoded. */
+export function param(request: FastifyRequest, name: string): string {
+  return (request.params as Readonly<Record<string, string>>)[name] ?? '';
+}
+
+/** The first value of a query parameter; undefined when it is absent. */
+export function query(request: FastifyRequest, name: string): string | undefined {
+  const value = (request.query as Readonly<Record<string, string | string[]>>)[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** `recursion=N`; absent and nonsense are 0, as in LXD. */
+export function recursionOf(request: FastifyRequest): number {
+  const value = Number(query(request, 'recursion') ?? '0');
+  return Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+
+/** One header as text; undefined when it is absent. */
+export function header(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name.toLowerCase()];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Throws `not_found` for a project warren does not have, which is every one but `default`. */
+export function checkProject(request: FastifyRequest): void {
+  const project = query(request, 'project');
+  if (project !== undefined && project !== '' && project !== 'default') {
+    throw new WarrenError('not_found', { kind: 'project', name: project });
+  }
+}

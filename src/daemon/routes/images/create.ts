@@ -1,0 +1,123 @@
+import { WarrenError } from '../../../contract/errors.ts';
+import { ensureImage } from '../../../engine/images/ensure.ts';
+import { publishImage } from '../../../engine/images/publish.ts';
+import { getInstance } from '../../../engine/instances/list.ts';
+import { getSnapshot } from '../../../engine/snapshots/list.ts';
+import { maxJsonBytes, parseJson, readText } from '../../http/body.ts';
+import { Fields } from '../../http/fields.ts';
+import { boundaryOf } from '../../http/multipart.ts';
+import { accepted } from '../../http/replies.ts';
+import { header } from '../../http/request.ts';
+import { startUpload } from './upload.ts';
+
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { AsyncResponse } from '../../../contract/api/envelope.ts';
+import type { PublishImageInput } from '../../../engine/images/publish.ts';
+import type { DaemonContext } from '../../context.ts';
+
+const what = 'create the image';
+
+/** `POST /1.0/images`: JSON says where from; whatever is no JSON is the image itself. */
+export function imageCreateRoutes(app: FastifyInstance, context: DaemonContext): void {
+  app.post('/1.0/images', async (request, reply) => {
+    if (boundaryOf(header(request, 'content-type')) !== undefined) {
+      return startUpload(context, request, reply, Buffer.alloc(0));
+    }
+    const { text, whole } = await readText(request.raw, maxJsonBytes);
+    const body = whole ? tryJson(text) : undefined;
+    if (body === undefined) return startUpload(context, request, reply, text);
+    return startFrom(context, reply, new Fields(what, body));
+  });
+}
+
+function tryJson(text: Buffer): unknown {
+  try {
+    return parseJson(text.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function startFrom(context: DaemonContext, reply: FastifyReply, fields: Fields): AsyncResponse {
+  const source = fields.object('source');
+  if (source === undefined) fields.issue('source', 'is missing');
+  fields.done();
+  const type = source?.string('type') ?? '';
+  if (source === undefined || type === '') {
+    source?.issue('type', 'is missing');
+    fields.done();
+  } else if (type === 'image') {
+    return startEnsure(context, reply, source);
+  } else if (type === 'instance' || type === 'container' || type === 'snapshot') {
+    return startPublish(context, reply, fields, source);
+  }
+  throw new WarrenError('unsupported', {
+    what,
+    why: `warren makes no images from the source "${type}" yet`,
+  });
+}
+
+/** Builds a recipe, or finds that the image is here. */
+function startEnsure(context: DaemonContext, reply: FastifyReply, source: Fields): AsyncResponse {
+  const server = source.string('server') ?? '';
+  const alias = source.string('alias') ?? '';
+  // The stock client puts the alias into `fingerprint`.
+  const reference = alias === '' ? (source.string('fingerprint') ?? '') : alias;
+  if (reference === '') source.issue('alias', 'is missing');
+  source.done();
+  if (server !== '') {
+    throw new WarrenError('unsupported', {
+      what,
+      why: `images of remote servers (${server}) are not supported by warren yet`,
+    });
+  }
+  const operation = context.operations.start({
+    description: 'Downloading image',
+    resources: {},
+    cancellable: true,
+    work: async (work) => {
+      const { fingerprint, sizeBytes } = await ensureImage(context.engine, reference, work);
+      return { fingerprint, size: String(sizeBytes) };
+    },
+  });
+  return accepted(reply, operation.render());
+}
+
+function startPublish(
+  context: DaemonContext,
+  reply: FastifyReply,
+  fields: Fields,
+  source: Fields,
+): AsyncResponse {
+  const { engine } = context;
+  const [instance = '', snapshot] = source.requiredString('name').split('/');
+  const aliases = (fields.list('aliases') ?? []).map((alias) => ({
+    name: alias.requiredString('name'),
+    description: alias.string('description') ?? '',
+  }));
+  const compression = fields.string('compression_algorithm') ?? '';
+  if (compression !== '' && compression !== 'gzip') {
+    fields.issue('compression_algorithm', `"${compression}" is not offered, wanted gzip`);
+  }
+  const input: PublishImageInput = {
+    instance,
+    snapshot,
+    properties: fields.stringMap('properties'),
+    public: fields.boolean('public') ?? false,
+    expiresAtMs: fields.time('expires_at') ?? undefined,
+    aliases,
+  };
+  fields.done();
+  getInstance(engine, instance);
+  if (snapshot !== undefined) getSnapshot(engine, instance, snapshot);
+  const operation = context.operations.start({
+    description: 'Publishing image',
+    resources: { instances: [encodeURIComponent(instance)] },
+    cancellable: true,
+    work: async (work) => {
+      const { fingerprint, sizeBytes } = await publishImage(engine, input, work);
+      return { fingerprint, size: String(sizeBytes) };
+    },
+  });
+  return accepted(reply, operation.render());
+}

@@ -1,0 +1,96 @@
+import { WarrenError } from '../../../contract/errors.ts';
+import { deleteImage } from '../../../engine/images/delete.ts';
+import { getImage, listImages } from '../../../engine/images/list.ts';
+import { updateImage } from '../../../engine/images/update.ts';
+import { readJson } from '../../http/body.ts';
+import { checkIfMatch, etagOf } from '../../http/etag.ts';
+import { Fields } from '../../http/fields.ts';
+import { accepted, syncBody } from '../../http/replies.ts';
+import { header, param } from '../../http/request.ts';
+import { imageView } from '../../views/images.ts';
+import { listAnswer } from '../listing.ts';
+
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { SyncResponse } from '../../../contract/api/envelope.ts';
+import type { ImageRecord } from '../../../engine/types.ts';
+import type { DaemonContext } from '../../context.ts';
+
+/** `GET /1.0/images` and `/1.0/images/FINGERPRINT` (or the beginning of one). */
+export function imageRoutes(app: FastifyInstance, context: DaemonContext): void {
+  const { engine } = context;
+  const path = '/1.0/images/:fingerprint';
+  app.get('/1.0/images', (request) =>
+    listAnswer(
+      request,
+      listImages(engine),
+      (record) => `/1.0/images/${record.fingerprint}`,
+      imageView,
+    ),
+  );
+  app.get(path, (request, reply) => {
+    const record = getImage(engine, param(request, 'fingerprint'));
+    void reply.header('ETag', etagOf(writablePart(record)));
+    return syncBody(imageView(record));
+  });
+  app.put(path, async (request) => change(context, request, 'replace'));
+  app.patch(path, async (request) => change(context, request, 'merge'));
+  app.delete(path, (request, reply) => {
+    const { fingerprint } = getImage(engine, param(request, 'fingerprint'));
+    const operation = context.operations.start({
+      description: 'Deleting image',
+      resources: { images: [fingerprint] },
+      work: async (work) => {
+        await deleteImage(engine, { fingerprint }, work);
+        return undefined;
+      },
+    });
+    return accepted(reply, operation.render());
+  });
+  app.post(`${path}/refresh`, (request) => {
+    const { fingerprint } = getImage(engine, param(request, 'fingerprint'));
+    throw new WarrenError('unsupported', {
+      what: `refresh ${fingerprint.slice(0, 12)}`,
+      why: 'warren has no source to refresh images from yet',
+    });
+  });
+}
+
+async function change(
+  { engine }: DaemonContext,
+  request: FastifyRequest,
+  how: 'replace' | 'merge',
+): Promise<SyncResponse<null>> {
+  const record = getImage(engine, param(request, 'fingerprint'));
+  const what = `change the image ${record.fingerprint.slice(0, 12)}`;
+  const fields = new Fields(what, await readJson(request.raw, what));
+  const properties = fields.stringMap('properties');
+  const isReplaced = how === 'replace';
+  const given = {
+    properties: isReplaced ? (properties ?? {}) : merged(record, properties),
+    public: fields.boolean('public') ?? (isReplaced ? false : undefined),
+    autoUpdate: fields.boolean('auto_update') ?? (isReplaced ? false : undefined),
+    profiles: fields.strings('profiles'),
+    expiresAtMs: fields.time('expires_at'),
+  };
+  fields.done();
+  const ifMatch = header(request, 'if-match');
+  updateImage(engine, {
+    fingerprint: record.fingerprint,
+    ...given,
+    check: (current) => {
+      checkIfMatch(ifMatch, etagOf(writablePart(current)), what.replace('change ', ''));
+    },
+  });
+  return syncBody(null);
+}
+
+function merged(
+  record: ImageRecord,
+  properties: Readonly<Record<string, string>> | undefined,
+): Readonly<Record<string, string>> | undefined {
+  return properties === undefined ? undefined : { ...record.properties, ...properties };
+}
+
+function writablePart(record: ImageRecord): unknown {
+  return [record.public, record.autoUpdate, record.properties];
+}

@@ -1,0 +1,117 @@
+import { WarrenError } from '../../../contract/errors.ts';
+import { chooseInstanceName, createInstance } from '../../../engine/instances/create.ts';
+import { getInstance } from '../../../engine/instances/list.ts';
+import { startInstance } from '../../../engine/instances/start.ts';
+import { readJson } from '../../http/body.ts';
+import { Fields } from '../../http/fields.ts';
+import { header } from '../../http/request.ts';
+import { instanceTrees, startOn } from './tree.ts';
+
+import type { FastifyInstance } from 'fastify';
+import type { CreateInstanceInput, CreateSource } from '../../../engine/instances/create.ts';
+import type { DaemonContext } from '../../context.ts';
+
+const what = 'create the instance';
+
+/** `POST /1.0/instances`. */
+export function instanceCreateRoutes(app: FastifyInstance, context: DaemonContext): void {
+  const { engine } = context;
+  for (const tree of instanceTrees) {
+    app.post(`/1.0/${tree}`, async (request, reply) => {
+      if (header(request, 'content-type') === 'application/octet-stream') {
+        const why = 'instance backups are not supported by warren yet';
+        throw new WarrenError('unsupported', { what: 'import an instance', why });
+      }
+      const fields = new Fields(what, await readJson(request.raw, what));
+      const start = fields.boolean('start') ?? false;
+      const input = readInput(fields, () => chooseInstanceName(engine));
+      if (input.source.type === 'copy') getInstance(engine, input.source.instance);
+      return startOn(context, reply, input.name, {
+        description: 'Creating instance',
+        cancellable: true,
+        work: async (work) => {
+          await createInstance(engine, input, work);
+          if (start) await startInstance(engine, { name: input.name }, work);
+          return undefined;
+        },
+      });
+    });
+  }
+}
+
+function readInput(fields: Fields, chooseName: () => string): CreateInstanceInput {
+  const type = fields.string('type') ?? '';
+  if (type !== '' && type !== 'container') {
+    throw new WarrenError('unsupported', { what, why: `"${type}" is no type warren has` });
+  }
+  const instanceType = fields.string('instance_type') ?? '';
+  if (instanceType !== '') {
+    fields.issue('instance_type', 'cloud instance types are not known, wanted limits.* keys');
+  }
+  if (fields.boolean('stateful') === true) {
+    throw new WarrenError('unsupported', {
+      what,
+      why: 'state in memory cannot be kept without root',
+    });
+  }
+  const name = fields.string('name') ?? '';
+  const input = {
+    description: fields.string('description') ?? '',
+    config: fields.stringMap('config') ?? {},
+    devices: fields.deviceMap('devices') ?? {},
+    ephemeral: fields.boolean('ephemeral') ?? false,
+    profiles: fields.strings('profiles'),
+    source: readSource(fields),
+  };
+  fields.done();
+  return { ...input, name: name === '' ? chooseName() : name };
+}
+
+/** Anything but an object with a type warren knows is an issue of `fields`. */
+function readSource(fields: Fields): CreateSource {
+  const source = fields.object('source');
+  const type = source?.string('type') ?? '';
+  if (source === undefined) {
+    fields.issue('source', 'is missing');
+  } else if (type === 'none') {
+    return { type };
+  } else if (type === 'copy') {
+    const [instance = '', snapshot, ...rest] = source.requiredString('source').split('/');
+    if (rest.length > 0) source.issue('source', 'wanted INSTANCE or INSTANCE/SNAPSHOT');
+    if (source.boolean('refresh') === true) {
+      throw new WarrenError('unsupported', { what, why: 'copies cannot be refreshed yet' });
+    }
+    const instanceOnly =
+      source.boolean('instance_only') ?? source.boolean('container_only') ?? false;
+    return { type, instance, snapshot, instanceOnly };
+  } else if (type === 'image') {
+    return readImageSource(source);
+  } else if (type === 'migration') {
+    throw new WarrenError('unsupported', {
+      what,
+      why: 'copies between servers are not supported by warren yet',
+    });
+  } else {
+    source.issue('type', `"${type}" is no source, wanted image, copy or none`);
+  }
+  return { type: 'none' };
+}
+
+function readImageSource(source: Fields): CreateSource {
+  const server = source.string('server') ?? '';
+  if (server !== '') {
+    throw new WarrenError('unsupported', {
+      what,
+      why: `images of remote servers (${server}) are not supported by warren yet`,
+      hint: 'warren image list --recipes',
+    });
+  }
+  const alias = source.string('alias') ?? '';
+  if (alias !== '') return { type: 'image', alias };
+  const fingerprint = source.string('fingerprint') ?? '';
+  if (fingerprint !== '') return { type: 'image', fingerprint };
+  const properties = source.stringMap('properties');
+  if (properties !== undefined) return { type: 'image', properties };
+  source.issue('', 'names no image, wanted alias, fingerprint or properties');
+  return { type: 'none' };
+}

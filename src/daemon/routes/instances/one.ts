@@ -1,0 +1,189 @@
+import { WarrenError } from '../../../contract/errors.ts';
+import { deleteInstance } from '../../../engine/instances/delete.ts';
+import { getInstance } from '../../../engine/instances/list.ts';
+import { renameInstance } from '../../../engine/instances/rename.ts';
+import { statusOf } from '../../../engine/instances/state.ts';
+import { updateInstance } from '../../../engine/instances/update.ts';
+import { getSnapshot } from '../../../engine/snapshots/list.ts';
+import { restoreSnapshot } from '../../../engine/snapshots/restore.ts';
+import { readJson } from '../../http/body.ts';
+import { checkIfMatch, etagOf } from '../../http/etag.ts';
+import { Fields } from '../../http/fields.ts';
+import { syncBody } from '../../http/replies.ts';
+import { header, param, query, recursionOf } from '../../http/request.ts';
+import { instanceFullView, instanceView, writablePart } from '../../views/instances.ts';
+import { instanceResources, instanceTrees, startOn } from './tree.ts';
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AsyncResponse } from '../../../contract/api/envelope.ts';
+import type { UpdateInstanceInput } from '../../../engine/instances/update.ts';
+import type { InstanceRecord } from '../../../engine/types.ts';
+import type { DaemonContext } from '../../context.ts';
+
+/** `/1.0/instances/NAME`. */
+export function instanceRoutes(app: FastifyInstance, context: DaemonContext): void {
+  const { engine } = context;
+  for (const tree of instanceTrees) {
+    const path = `/1.0/${tree}/:name`;
+    app.get(path, async (request, reply) => {
+      const record = getInstance(engine, param(request, 'name'));
+      void reply.header('ETag', etagOf(writablePart(record)));
+      const isFull = recursionOf(request) > 0;
+      return syncBody(
+        isFull ? await instanceFullView(engine, record) : instanceView(engine, record),
+      );
+    });
+    app.put(path, async (request, reply) => {
+      const name = param(request, 'name');
+      const fields = await readFields(request, name);
+      const restore = fields.string('restore') ?? '';
+      if (restore !== '') return startRestore(context, reply, name, restore, fields);
+      return startUpdate(context, request, reply, {
+        ...readUpdate(name, fields),
+        config: fields.stringMap('config') ?? {},
+        devices: fields.deviceMap('devices') ?? {},
+        profiles: fields.strings('profiles') ?? [],
+        ephemeral: fields.boolean('ephemeral') ?? false,
+        description: fields.string('description') ?? '',
+      });
+    });
+    app.patch(path, async (request, reply) => {
+      const name = param(request, 'name');
+      const fields = await readFields(request, name);
+      const record = getInstance(engine, name);
+      const { config, devices, ...rest } = readUpdate(name, fields);
+      return startUpdate(context, request, reply, {
+        ...rest,
+        ...(config === undefined ? {} : { config: { ...record.config, ...config } }),
+        ...(devices === undefined ? {} : { devices: { ...record.devices, ...devices } }),
+      });
+    });
+    app.post(path, async (request, reply) => startRename(context, request, reply));
+    app.delete(path, (request, reply) => {
+      const record = getInstance(engine, param(request, 'name'));
+      const force = ['1', 'true'].includes(query(request, 'force') ?? '');
+      const status = statusOf(engine, record);
+      if (!force && status !== 'Stopped') {
+        throw new WarrenError('wrong_state', {
+          name: record.name,
+          action: 'delete',
+          state: status.toLowerCase(),
+          wanted: 'stopped',
+          hint: `warren delete --force ${record.name}`,
+        });
+      }
+      return startOn(context, reply, record.name, {
+        description: 'Deleting instance',
+        work: async (work) => {
+          await deleteInstance(engine, { name: record.name, force }, work);
+          return undefined;
+        },
+      });
+    });
+  }
+}
+
+async function readFields(request: FastifyRequest, name: string): Promise<Fields> {
+  const what = `change ${name}`;
+  return new Fields(what, await readJson(request.raw, what));
+}
+
+/** The fields that are given; `architecture` and the read-only ones are not looked at. */
+function readUpdate(name: string, fields: Fields): UpdateInstanceInput {
+  const input = {
+    name,
+    description: fields.string('description'),
+    config: fields.stringMap('config'),
+    devices: fields.deviceMap('devices'),
+    profiles: fields.strings('profiles'),
+    ephemeral: fields.boolean('ephemeral'),
+  };
+  fields.done();
+  return input;
+}
+
+function startUpdate(
+  context: DaemonContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  input: UpdateInstanceInput,
+): AsyncResponse {
+  const { engine } = context;
+  const ifMatch = header(request, 'if-match');
+  const check = (current: InstanceRecord): void => {
+    checkIfMatch(ifMatch, etagOf(writablePart(current)), input.name);
+  };
+  check(getInstance(engine, input.name));
+  return startOn(context, reply, input.name, {
+    description: 'Updating instance',
+    work: async (work) => {
+      await updateInstance(engine, { ...input, check }, work);
+      return undefined;
+    },
+  });
+}
+
+function startRestore(
+  context: DaemonContext,
+  reply: FastifyReply,
+  name: string,
+  restore: string,
+  fields: Fields,
+): AsyncResponse {
+  const { engine } = context;
+  if (fields.boolean('stateful') === true) {
+    const why = 'snapshots hold no state in memory';
+    throw new WarrenError('unsupported', { what: `restore ${name}`, why });
+  }
+  fields.done();
+  const snapshot = restore.startsWith(`${name}/`) ? restore.slice(name.length + 1) : restore;
+  getInstance(engine, name);
+  getSnapshot(engine, name, snapshot);
+  return startOn(context, reply, name, {
+    description: 'Restoring snapshot',
+    work: async (work) => {
+      await restoreSnapshot(engine, { instance: name, name: snapshot }, work);
+      return undefined;
+    },
+  });
+}
+
+async function startRename(
+  context: DaemonContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<AsyncResponse> {
+  const { engine } = context;
+  const name = param(request, 'name');
+  const what = `rename ${name}`;
+  const fields = new Fields(what, await readJson(request.raw, what));
+  const newName = fields.string('name') ?? '';
+  const isMove = fields.boolean('migration') ?? false;
+  const pool = fields.string('pool') ?? '';
+  const project = fields.string('project') ?? '';
+  fields.done();
+  getInstance(engine, name);
+  if (pool !== '' && pool !== 'default') {
+    throw new WarrenError('not_found', { kind: 'storage pool', name: pool });
+  }
+  if (project !== '' && project !== 'default') {
+    throw new WarrenError('not_found', { kind: 'project', name: project });
+  }
+  if (isMove && pool === '' && project === '') {
+    const why = 'moving machines between servers is not supported by warren yet';
+    throw new WarrenError('unsupported', { what: `move ${name}`, why });
+  }
+  const isSame = newName === '' || newName === name;
+  if (isSame && !isMove) {
+    fields.issue('name', newName === '' ? 'is missing' : `it is named ${name} already`);
+    fields.done();
+  }
+  return startOn(context, reply, name, {
+    description: 'Renaming instance',
+    resources: instanceResources(isSame ? [name] : [name, newName]),
+    work: async (work) => {
+      if (!isSame) await renameInstance(engine, { name, newName }, work);
+      return undefined;
+    },
+  });
+}

@@ -1,0 +1,120 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+
+import { settled } from '../../operations/exec.ts';
+import { hasErrno } from '../../../sys/sys-error.ts';
+
+import type { ExecSession } from '../../../runtime/types.ts';
+import type { Paths } from '../../../contract/paths.ts';
+import type { DaemonContext } from '../../context.ts';
+import type { EventHub } from '../../events/hub.ts';
+import type { OperationWork } from '../../operations/operation.ts';
+
+/** Most that is recorded of one output; the rest is read and dropped. */
+const maxRecordedBytes = 16 * 1024 * 1024;
+
+/** Where the recorded output of commands run in a machine lies. */
+export function recordsDir(paths: Paths, name: string): string {
+  return `${paths.logDir}/exec/${name}`;
+}
+
+/** Names of the recorded outputs of a machine. */
+export async function listRecords(paths: Paths, name: string): Promise<string[]> {
+  try {
+    return (await readdir(recordsDir(paths, name))).sort();
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** Recorded outputs follow their machine: renamed with it, gone with it. */
+export function followInstances(
+  hub: EventHub,
+  paths: Paths,
+  onError: (error: unknown) => void,
+): void {
+  hub.listen(new Set(['lifecycle']), (event) => {
+    const { action, source, context } = event.metadata as {
+      action: string;
+      source: string;
+      context: Readonly<Record<string, unknown>>;
+    };
+    const name = decodeURIComponent(source.split('/')[3] ?? '');
+    if (action === 'instance-deleted' && name !== '') {
+      rm(recordsDir(paths, name), { recursive: true, force: true }).catch(onError);
+    } else if (action === 'instance-renamed' && typeof context['old_name'] === 'string') {
+      rename(recordsDir(paths, context['old_name']), recordsDir(paths, name)).catch(
+        (error: unknown) => {
+          if (!hasErrno(error, 'ENOENT')) onError(error);
+        },
+      );
+    }
+  });
+}
+
+/** Runs a command without a client: no input, output recorded or dropped. */
+export async function recordExec(
+  { engine }: DaemonContext,
+  {
+    session,
+    name,
+    record,
+    work,
+  }: { session: ExecSession; name: string; record: boolean; work: OperationWork },
+): Promise<Readonly<Record<string, unknown>>> {
+  const onAbort = (): void => {
+    session.kill();
+  };
+  work.signal.addEventListener('abort', onAbort, { once: true });
+  if (work.signal.aborted) onAbort();
+  const { stdio } = session;
+  if (stdio.kind !== 'pipes') throw new Error('a command without a client has a terminal');
+  stdio.stdin.end();
+  const dir = recordsDir(engine.paths, name);
+  if (record) await mkdir(dir, { recursive: true, mode: 0o700 });
+  const file = (stream: string): string | undefined =>
+    record ? `exec_${work.id}.${stream}` : undefined;
+  const targets = [
+    { fd: '1', source: stdio.stdout, file: file('stdout') },
+    { fd: '2', source: stdio.stderr, file: file('stderr') },
+  ] as const;
+  const outputs = targets.map(({ source, file: target }) => ({
+    source,
+    sent: saveStream(source, target === undefined ? undefined : `${dir}/${target}`),
+  }));
+  try {
+    const status = await session.exited;
+    await settled(outputs, 200);
+    const output = Object.fromEntries(
+      targets.map(({ fd, file: target }) => [fd, `/1.0/instances/${name}/logs/${target ?? ''}`]),
+    );
+    return { return: status, ...(record ? { output } : {}) };
+  } finally {
+    work.signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function saveStream(source: NodeJS.ReadableStream, path: string | undefined): Promise<void> {
+  const file = path === undefined ? undefined : createWriteStream(path, { mode: 0o600 });
+  let left = maxRecordedBytes;
+  let failure: Error | undefined;
+  file?.on('error', (error) => {
+    failure = error;
+  });
+  await new Promise<void>((resolve) => {
+    source.on('data', (chunk: Buffer) => {
+      const kept = chunk.subarray(0, left);
+      left -= kept.length;
+      if (kept.length > 0 && failure === undefined) file?.write(kept);
+    });
+    source.once('error', resolve);
+    source.once('end', resolve);
+    source.once('close', resolve);
+  });
+  await new Promise<void>((resolve) => {
+    if (file === undefined || failure !== undefined) resolve();
+    else file.end(resolve);
+  });
+  if (failure !== undefined) throw failure;
+}

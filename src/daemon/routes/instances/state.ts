@@ -1,0 +1,148 @@
+import { WarrenError } from '../../../contract/errors.ts';
+import { freezeInstance } from '../../../engine/instances/freeze.ts';
+import { getInstance, listInstances } from '../../../engine/instances/list.ts';
+import { restartInstance } from '../../../engine/instances/restart.ts';
+import { startInstance } from '../../../engine/instances/start.ts';
+import { readInstanceState, statusOf } from '../../../engine/instances/state.ts';
+import { stopInstance } from '../../../engine/instances/stop.ts';
+import { unfreezeInstance } from '../../../engine/instances/unfreeze.ts';
+import { readJson } from '../../http/body.ts';
+import { Fields } from '../../http/fields.ts';
+import { accepted, syncBody } from '../../http/replies.ts';
+import { param } from '../../http/request.ts';
+import { stateView } from '../../views/instances.ts';
+import { instanceResources, instanceTrees, startOn } from './tree.ts';
+
+import type { FastifyInstance } from 'fastify';
+import type { EngineDeps, WorkContext } from '../../../engine/types.ts';
+import type { DaemonContext } from '../../context.ts';
+
+const actions = {
+  start: { description: 'Starting instance', wants: ['Stopped', 'Frozen'] },
+  stop: { description: 'Stopping instance', wants: ['Running', 'Frozen', 'Starting'] },
+  restart: { description: 'Restarting instance', wants: ['Running', 'Frozen'] },
+  freeze: { description: 'Freezing instance', wants: ['Running'] },
+  unfreeze: { description: 'Unfreezing instance', wants: ['Frozen'] },
+} as const;
+type Action = keyof typeof actions;
+
+interface StateChange {
+  readonly action: Action;
+  readonly force: boolean;
+  /** Undefined: as long as warren thinks fit. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** `/1.0/instances/NAME/state`, and `PUT /1.0/instances` for every machine at once. */
+export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext): void {
+  const { engine } = context;
+  for (const tree of instanceTrees) {
+    app.get(`/1.0/${tree}/:name/state`, async (request) => {
+      const record = getInstance(engine, param(request, 'name'));
+      return syncBody(stateView(await readInstanceState(engine, record)));
+    });
+    app.put(`/1.0/${tree}/:name/state`, async (request, reply) => {
+      const name = param(request, 'name');
+      const what = `change the state of ${name}`;
+      const change = readChange(new Fields(what, await readJson(request.raw, what)), what);
+      getInstance(engine, name);
+      return startOn(context, reply, name, {
+        description: actions[change.action].description,
+        cancellable: true,
+        work: async (work) => {
+          await applyChange(engine, name, change, work);
+          return undefined;
+        },
+      });
+    });
+    app.put(`/1.0/${tree}`, async (request, reply) => {
+      const what = 'change the state of every instance';
+      const fields = new Fields(what, await readJson(request.raw, what));
+      const state = fields.object('state');
+      if (state === undefined) fields.issue('state', 'is missing');
+      fields.done();
+      const change = readChange(state ?? fields, what);
+      const wanted: readonly string[] = actions[change.action].wants;
+      const names = listInstances(engine)
+        .filter((record) => wanted.includes(statusOf(engine, record)))
+        .map((record) => record.name);
+      const operation = context.operations.start({
+        description: `${actions[change.action].description}s`,
+        resources: instanceResources(names),
+        cancellable: true,
+        work: async (work) => {
+          await changeAll(engine, names, change, work);
+          return undefined;
+        },
+      });
+      return accepted(reply, operation.render());
+    });
+  }
+}
+
+function readChange(fields: Fields, what: string): StateChange {
+  const action = fields.requiredString('action');
+  const timeout = fields.integer('timeout') ?? -1;
+  const force = fields.boolean('force') ?? false;
+  if (!isAction(action)) {
+    fields.issue('action', `"${action}" is none, wanted ${Object.keys(actions).join(', ')}`);
+  }
+  if (timeout > 86_400 * 365) fields.issue('timeout', 'is longer than a year');
+  const isStateful = fields.boolean('stateful') ?? false;
+  fields.done();
+  if (isStateful) {
+    throw new WarrenError('unsupported', {
+      what,
+      why: 'state in memory cannot be kept without root',
+    });
+  }
+  return {
+    action: action as Action,
+    // LXD: without any time to shut down in, it is killed.
+    force: force || timeout === 0,
+    timeoutMs: timeout < 0 ? undefined : timeout * 1000,
+  };
+}
+
+async function applyChange(
+  deps: EngineDeps,
+  name: string,
+  { action, force, timeoutMs }: StateChange,
+  work: WorkContext,
+): Promise<void> {
+  switch (action) {
+    case 'start':
+      if (statusOf(deps, getInstance(deps, name)) === 'Frozen') {
+        return unfreezeInstance(deps, { name }, work);
+      }
+      return startInstance(deps, { name }, work);
+    case 'stop':
+      return stopInstance(deps, { name, force, timeoutMs }, work);
+    case 'restart':
+      return restartInstance(deps, { name, force, timeoutMs }, work);
+    case 'freeze':
+      return freezeInstance(deps, { name }, work);
+    case 'unfreeze':
+      return unfreezeInstance(deps, { name }, work);
+  }
+}
+
+/** All at once; when some fail the others still go through, and the first failure is told. */
+async function changeAll(
+  deps: EngineDeps,
+  names: readonly string[],
+  change: StateChange,
+  work: WorkContext,
+): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    names.map((name) => applyChange(deps, name, change, work)),
+  );
+  const failures: unknown[] = outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
+  );
+  if (failures.length > 0) throw failures[0];
+}
+
+function isAction(text: string): text is Action {
+  return Object.hasOwn(actions, text);
+}

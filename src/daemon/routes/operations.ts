@@ -1,0 +1,36 @@
+import { syncBody } from '../http/replies.ts';
+import { param, query, recursionOf } from '../http/request.ts';
+
+import type { FastifyInstance } from 'fastify';
+import type { Operation } from '../../contract/api/operations.ts';
+import type { DaemonContext } from '../context.ts';
+
+/** `/1.0/operations`; its websockets are served with the upgrades. */
+export function operationRoutes(app: FastifyInstance, { operations }: DaemonContext): void {
+  app.get('/1.0/operations', (request) => {
+    const isPlain = recursionOf(request) === 0;
+    const byStatus: Record<string, (string | Operation)[]> = {};
+    for (const operation of operations.list()) {
+      const object = operation.render();
+      const status = object.status.toLowerCase();
+      (byStatus[status] ??= []).push(isPlain ? `/1.0/operations/${object.id}` : object);
+    }
+    return syncBody(byStatus);
+  });
+  app.get('/1.0/operations/:id', (request) =>
+    syncBody(operations.get(param(request, 'id')).render()),
+  );
+  app.get('/1.0/operations/:id/wait', async (request) => {
+    const seconds = Number(query(request, 'timeout') ?? '-1');
+    const timeoutMs = seconds >= 0 ? Math.min(seconds * 1000, 0x7fff_ffff) : undefined;
+    const gone = new AbortController();
+    request.raw.socket.once('close', () => {
+      gone.abort();
+    });
+    return syncBody(await operations.wait(param(request, 'id'), timeoutMs, gone.signal));
+  });
+  app.delete('/1.0/operations/:id', (request) => {
+    operations.get(param(request, 'id')).cancel();
+    return syncBody(null);
+  });
+}

@@ -1,0 +1,80 @@
+import { statfs } from 'node:fs/promises';
+
+import { WarrenError } from '../../contract/errors.ts';
+import { listImages } from '../../engine/images/list.ts';
+import { listInstances } from '../../engine/instances/list.ts';
+import { listProfiles } from '../../engine/profiles/list.ts';
+import { parseFilter } from '../http/filter.ts';
+import { syncBody } from '../http/replies.ts';
+import { param, query } from '../http/request.ts';
+import { listAnswer } from './listing.ts';
+
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { StoragePool } from '../../contract/api/storage-pools.ts';
+import type { EngineDeps } from '../../engine/types.ts';
+import type { DaemonContext } from '../context.ts';
+
+/** `/1.0/storage-pools`: there is one, `default`, which is warren's layer store. */
+export function storagePoolRoutes(app: FastifyInstance, { engine }: DaemonContext): void {
+  const all = '/1.0/storage-pools';
+  app.get(all, (request) =>
+    listAnswer(
+      request,
+      ['default'],
+      (name) => `${all}/${name}`,
+      () => poolView(engine),
+    ),
+  );
+  app.get(`${all}/:pool`, (request) => {
+    checkPool(request);
+    return syncBody(poolView(engine));
+  });
+  app.get(`${all}/:pool/resources`, async (request) => {
+    checkPool(request);
+    const { blocks, bfree, bsize, files, ffree } = await statfs(engine.paths.dataDir);
+    return syncBody({
+      space: { used: (blocks - bfree) * bsize, total: blocks * bsize },
+      inodes: { used: files - ffree, total: files },
+    });
+  });
+  // Volumes of one's own are not made by warren; those of machines are part of them.
+  for (const suffix of ['', '/custom', '/container', '/image', '/virtual-machine']) {
+    app.get(`${all}/:pool/volumes${suffix}`, (request) => {
+      checkPool(request);
+      parseFilter(query(request, 'filter'));
+      return syncBody([]);
+    });
+  }
+  for (const url of [all, `${all}/:pool/volumes`, `${all}/:pool/volumes/custom`]) {
+    app.post(url, () => {
+      const what = url === all ? 'create a storage pool' : 'create a storage volume';
+      const why = 'warren keeps everything in its own layer store';
+      throw new WarrenError('unsupported', { what, why });
+    });
+  }
+}
+
+function checkPool(request: FastifyRequest): void {
+  const name = param(request, 'pool');
+  if (name !== 'default') throw new WarrenError('not_found', { kind: 'storage pool', name });
+}
+
+function poolView(engine: EngineDeps): StoragePool {
+  return {
+    name: 'default',
+    description: 'Layers, images and files of machines',
+    driver: 'overlay',
+    status: 'Created',
+    locations: ['none'],
+    config: { source: engine.paths.dataDir, 'warren.tier': engine.storage.tier },
+    used_by: [
+      ...listInstances(engine).map(({ name }) => `/1.0/instances/${name}`),
+      ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
+      ...listProfiles(engine)
+        .filter(({ devices }) =>
+          Object.values(devices).some(({ pool, type }) => type === 'disk' && pool === 'default'),
+        )
+        .map(({ name }) => `/1.0/profiles/${encodeURIComponent(name)}`),
+    ],
+  };
+}

@@ -1,0 +1,66 @@
+import { WarrenError } from '../../contract/errors.ts';
+import { readJson } from '../http/body.ts';
+import { Fields } from '../http/fields.ts';
+import { syncBody } from '../http/replies.ts';
+import { param } from '../http/request.ts';
+import { timeOf } from '../views/times.ts';
+import { listAnswer } from './listing.ts';
+
+import type { FastifyInstance } from 'fastify';
+import type { Warning } from '../../contract/api/warnings.ts';
+import type { Store } from '../../store/store.ts';
+import type { DaemonContext } from '../context.ts';
+
+type WarningRecord = ReturnType<Store['warnings']['list']>[number];
+
+/** `/1.0/warnings`: what the engine found amiss and is no error of a request. */
+export function warningRoutes(app: FastifyInstance, { engine }: DaemonContext): void {
+  const { warnings } = engine.store;
+  const get = (id: string): WarningRecord => {
+    const record = warnings.find(id);
+    if (record === undefined) throw new WarrenError('not_found', { kind: 'warning', name: id });
+    return record;
+  };
+  app.get('/1.0/warnings', (request) =>
+    listAnswer(request, warnings.list(), (record) => `/1.0/warnings/${record.id}`, warningView),
+  );
+  app.get('/1.0/warnings/:id', (request) => syncBody(warningView(get(param(request, 'id')))));
+  for (const method of ['PUT', 'PATCH'] as const) {
+    app.route({
+      method,
+      url: '/1.0/warnings/:id',
+      handler: async (request) => {
+        const { id } = get(param(request, 'id'));
+        const what = `change the warning ${id}`;
+        const fields = new Fields(what, await readJson(request.raw, what));
+        const status = fields.string('status') ?? '';
+        if (status !== 'new' && status !== 'acknowledged') {
+          fields.issue('status', `"${status}" is none, wanted new or acknowledged`);
+        }
+        fields.done();
+        warnings.setStatus(id, status as 'new' | 'acknowledged');
+        return syncBody(null);
+      },
+    });
+  }
+  app.delete('/1.0/warnings/:id', (request) => {
+    warnings.delete(get(param(request, 'id')).id);
+    return syncBody(null);
+  });
+}
+
+function warningView(record: WarningRecord): Warning {
+  return {
+    uuid: record.id,
+    location: 'none',
+    project: 'default',
+    type: record.type,
+    count: record.count,
+    first_seen_at: timeOf(record.firstSeenMs),
+    last_seen_at: timeOf(record.lastSeenMs),
+    last_message: record.message,
+    severity: record.severity,
+    status: record.status,
+    entity_url: record.entity,
+  };
+}

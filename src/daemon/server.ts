@@ -1,0 +1,115 @@
+import { createServer } from 'node:http';
+
+import fastify from 'fastify';
+
+import { catalogue, WarrenError } from '../contract/errors.ts';
+import { asWarrenError } from './failures.ts';
+import { isPeerAllowed } from './http/peers.ts';
+import { errorBody } from './http/replies.ts';
+import { handleUpgrades } from './http/upgrades.ts';
+import { routes } from './routes/all.ts';
+
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { DaemonContext } from './context.ts';
+
+export interface DaemonServer {
+  /** Listens on an inherited listening socket, or on a new one at a path. */
+  listen(where: { readonly fd: number } | { readonly path: string }): Promise<void>;
+  /** Stops accepting, lets answers under way end, then closes what is left. */
+  close(): Promise<void>;
+}
+
+/** Builds the HTTP server with every route. `allowedUid` is whose connections are served. */
+export async function createDaemonServer(
+  context: DaemonContext,
+  allowedUid: number,
+): Promise<DaemonServer> {
+  const connections = new Set<Socket>();
+  let server: Server | undefined;
+  const app = fastify({
+    logger: false,
+    routerOptions: { maxParamLength: 4096 },
+    frameworkErrors: (error, _request, reply) => {
+      const problem = error.message;
+      const what = 'read the request';
+      const answer = reply as FastifyReply;
+      void answer.code(400).send(errorBody(invalid(what, problem)));
+    },
+    serverFactory: (handler) => {
+      server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, handler);
+      return server;
+    },
+  });
+  if (server === undefined) throw new Error('fastify made no server');
+  const http: Server = server;
+  http.prependListener('connection', (socket: Socket) => {
+    if (!isPeerAllowed(socket, allowedUid)) {
+      context.log.warn('a connection of another user was refused');
+      socket.destroy();
+      return;
+    }
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  handleUpgrades(http, context);
+  prepare(app, context);
+  for (const register of routes) register(app, context);
+  await app.ready();
+  return {
+    listen: (where) =>
+      new Promise((resolve, reject) => {
+        http.once('error', reject);
+        http.listen(where, () => {
+          http.off('error', reject);
+          resolve();
+        });
+      }),
+    close: async () => {
+      const closed = new Promise((resolve) => http.close(resolve));
+      http.closeIdleConnections();
+      const cut = setTimeout(() => {
+        for (const socket of connections) socket.destroy();
+      }, 1_000);
+      await closed;
+      clearTimeout(cut);
+      await app.close();
+    },
+  };
+}
+
+function prepare(app: FastifyInstance, context: DaemonContext): void {
+  // Routes read the raw request themselves: clients send JSON with any Content-Type or none.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => {
+    done(null);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const error = new WarrenError('not_found', {
+      kind: `API path for ${request.method}`,
+      name: path,
+    });
+    return reply.code(404).send(errorBody(error));
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const status = (error as { statusCode?: number }).statusCode;
+    const what = `answer ${request.method} ${request.url.split('?')[0] ?? ''}`;
+    const isFrameworks = status !== undefined && status >= 400 && status < 500;
+    const failure =
+      isFrameworks && error instanceof Error && !(error instanceof WarrenError)
+        ? invalid(what, error.message)
+        : asWarrenError(error, { log: context.log, logPath: context.engine.paths.daemonLog, what });
+    if (reply.raw.headersSent) {
+      // The answer is half out: breaking the connection is the only way to say that it failed.
+      reply.raw.destroy();
+      return reply;
+    }
+    return reply.code(catalogue[failure.code].status).send(errorBody(failure));
+  });
+}
+
+function invalid(what: string, problem: string): WarrenError {
+  return new WarrenError('invalid', { what, issues: [{ path: '', problem }] });
+}
