@@ -18,7 +18,10 @@ const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'long']);
 const flock = libc.func('int flock(int fd, int operation)');
 
 const PR_SET_CHILD_SUBREAPER = 36;
+const F_GETFL = 3;
+const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
+const O_NONBLOCK = 0x800;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -60,6 +63,12 @@ export function becomeSubreaper(): void {
 /** A duplicate of `fd`, numbered `atLeast` or more, close-on-exec. The caller closes it. */
 export function duplicateFd(fd: number, atLeast = 3): number {
   return check(fcntl(fd, F_DUPFD_CLOEXEC, atLeast) as number, 'fcntl F_DUPFD_CLOEXEC', `fd ${fd}`);
+}
+
+/** Sets O_NONBLOCK, for every duplicate of `fd` in every process. */
+export function setNonBlocking(fd: number): void {
+  const flags = check(fcntl(fd, F_GETFL, 0) as number, 'fcntl F_GETFL', `fd ${fd}`);
+  check(fcntl(fd, F_SETFL, flags | O_NONBLOCK) as number, 'fcntl F_SETFL', `fd ${fd}`);
 }
 
 /**

@@ -1,0 +1,150 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+
+import { WarrenError } from '../contract/errors.ts';
+import { describeFailure } from '../contract/host.ts';
+import { keeperListens } from '../contract/keeper.ts';
+import { pathsIn, type Paths } from '../contract/paths.ts';
+import { becomeSubreaper, duplicateFd, tryLock } from '../sys/kernel/process.ts';
+import { reapChildren } from './children.ts';
+import { DescriptorStore } from './descriptors.ts';
+import { daemonEnvironment } from './environment.ts';
+import { ExitJournal } from './journal.ts';
+import { logToStderr } from './log.ts';
+import { Loop } from './loop.ts';
+import { Pin } from './pin.ts';
+import { writeRecord } from './record.ts';
+import { KeeperServer } from './server.ts';
+import { listenAt } from './sockets.ts';
+import { Supervisor } from './supervisor.ts';
+
+export interface KeeperInput {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** How the daemon is run: absolute path of the program first. */
+  readonly daemonArgv: readonly string[];
+}
+
+/**
+ * The keeper: runs as root of U0 and child of nobody, with standard output a pipe to whoever
+ * starts it and standard error its log. Says `listening` or a `HostFailure` there, then serves
+ * until `shutdown` or SIGTERM. Machines are left alone either way.
+ */
+export function keeperMain(input: KeeperInput): void {
+  try {
+    serve(input);
+  } catch (error) {
+    logToStderr(`cannot start: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
+    say(JSON.stringify(describeFailure(error, 'keeper.log')));
+    process.exit(1);
+  }
+}
+
+function serve({ env, daemonArgv }: KeeperInput): void {
+  const paths = pathsIn(wanted(env, 'WARREN_DATA_DIR'), wanted(env, 'WARREN_RUNTIME_DIR'));
+  const log = logToStderr;
+  process.umask(0o077);
+  holdLock(paths);
+  becomeSubreaper();
+  const nullFd = openSync('/dev/null', 'r+');
+  const journal = new ExitJournal(paths.exitJournal, log);
+  const apiFd = listenAt(paths.socket);
+  const listenFd = listenAt(paths.keeperSocket);
+  const pin = new Pin(paths.u0Record, env['WARREN_CGROUP_DIR'], nullFd);
+  writeRecord(paths.keeperPid, `${process.pid}\n`);
+
+  const loop = new Loop(log);
+  const store = new DescriptorStore(loop);
+  const supervisor = new Supervisor({
+    loop,
+    log,
+    argv: daemonArgv,
+    env: daemonEnvironment(env),
+    apiFd,
+    nullFd,
+    logPath: paths.daemonLog,
+    recordPath: paths.daemonRecord,
+    onEnded: () => {
+      store.startDraining();
+    },
+  });
+  const finish = (): void => {
+    log('ended');
+    loop.stop();
+    for (const path of [paths.keeperPid, paths.keeperSocket, paths.socket]) {
+      rmSync(path, { force: true });
+    }
+    // Machines need U0, and so does the next keeper to reach them.
+    if (!store.holdsConsole) pin.end();
+    process.exit(0);
+  };
+  const server = new KeeperServer({
+    loop,
+    log,
+    listenFd,
+    store,
+    journal,
+    supervisor,
+    onShutdown: () => {
+      supervisor.endAfterDaemon(finish);
+    },
+  });
+  loop.eachTurn(() => {
+    reapChildren({
+      journal,
+      isOwn: (status) => supervisor.ended(status) || pin.replace(status.pid, nullFd),
+      onExit: (exit) => {
+        server.announce(exit);
+      },
+    });
+  });
+  handleSignals(() => {
+    log('told to end');
+    supervisor.end(finish);
+  });
+  supervisor.begin();
+  loop.start();
+  log(`keeper ${process.pid} listens`);
+  say(keeperListens);
+  letGoOfOutput();
+}
+
+/** One keeper a directory: the lock is held until the process ends. */
+function holdLock(paths: Paths): void {
+  const lockFd = openSync(paths.keeperLock, 'a', 0o600);
+  if (!tryLock(lockFd)) {
+    throw new WarrenError('exists', { kind: 'keeper', name: paths.runtimeDir });
+  }
+}
+
+function handleSignals(end: () => void): void {
+  // SIGCHLD has nothing to do but end the wait.
+  process.on('SIGCHLD', () => undefined);
+  process.on('SIGHUP', () => undefined);
+  let ending = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (!ending) end();
+      ending = true;
+    });
+  }
+}
+
+/** One line for whoever started us, who may be gone. */
+function say(line: string): void {
+  try {
+    writeSync(1, `${line}\n`);
+  } catch {
+    logToStderr('nobody waits for the keeper to listen');
+  }
+}
+
+/** Standard output was a pipe to the host side; from now on it is the log too. */
+function letGoOfOutput(): void {
+  closeSync(1);
+  duplicateFd(2, 1);
+}
+
+function wanted(env: KeeperInput['env'], name: string): string {
+  const value = env[name];
+  if (value?.startsWith('/') !== true) throw new Error(`${name} is not set to a directory`);
+  return value;
+}
