@@ -1,0 +1,179 @@
+import { randomInt } from 'node:crypto';
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+
+import { hostPath, type HostPath } from '../base/brand.ts';
+import { hasErrno } from '../sys/sys-error.ts';
+import { spaceError } from './files/errors.ts';
+import { removeTree, syncDirectory, syncTree } from './trees.ts';
+import type { LayerId, OwnerRange, StagedLayer } from './types.ts';
+
+/**
+ * What a directory of files is, beyond a plain overlay layer:
+ *
+ * full   a whole root file system on which nothing below it may show (the copy tier makes these)
+ * fuse   written by fuse-overlayfs, whose marks for removed files the kernel does not know
+ * meta   names, owners and modes only; the contents lie in the data-only layer `data`
+ */
+export type TreeKind =
+  { readonly kind: 'plain' | 'full' | 'fuse' } | { readonly kind: 'meta'; readonly data: LayerId };
+
+const plain: TreeKind = { kind: 'plain' };
+
+/** A directory under construction, with a suffix that `sweep` knows. */
+const staging = '.part';
+/** A directory being removed. */
+const leaving = '.gone';
+
+/** The directory of layers: `ID/`, and `ID.json` for one that is not plain. */
+export interface Layers {
+  readonly dir: HostPath;
+  path(layer: LayerId): HostPath;
+  stage(owner?: OwnerRange, kind?: TreeKind): Promise<StagedLayer>;
+  /** Makes a directory elsewhere on the same file system a layer, by a rename. */
+  adopt(directory: HostPath, layer: LayerId, kind: TreeKind): Promise<void>;
+  /** An id that no layer on disk has. */
+  newId(): Promise<LayerId>;
+  kindOf(layer: LayerId): Promise<TreeKind>;
+  remove(layer: LayerId): Promise<void>;
+  list(): Promise<LayerId[]>;
+  sweep(): Promise<void>;
+}
+
+export function makeLayers(dir: HostPath): Layers {
+  const path = (layer: LayerId): HostPath => hostPath(`${dir}/${checkedId(layer)}`);
+
+  const newId = async (): Promise<LayerId> => {
+    for (;;) {
+      // Seven digits: short, since 4,095 bytes of mount options must hold a whole chain of them.
+      const id = randomInt(36 ** 6, 36 ** 7).toString(36);
+      if (!(await exists(`${dir}/${id}`)) && !(await exists(`${dir}/${id}${staging}`))) return id;
+    }
+  };
+
+  const list = async (): Promise<LayerId[]> =>
+    (await readdir(dir, { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory() && isLayerId(entry.name))
+      .map(({ name }) => name);
+
+  return {
+    dir,
+    path,
+    newId,
+    list,
+    kindOf: (layer) => readKind(path(layer)),
+
+    stage: async (owner, kind = plain) => {
+      const id = await newId();
+      const part = hostPath(`${dir}/${id}${staging}`);
+      try {
+        await mkdir(part, { mode: 0o700 });
+      } catch (error) {
+        throw spaceError(error, 'stage a layer', dir);
+      }
+      if (owner !== undefined) {
+        await chown(part, owner.start, owner.start);
+        await chmod(part, 0o755);
+      }
+      let committed = false;
+      return {
+        id,
+        path: part,
+        commit: async () => {
+          // Contents first: a name that survives a power cut must not lead to empty files.
+          await syncTree(part);
+          await writeKind(path(id), kind);
+          await rename(part, path(id));
+          committed = true;
+          await syncDirectory(dir);
+        },
+        [Symbol.asyncDispose]: async () => {
+          if (!committed) await removeTree(part);
+        },
+      };
+    },
+
+    adopt: async (directory, layer, kind) => {
+      await writeKind(path(layer), kind);
+      await rename(directory, path(layer));
+      await syncDirectory(dir);
+    },
+
+    remove: async (layer) => {
+      const gone = `${dir}/${checkedId(layer)}${leaving}`;
+      await removeTree(gone);
+      try {
+        // One step, so that nobody ever sees half a layer.
+        await rename(path(layer), gone);
+      } catch (error) {
+        if (!hasErrno(error, 'ENOENT')) throw error;
+      }
+      await rm(kindFile(path(layer)), { force: true });
+      await removeTree(gone);
+    },
+
+    sweep: async () => {
+      const layers = new Set(await list());
+      for (const name of await readdir(dir)) {
+        const orphan = name.endsWith('.json') && !layers.has(name.slice(0, -'.json'.length));
+        if (orphan || name.endsWith(staging) || name.endsWith(leaving)) {
+          await removeTree(`${dir}/${name}`);
+        }
+      }
+    },
+  };
+}
+
+/** Layer ids end up in mount options and paths. */
+export function isLayerId(text: string): boolean {
+  return /^[0-9a-z]{1,12}$/.test(text);
+}
+
+function checkedId(layer: LayerId): LayerId {
+  if (!isLayerId(layer)) throw new Error(`"${layer}" is no layer id`);
+  return layer;
+}
+
+function kindFile(directory: string): string {
+  return `${directory}.json`;
+}
+
+/** The kind of `directory`, kept beside it where no guest reaches it. */
+export async function readKind(directory: HostPath): Promise<TreeKind> {
+  try {
+    return JSON.parse(await readFile(kindFile(directory), 'utf8')) as TreeKind;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return plain;
+    throw error;
+  }
+}
+
+/** Written whole or not at all, before the directory gets its name. */
+export async function writeKind(directory: HostPath, kind: TreeKind): Promise<void> {
+  if (kind.kind === 'plain') {
+    await rm(kindFile(directory), { force: true });
+    return;
+  }
+  const part = `${kindFile(directory)}${staging}`;
+  await writeFile(part, JSON.stringify(kind), { flush: true });
+  await rename(part, kindFile(directory));
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

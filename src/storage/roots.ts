@@ -1,0 +1,296 @@
+import { chmod, mkdir, readdir, rename, rmdir, stat, statfs } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { backoffMs } from '../base/backoff.ts';
+import { hostPath, type HostPath } from '../base/brand.ts';
+import { WarrenError } from '../contract/errors.ts';
+import type { Paths } from '../contract/paths.ts';
+import {
+  maxMountDataBytes,
+  MNT_DETACH,
+  mount,
+  MS_BIND,
+  unmount,
+  watchUnmount,
+  type UnmountWatch,
+} from '../sys/kernel/mount.ts';
+import { run } from '../sys/programs/run.ts';
+import { hasErrno } from '../sys/sys-error.ts';
+import { exists, readKind, writeKind, type Layers, type TreeKind } from './layers.ts';
+import { instancesLink, layersLink, rootsDir } from './mounts.ts';
+import { copyTree, removeTree } from './trees.ts';
+import type { LayerId, StorageLog, StorageTier } from './types.ts';
+import type { Uppers } from './uppers.ts';
+
+/** How long an unmount waits for what a dead machine still holds, each for EBUSY and for the rest. */
+const patienceMs = 5000;
+
+/** The kernel takes 500 layers; what fits into a page of options depends on the ids' lengths. */
+export function maxLayers(paths: Pick<Paths, 'mountDir'>): number {
+  const longestId = 12;
+  const fixed = overlayOptions(paths, Number.MAX_SAFE_INTEGER, []).length;
+  const room = maxMountDataBytes - fixed;
+  return Math.min(500, Math.floor(room / (layersLink(paths).length + 2 + longestId)));
+}
+
+/**
+ * Options of a machine's overlay. `lowerdir` comes last: were the string ever cut, the mount would
+ * fail or lack layers, but never lack its upper or `userxattr`.
+ */
+export function overlayOptions(
+  paths: Pick<Paths, 'mountDir'>,
+  instanceId: number,
+  layers: readonly LayerId[],
+  data?: LayerId,
+): string {
+  const own = `${instancesLink(paths)}/${instanceId}`;
+  const lower = layers.map((layer) => `${layersLink(paths)}/${layer}`).join(':');
+  const dataOnly = data === undefined ? '' : `::${layersLink(paths)}/${data}`;
+  return `upperdir=${own}/upper,workdir=${own}/work,lowerdir=${lower}${dataOnly}`;
+}
+
+export interface Roots {
+  path(instanceId: number): HostPath;
+  mount(instanceId: number, layers: readonly LayerId[]): Promise<HostPath>;
+  unmount(instanceId: number): Promise<void>;
+  list(): Promise<number[]>;
+}
+
+export interface RootsDeps {
+  readonly paths: Paths;
+  readonly log: StorageLog;
+  readonly tier: StorageTier;
+  readonly layers: Layers;
+  readonly uppers: Uppers;
+}
+
+export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Roots {
+  const path = (instanceId: number): HostPath => hostPath(`${rootsDir(paths)}/${instanceId}`);
+  /** Roots that were unmounted here while another mount namespace still had them. */
+  const held = new Map<number, UnmountWatch>();
+
+  const stateOf = async (root: string): Promise<'mounted' | 'dead' | 'absent'> => {
+    try {
+      return (await stat(root)).dev === (await stat(rootsDir(paths))).dev ? 'absent' : 'mounted';
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return 'absent';
+      // What a FUSE mount says whose process was killed.
+      if (hasErrno(error, 'ENOTCONN')) return 'dead';
+      throw error;
+    }
+  };
+
+  /** Two overlays over one upper directory corrupt it, and the kernel only warns of it. */
+  const refuseHeld = (instanceId: number): void => {
+    const watch = held.get(instanceId);
+    if (watch === undefined) return;
+    if (!watch.isGone()) {
+      throw new WarrenError('busy', {
+        name: `the root of machine ${instanceId}`,
+        action: 'mount',
+        other: 'a process that outlived the machine and uses its files',
+      });
+    }
+    watch[Symbol.dispose]();
+    held.delete(instanceId);
+  };
+
+  return {
+    path,
+
+    list: async () => {
+      const names = await readdir(rootsDir(paths));
+      const states = await Promise.all(names.map((name) => stateOf(`${rootsDir(paths)}/${name}`)));
+      return names.filter((_, index) => states[index] !== 'absent').map(Number);
+    },
+
+    mount: async (instanceId, chain) => {
+      const root = path(instanceId);
+      const state = await stateOf(root);
+      if (state === 'mounted') return root;
+      if (state === 'dead') unmount(root, MNT_DETACH);
+      refuseHeld(instanceId);
+      const upper = uppers.upperPath(instanceId);
+      const plan = planRoot({
+        tier,
+        upper: await readKind(upper),
+        chain: await Promise.all(chain.map(async (id) => ({ id, ...(await layers.kindOf(id)) }))),
+        instanceId,
+      });
+      await mkdir(root, { recursive: true });
+      await chmod(root, 0o711);
+      await uppers.forgetFreeze(instanceId);
+      const options = overlayOptions(paths, instanceId, plan.layers, plan.data);
+      switch (plan.method) {
+        case 'kernel':
+          mount({
+            source: 'overlay',
+            target: root,
+            type: 'overlay',
+            flags: 0,
+            data: checkedOptions(`userxattr,${options}`, instanceId, maxLayers(paths)),
+          });
+          break;
+        case 'fuse':
+          await writeKind(upper, { kind: 'fuse' });
+          await run('fuse-overlayfs', ['-o', `allow_other,${options}`, root], {
+            what: `mount the root of machine ${instanceId}`,
+          });
+          break;
+        case 'copy':
+          await fill(upper, layers.path(plan.layers[0] ?? ''));
+          bind(upper, root);
+          break;
+        case 'bind':
+          bind(upper, root);
+          break;
+      }
+      return root;
+    },
+
+    unmount: async (instanceId) => {
+      const root = path(instanceId);
+      const state = await stateOf(root);
+      if (state === 'dead') unmount(root, MNT_DETACH);
+      if (state === 'mounted') {
+        const watch = (await endsWithMount(root)) ? tryWatch(root, log) : undefined;
+        await unmountPatiently(root, log);
+        if (watch !== undefined && !(await isGoneSoon(watch))) {
+          log.warn({ root }, 'a process outside the machine still uses its root');
+          held.set(instanceId, watch);
+        } else {
+          watch?.[Symbol.dispose]();
+        }
+      }
+      try {
+        await rmdir(root);
+      } catch (error) {
+        if (!hasErrno(error, 'ENOENT')) throw error;
+      }
+    },
+  };
+}
+
+interface RootPlan {
+  readonly method: 'kernel' | 'fuse' | 'copy' | 'bind';
+  readonly layers: readonly LayerId[];
+  readonly data?: LayerId | undefined;
+}
+
+/** Decides how a root is put together, by the tier and by what made each part of it. */
+export function planRoot(input: {
+  readonly tier: StorageTier;
+  readonly upper: TreeKind;
+  readonly chain: readonly ({ readonly id: LayerId } & TreeKind)[];
+  readonly instanceId: number;
+}): RootPlan {
+  const { tier, upper, chain, instanceId } = input;
+  if (upper.kind === 'full') return { method: 'bind', layers: [] };
+  const full = chain.findIndex(({ kind }) => kind === 'full');
+  const used = full === -1 ? chain : chain.slice(0, full + 1);
+  const ids = used.map(({ id }) => id);
+  const [top, ...below] = used;
+  if (top === undefined) throw new Error(`machine ${instanceId} has no layers`);
+  const bottom = used.at(-1);
+  const data = bottom?.kind === 'meta' ? bottom.data : undefined;
+  const lacks = (found: string, wanted: string, hint: string): WarrenError =>
+    new WarrenError('host_lacks', {
+      what: `mount the root of machine ${instanceId}`,
+      found,
+      wanted,
+      hint,
+    });
+  if (data !== undefined && tier !== 'redirect') {
+    throw lacks(
+      'it was made with data-only overlay layers, which this kernel refuses',
+      'the kernel that made it, or a later one',
+      'uname -r',
+    );
+  }
+  const fuseMade = upper.kind === 'fuse' || used.some(({ kind }) => kind === 'fuse');
+  if (tier === 'copy') {
+    if (below.length === 0 && top.kind !== 'fuse' && upper.kind !== 'fuse') {
+      return { method: 'copy', layers: ids };
+    }
+    throw lacks(
+      'it is made of several overlay layers, and neither the kernel nor fuse-overlayfs mounts them',
+      'fuse-overlayfs',
+      'sudo apt-get install fuse-overlayfs',
+    );
+  }
+  return { method: fuseMade || tier === 'fuse' ? 'fuse' : 'kernel', layers: ids, data };
+}
+
+function checkedOptions(options: string, instanceId: number, most: number): string {
+  if (Buffer.byteLength(options) <= maxMountDataBytes) return options;
+  throw new WarrenError('unsupported', {
+    what: `mount the root of machine ${instanceId}`,
+    why: `its snapshots make too many layers, wanted at most about ${most}`,
+    hint: 'warren copy',
+  });
+}
+
+function bind(source: string, target: string): void {
+  mount({ source, target, type: '', flags: MS_BIND });
+}
+
+/**
+ * The copy tier's first mount: the whole of the layer becomes the upper. Death before the kind is
+ * written makes the next mount do it again, and no guest has used it by then.
+ */
+async function fill(upper: HostPath, layer: HostPath): Promise<void> {
+  const part = `${upper}.part`;
+  const gone = `${upper}.gone`;
+  await removeTree(part);
+  await removeTree(gone);
+  await mkdir(part, { mode: 0o700 });
+  await copyTree(layer, part, {});
+  if (await exists(upper)) await rename(upper, gone);
+  await rename(part, upper);
+  await writeKind(upper, { kind: 'full' });
+  await removeTree(gone);
+}
+
+/** True for a file system of its own, false for a bind mount of the user's. */
+async function endsWithMount(root: string): Promise<boolean> {
+  const overlayMagic = 0x794c7630;
+  const fuseMagic = 0x65735546;
+  const { type } = await statfs(root);
+  return type === overlayMagic || type === fuseMagic;
+}
+
+function tryWatch(root: string, log: StorageLog): UnmountWatch | undefined {
+  try {
+    return watchUnmount(root);
+  } catch (error) {
+    log.warn({ err: error, root }, 'cannot watch an unmount: inotify instances are used up');
+    return undefined;
+  }
+}
+
+/** EBUSY passes when what a dead machine had open is closed; if it does not, the mount is detached. */
+async function unmountPatiently(root: string, log: StorageLog): Promise<void> {
+  const end = Date.now() + patienceMs;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      unmount(root);
+      return;
+    } catch (error) {
+      if (hasErrno(error, 'EINVAL', 'ENOENT')) return;
+      if (!hasErrno(error, 'EBUSY')) throw error;
+      if (Date.now() >= end) break;
+    }
+    await sleep(backoffMs(attempt, 1, 100));
+  }
+  log.warn({ root }, 'a root stayed busy and was detached');
+  unmount(root, MNT_DETACH);
+}
+
+async function isGoneSoon(watch: UnmountWatch): Promise<boolean> {
+  const end = Date.now() + patienceMs;
+  for (let attempt = 0; !watch.isGone(); attempt++) {
+    if (Date.now() >= end) return false;
+    await sleep(backoffMs(attempt, 1, 50));
+  }
+  return true;
+}

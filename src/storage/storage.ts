@@ -1,0 +1,70 @@
+import { openGuestFiles } from './files/guest-files.ts';
+import { makeLayers } from './layers.ts';
+import { prepareMounts } from './mounts.ts';
+import { makeShift, shiftEntry } from './owners.ts';
+import { makeRoots, maxLayers } from './roots.ts';
+import { detectTier } from './tiers.ts';
+import { copyTree, treeUsage } from './trees.ts';
+import type { LayerId, MakeStorage, OwnerRange } from './types.ts';
+import { makeUppers } from './uppers.ts';
+import { walkTree } from './walk.ts';
+
+/**
+ * The layer store of one user. Must run in U0. It prepares the mount directory and finds out the
+ * tier; it mounts and removes nothing that was there, which is recovery's work.
+ */
+export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => {
+  await prepareMounts(paths);
+  const { tier, problems } = await detectTier(paths, wanted);
+  for (const problem of problems) log.info(problem, 'a storage tier does not work here');
+  const layers = makeLayers(paths.layersDir);
+  const uppers = makeUppers(paths.instancesDir, layers, log);
+  const roots = makeRoots({ paths, log, tier, layers, uppers });
+
+  const shiftLayer = async (
+    layer: LayerId,
+    from: OwnerRange,
+    to: OwnerRange,
+    { signal }: { signal?: AbortSignal },
+  ): Promise<LayerId> => {
+    await using staged = await layers.stage(undefined, await layers.kindOf(layer));
+    await copyTree(layers.path(layer), staged.path, { signal });
+    const shift = makeShift(from, to);
+    const enter = (entry: Parameters<typeof shiftEntry>[0]): void => {
+      shiftEntry(entry, shift);
+    };
+    await walkTree(staged.path, { enter }, signal);
+    await staged.commit();
+    return staged.id;
+  };
+
+  return {
+    tier,
+    tierProblems: problems,
+    maxLayers: maxLayers(paths),
+
+    stageLayer: (owner) => layers.stage(owner),
+    removeLayer: (layer) => layers.remove(layer),
+    listLayers: () => layers.list(),
+    shiftLayer,
+    layerUsage: (layer) => treeUsage(layers.path(layer)),
+
+    createUpper: (instanceId, owner) => uppers.create(instanceId, owner),
+    removeUpper: (instanceId) => uppers.remove(instanceId),
+    listUppers: () => uppers.list(),
+    upperUsage: (instanceId) => treeUsage(uppers.upperPath(instanceId)),
+    freezeUpper: (instanceId, owner) => uppers.freeze(instanceId, owner),
+    copyUpper: (instanceId, options) => uppers.copy(instanceId, options),
+
+    mountRoot: (instanceId, chain) => roots.mount(instanceId, chain),
+    unmountRoot: (instanceId) => roots.unmount(instanceId),
+    rootPath: (instanceId) => roots.path(instanceId),
+    listMountedRoots: () => roots.list(),
+
+    plainDirectory: (instanceId, name, owner) => uppers.plainDirectory(instanceId, name, owner),
+    openFiles: (root, owner) => openGuestFiles(root, owner, paths.dataDir),
+
+    sweepStaging: () => layers.sweep(),
+    undoUnrecordedFreezes: (known) => uppers.undoUnrecordedFreezes(known),
+  };
+};

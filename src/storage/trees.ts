@@ -1,0 +1,80 @@
+import { open, statfs } from 'node:fs/promises';
+
+import { isWarrenError, WarrenError } from '../contract/errors.ts';
+import { run } from '../sys/programs/run.ts';
+import type { RootUsage } from './types.ts';
+
+/**
+ * Whole trees, by the system's own tools: they take any name and any depth, where Node's recursive
+ * functions stop at paths of 4,096 bytes. In U0 root they reach files of every slice.
+ */
+const hourMs = 3_600_000;
+
+/** Removes a tree. Absent is fine. It stops at mount points rather than delete what is mounted. */
+export async function removeTree(path: string): Promise<void> {
+  await run('rm', ['-rf', '--one-file-system', '--', path], {
+    what: `remove ${path}`,
+    timeoutMs: hourMs,
+  });
+}
+
+/**
+ * Copies a tree onto `target` with owners, modes, times, links, holes and attributes, sharing
+ * blocks where the file system can. What is copied when it fails stays for the caller to remove.
+ */
+export async function copyTree(
+  source: string,
+  target: string,
+  { signal }: { readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  const what = `copy ${source}`;
+  const args = ['-a', '--reflink=auto', '--one-file-system', '-T', '--', source, target];
+  try {
+    await run('cp', args, { what, timeoutMs: hourMs, ...(signal === undefined ? {} : { signal }) });
+  } catch (error) {
+    if (isWarrenError(error, 'program_failed') && (await isFull(target))) {
+      throw new WarrenError('no_space', { what, where: target }, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** cp says it in words only; the file system says it in numbers. */
+async function isFull(path: string): Promise<boolean> {
+  const { bavail, bsize, ffree, files } = await statfs(path);
+  return bavail * bsize < 1024 * 1024 || (files > 0 && ffree === 0);
+}
+
+/** Blocks and inodes of a tree; of one that changes meanwhile, about so many. */
+export async function treeUsage(path: string): Promise<RootUsage> {
+  const [bytes, inodes] = await Promise.all([
+    diskUsage(path, '--block-size=1'),
+    diskUsage(path, '--inodes'),
+  ]);
+  return { bytes, inodes };
+}
+
+async function diskUsage(path: string, unit: string): Promise<number> {
+  // 1 is its answer when files vanish under its feet; the total is printed all the same.
+  const { stdout } = await run('du', ['--summarize', '--one-file-system', unit, '--', path], {
+    what: `measure ${path}`,
+    timeoutMs: hourMs,
+    okExitCodes: [1],
+  });
+  return Number.parseInt(stdout, 10) || 0;
+}
+
+/** Everything of the file system that holds `path` is on disk afterwards (syncfs). */
+export async function syncTree(path: string): Promise<void> {
+  await run('sync', ['--file-system', path], { what: `sync ${path}`, timeoutMs: hourMs });
+}
+
+/** The entries of a directory, made or renamed, are on disk afterwards. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,198 @@
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+} from 'node:fs/promises';
+
+import { hostPath, type HostPath } from '../base/brand.ts';
+import { isObjectName } from '../base/names.ts';
+import { hasErrno } from '../sys/sys-error.ts';
+import { spaceError } from './files/errors.ts';
+import { exists, readKind, writeKind, type Layers } from './layers.ts';
+import { copyTree, removeTree, syncDirectory } from './trees.ts';
+import type { LayerId, OwnerRange, StorageLog } from './types.ts';
+
+/**
+ * A machine's own directories, `instances/ID/`:
+ *
+ * upper, work   of its overlay; `upper.json` when the upper is of a special kind
+ * plain/NAME    directories that no overlay covers
+ * freezing      a link to the layer that a freeze made or was about to make
+ */
+export interface Uppers {
+  upperPath(instanceId: number): HostPath;
+  workPath(instanceId: number): HostPath;
+  create(instanceId: number, owner: OwnerRange): Promise<void>;
+  remove(instanceId: number): Promise<void>;
+  list(): Promise<number[]>;
+  freeze(instanceId: number, owner: OwnerRange): Promise<LayerId>;
+  copy(
+    instanceId: number,
+    options: { readonly signal?: AbortSignal; readonly copied?: () => Promise<void> },
+  ): Promise<LayerId>;
+  plainDirectory(instanceId: number, name: string, owner: OwnerRange): Promise<HostPath>;
+  /** A freeze is past undoing once its machine runs on it. */
+  forgetFreeze(instanceId: number): Promise<void>;
+  undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<number[]>;
+}
+
+const ours = [
+  ...['upper', 'upper.part', 'upper.gone', 'upper.json', 'upper.json.part'],
+  ...['work', 'plain', 'freezing'],
+];
+
+export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppers {
+  const home = (instanceId: number): string => {
+    if (!Number.isSafeInteger(instanceId) || instanceId < 0) {
+      throw new Error(`${instanceId} is no instance id`);
+    }
+    return `${dir}/${instanceId}`;
+  };
+  const upperPath = (instanceId: number): HostPath => hostPath(`${home(instanceId)}/upper`);
+  const workPath = (instanceId: number): HostPath => hostPath(`${home(instanceId)}/work`);
+  const freezing = (instanceId: number): string => `${home(instanceId)}/freezing`;
+
+  const create = async (instanceId: number, owner: OwnerRange, mode = 0o755): Promise<void> => {
+    try {
+      await makePrivate(home(instanceId));
+      await makePrivate(workPath(instanceId));
+      await makeOwned(upperPath(instanceId), owner, mode);
+    } catch (error) {
+      throw spaceError(error, `make the directories of machine ${instanceId}`, dir);
+    }
+  };
+
+  const list = async (): Promise<number[]> => {
+    const found: number[] = [];
+    for (const name of await readdir(dir)) {
+      if (!/^\d+$/.test(name)) continue;
+      const entries = await readdir(`${dir}/${name}`);
+      if (entries.length === 0 || entries.some((entry) => ours.includes(entry))) {
+        found.push(Number(name));
+      }
+    }
+    return found.sort((a, b) => a - b);
+  };
+
+  const forgetFreeze = (instanceId: number): Promise<void> =>
+    rm(freezing(instanceId), { force: true });
+
+  /** Puts `layer` back as the upper of a machine whose new upper nobody has used yet. */
+  const putBack = async (instanceId: number, layer: LayerId): Promise<boolean> => {
+    const upper = upperPath(instanceId);
+    try {
+      await rmdir(upper);
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT')) {
+        log.warn({ err: error, instanceId, layer }, 'an unrecorded freeze cannot be undone');
+        return false;
+      }
+    }
+    await writeKind(upper, await layers.kindOf(layer));
+    await rename(layers.path(layer), upper);
+    await syncDirectory(home(instanceId));
+    return true;
+  };
+
+  return {
+    upperPath,
+    workPath,
+    create: (instanceId, owner) => create(instanceId, owner),
+    list,
+    forgetFreeze,
+
+    remove: async (instanceId) => {
+      const directory = home(instanceId);
+      if (!(await exists(directory))) return;
+      // Half a tree must never pass for an upper: first it loses its name.
+      await removeTree(`${directory}/upper.gone`);
+      await renameIfThere(upperPath(instanceId), `${directory}/upper.gone`);
+      for (const name of ours) await removeTree(`${directory}/${name}`);
+      try {
+        await rmdir(directory);
+      } catch (error) {
+        // Others keep files of the machine here too, such as its console log.
+        if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+      }
+    },
+
+    freeze: async (instanceId, owner) => {
+      const upper = upperPath(instanceId);
+      const { mode } = await stat(upper);
+      const layer = await layers.newId();
+      // Death from here on until the caller has recorded the layer is mended by `undoUnrecordedFreezes`.
+      await forgetFreeze(instanceId);
+      await symlink(layer, freezing(instanceId));
+      await syncDirectory(home(instanceId));
+      await layers.adopt(upper, layer, await readKind(upper));
+      await writeKind(upper, { kind: 'plain' });
+      await create(instanceId, owner, mode & 0o7777);
+      await syncDirectory(home(instanceId));
+      return layer;
+    },
+
+    copy: async (instanceId, { signal, copied }) => {
+      const upper = upperPath(instanceId);
+      await using staged = await layers.stage(undefined, await readKind(upper));
+      await copyTree(upper, staged.path, { signal });
+      await copied?.();
+      await staged.commit();
+      return staged.id;
+    },
+
+    plainDirectory: async (instanceId, name, owner) => {
+      if (!isObjectName(name)) throw new Error(`"${name}" is no directory name`);
+      const parent = `${home(instanceId)}/plain`;
+      await makePrivate(home(instanceId));
+      await makePrivate(parent);
+      const directory = hostPath(`${parent}/${name}`);
+      await makeOwned(directory, owner, 0o711);
+      return directory;
+    },
+
+    undoUnrecordedFreezes: async (known) => {
+      const mended: number[] = [];
+      for (const instanceId of await list()) {
+        const layer = await readlink(freezing(instanceId)).catch(() => undefined);
+        if (layer === undefined) continue;
+        const unrecorded = !known.has(layer) && (await exists(layers.path(layer)));
+        if (unrecorded && (await putBack(instanceId, layer))) mended.push(instanceId);
+        await forgetFreeze(instanceId);
+      }
+      return mended;
+    },
+  };
+}
+
+async function makePrivate(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (!hasErrno(error, 'EEXIST')) throw error;
+  }
+}
+
+/** A directory of guest root's: whole or not there at all, and left alone when it is there. */
+async function makeOwned(path: string, { start }: OwnerRange, mode: number): Promise<void> {
+  if (await exists(path)) return;
+  const part = `${path}.part`;
+  await makePrivate(part);
+  await chown(part, start, start);
+  await chmod(part, mode);
+  await rename(part, path);
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+}

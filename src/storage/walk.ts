@@ -1,0 +1,80 @@
+import { closeSync, constants, lstatSync, type BigIntStats } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+
+import { AT_FDCWD, entryPath, openat2, RESOLVE_NO_SYMLINKS } from '../sys/kernel/fs.ts';
+
+const { O_DIRECTORY, O_RDONLY } = constants;
+
+/** Time a walk keeps the event loop to itself before others get their turn. */
+const sliceMs = 4;
+
+/** One file of a tree. Valid during the visit only. */
+export interface WalkEntry {
+  readonly dirFd: number;
+  readonly name: Buffer;
+  /** A short path through `dirFd`, for calls that take no descriptor. */
+  readonly path: Buffer;
+  readonly stat: BigIntStats;
+  /** Directories on the way down from the root, 0 for the root itself. */
+  readonly depth: number;
+}
+
+/** What is called per file, before what is in it, and per directory when it is done. */
+export interface Visitor {
+  readonly enter: (entry: WalkEntry) => void | Promise<void>;
+  readonly leave?: (depth: number) => void;
+}
+
+/**
+ * Visits a tree that nobody else changes, of any depth and with any names: it goes down and up
+ * by descriptors, so no path is ever longer than one name. Links are visited, not followed.
+ */
+export async function walkTree(
+  root: string,
+  visitor: Visitor,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const open = (dirFd: number, name: string | Buffer, resolve = RESOLVE_NO_SYMLINKS): number =>
+    openat2(dirFd, name, { flags: O_RDONLY | O_DIRECTORY, resolve });
+  const namesIn = (fd: number): Promise<Buffer[]> =>
+    readdir(`/proc/self/fd/${fd}`, { encoding: 'buffer' });
+  const entryOf = (dirFd: number, name: Buffer, depth: number): WalkEntry => {
+    const path = entryPath(dirFd, name);
+    return { dirFd, name, path, stat: lstatSync(path, { bigint: true }), depth };
+  };
+
+  // The way to the root is the daemon's own and may have links.
+  let directory = open(AT_FDCWD, root, 0);
+  try {
+    await visitor.enter(entryOf(directory, Buffer.from('.'), 0));
+    const pending = [await namesIn(directory)];
+    let until = Date.now() + sliceMs;
+    while (pending.length > 0) {
+      const name = pending.at(-1)?.pop();
+      if (name === undefined) {
+        pending.pop();
+        visitor.leave?.(pending.length);
+        if (pending.length > 0) directory = replace(directory, open(directory, '..'));
+        continue;
+      }
+      const entry = entryOf(directory, name, pending.length);
+      await visitor.enter(entry);
+      if (entry.stat.isDirectory()) {
+        directory = replace(directory, open(directory, name));
+        pending.push(await namesIn(directory));
+      }
+      if (Date.now() >= until) {
+        await new Promise(setImmediate);
+        signal?.throwIfAborted();
+        until = Date.now() + sliceMs;
+      }
+    }
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function replace(oldFd: number, newFd: number): number {
+  closeSync(oldFd);
+  return newFd;
+}
