@@ -1,6 +1,7 @@
 import { WarrenError } from '../../../contract/errors.ts';
-import { chooseInstanceName, createInstance } from '../../../engine/instances/create.ts';
+import { createInstance } from '../../../engine/instances/create.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
+import { chooseInstanceName } from '../../../engine/instances/names.ts';
 import { startInstance } from '../../../engine/instances/start.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
