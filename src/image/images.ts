@@ -1,9 +1,11 @@
 import { hostPath } from '../base/brand.ts';
 import { WarrenError } from '../contract/errors.ts';
+import { buildImage } from './build/build.ts';
 import { defaultLimits, type ImageDeps } from './deps.ts';
 import { inspectImage } from './inspect.ts';
 import { LayoutMemory } from './layouts.ts';
 import { packImage } from './pack.ts';
+import { listRecipes, parseAlias, recipeFor } from './recipes/aliases.ts';
 import { makeSandbox } from './sandbox/sandbox.ts';
 import type { Images } from './types.ts';
 import { unpackImage } from './unpack.ts';
@@ -23,6 +25,15 @@ export function makeImages(deps: ImageDeps): Images {
     unpack: (files, target, slice, context) =>
       guard('unpack the image', context.signal, () =>
         unpackImage(shared, files, target, slice, context),
+      ),
+    recipes: listRecipes,
+    findRecipe(alias) {
+      const source = parseAlias(alias, hostArchitecture);
+      return source === undefined ? undefined : recipeFor(source);
+    },
+    build: (recipe, target, file, slice, context) =>
+      guard(`build ${recipe.alias}`, context.signal, () =>
+        buildImage(shared, { recipe, target, file, slice }, context),
       ),
     pack: (root, metadata, file, slice, context) =>
       guard('write the image', context.signal, () =>

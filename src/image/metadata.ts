@@ -186,9 +186,16 @@ function firstLine(text: string): string {
 }
 
 function show(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (value instanceof Map) return 'a mapping';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return JSON.stringify(typeof value === 'string' ? value.slice(0, 60) : String(value));
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value.slice(0, 60));
+    case 'number':
+    case 'boolean':
+    case 'bigint':
+      return String(value);
+    case 'undefined':
+      return 'nothing';
+    default:
+      return value === null ? 'null' : value instanceof Map ? 'a mapping' : 'a list';
+  }
 }

@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+
+import type { HostPath } from '../../base/brand.ts';
+import { endOfArchive, formatEntry } from '../archive/writer.ts';
+import type { GuestChanges } from '../recipes/guest/entries.ts';
+import { childFailure, throwIfCancelled } from '../sandbox/failure.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { sandboxTree } from '../sandbox/spec.ts';
+import type { SliceIds } from '../slice.ts';
+
+export interface ChangesInput {
+  readonly what: string;
+  readonly target: HostPath;
+  readonly slice: SliceIds;
+  readonly changes: GuestChanges;
+  /** Seconds, of everything that is made. */
+  readonly mtime: number;
+}
+
+/**
+ * Applies changes to a tree as its own root, confined like everything that touches one: packages
+ * have put links there that could lead out.
+ */
+export async function applyChanges(
+  sandbox: Sandbox,
+  { what, target, slice, changes, mtime }: ChangesInput,
+  signal: AbortSignal,
+): Promise<void> {
+  const mounts = [{ source: target, destination: sandboxTree, readonly: false }];
+  const start = (command: readonly string[]) =>
+    sandbox.start(
+      { kind: 'files', command, ids: slice, mounts },
+      { stdin: command[0] === 'tar' ? 'pipe' : 'ignore', signal },
+    );
+  const finish = async (child: Awaited<ReturnType<typeof start>>, program: string) => {
+    child.stdout.resume();
+    const end = await child.ended;
+    throwIfCancelled(signal, what);
+    if (end.exitCode !== 0) throw childFailure(end, { what, program, where: target });
+  };
+
+  if (changes.removals.length > 0) {
+    const paths = changes.removals.map((path) => `${sandboxTree}/${path}`);
+    await finish(await start(['rm', '-rf', '--', ...paths]), 'rm');
+  }
+  const tar = await start([
+    'tar',
+    '--extract',
+    '--file=-',
+    '--numeric-owner',
+    '--same-permissions',
+    // Directories that a package made keep their modes; /lib may be a link into /usr.
+    '--no-overwrite-dir',
+    '--keep-directory-symlink',
+    `--directory=${sandboxTree}`,
+  ]);
+  const { stdin } = tar;
+  if (stdin === undefined) throw new Error('tar has no standard input');
+  const archive = [...changes.entries.map((entry) => formatEntry(entry, mtime)), endOfArchive];
+  if (!stdin.write(Buffer.concat(archive))) {
+    await Promise.race([once(stdin, 'drain', { signal }), tar.ended]);
+  }
+  stdin.end();
+  await finish(tar, 'tar');
+}

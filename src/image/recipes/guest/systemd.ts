@@ -1,0 +1,78 @@
+import { symlink, textFile, type GuestChanges } from './entries.ts';
+
+const units = 'etc/systemd/system';
+
+/** Masked units, each with its reason. */
+export const maskedUnits: Readonly<Record<string, string>> = {
+  'sys-kernel-debug.mount': 'debugfs cannot be mounted in a user namespace',
+  'sys-kernel-tracing.mount': 'tracefs cannot be mounted in a user namespace',
+  'sys-kernel-config.mount': 'configfs cannot be mounted in a user namespace',
+  'dev-hugepages.mount': 'hugetlbfs cannot be mounted in a user namespace',
+  'proc-sys-fs-binfmt_misc.automount': 'automounts need a device a machine has not',
+};
+
+/** Units that are not started by themselves, each with its reason. */
+export const disabledUnits: Readonly<Record<string, string>> = {
+  'getty.target.wants/getty@tty1.service': 'there is no tty1; the console has its own getty',
+  'timers.target.wants/apt-daily.timer': 'it would hold the lock when a person first runs apt',
+  'timers.target.wants/apt-daily-upgrade.timer': 'likewise',
+  'timers.target.wants/fstrim.timer': 'a machine has no block devices',
+  'timers.target.wants/e2scrub_all.timer': 'a machine has no block devices',
+  'multi-user.target.wants/e2scrub_reap.service': 'a machine has no block devices',
+};
+
+/**
+ * systemd in a machine: networkd brings eth0 up by DHCP, resolved answers for it, and the console
+ * has a getty. Nothing waits for the network unless a unit asks for it, and then not for long.
+ */
+export const systemdChanges: GuestChanges = {
+  removals: Object.keys(disabledUnits).map((unit) => `${units}/${unit}`),
+  entries: [
+    ...Object.keys(maskedUnits).map((unit) => symlink(`${units}/${unit}`, '/dev/null')),
+    enable('getty.target.wants', 'console-getty.service'),
+    enable('multi-user.target.wants', 'systemd-networkd.service'),
+    enable('sockets.target.wants', 'systemd-networkd.socket'),
+    enable('sysinit.target.wants', 'systemd-resolved.service'),
+    enable('network-online.target.wants', 'systemd-networkd-wait-online.service'),
+    symlink(
+      `${units}/dbus-org.freedesktop.network1.service`,
+      '/usr/lib/systemd/system/systemd-networkd.service',
+    ),
+    symlink(
+      `${units}/dbus-org.freedesktop.resolve1.service`,
+      '/usr/lib/systemd/system/systemd-resolved.service',
+    ),
+    symlink('etc/resolv.conf', '../run/systemd/resolve/stub-resolv.conf'),
+    textFile('etc/systemd/network/eth0.network', [
+      '[Match]',
+      'Name=eth0',
+      '',
+      '[Network]',
+      'DHCP=ipv4',
+      'IPv6AcceptRA=yes',
+      '',
+      '[DHCPv4]',
+      '# A copy of a machine has the same machine-id until it boots, but never the same address.',
+      'ClientIdentifier=mac',
+      'UseDomains=yes',
+      'UseHostname=no',
+    ]),
+    textFile('etc/systemd/resolved.conf.d/machine.conf', [
+      '[Resolve]',
+      '# Names of other machines come from the network, by DNS.',
+      'LLMNR=no',
+      'MulticastDNS=no',
+    ]),
+    textFile(`${units}/systemd-networkd-wait-online.service.d/machine.conf`, [
+      '[Service]',
+      '# A machine without a network is not degraded.',
+      'ExecStart=',
+      'ExecStart=/usr/lib/systemd/systemd-networkd-wait-online --any --timeout=10',
+      'SuccessExitStatus=1',
+    ]),
+  ],
+};
+
+function enable(wantedBy: string, unit: string) {
+  return symlink(`${units}/${wantedBy}/${unit}`, `/usr/lib/systemd/system/${unit}`);
+}
