@@ -1,6 +1,7 @@
-import type { EngineDeps } from './types.ts';
-
+import { onMachineExit } from './instances/exit.ts';
+import { ExitLedger } from './live/exits.ts';
 import { LiveMachines } from './live/machines.ts';
+import type { EngineDeps } from './types.ts';
 
 /** Everything a worker needs but what the engine makes itself. */
 export type EnginePorts = Omit<EngineDeps, 'live'>;
@@ -10,7 +11,14 @@ export type EnginePorts = Omit<EngineDeps, 'live'>;
  * at its end `closeEngine`.
  */
 export function createEngine(ports: EnginePorts): EngineDeps {
-  return { ...ports, live: new LiveMachines() };
+  const exits = new ExitLedger(ports.keeper, (error) => {
+    ports.log.warn({ err: error }, 'the keeper could not be told to forget exits');
+  });
+  const deps = { ...ports, live: new LiveMachines(exits) };
+  deps.live.onEnded = (machine) => {
+    onMachineExit(deps, machine);
+  };
+  return deps;
 }
 
 /**

@@ -4,9 +4,9 @@ import type { Paths } from '../contract/paths.ts';
 import type { Images, WorkContext } from '../image/types.ts';
 import type { Networks } from '../network/types.ts';
 import type { Runtime } from '../runtime/types.ts';
-import type { Storage } from '../storage/types.ts';
+import type { StorageService } from '../storage/types.ts';
 import type { Store } from '../store/store.ts';
-import type { Grant } from '../userns/types.ts';
+import type { IdMap } from '../userns/types.ts';
 import type { LiveMachines } from './live/machines.ts';
 
 export type { Progress, WorkContext } from '../image/types.ts';
@@ -32,7 +32,7 @@ export const unattended: WorkContext = {
 /** What every worker of the engine works with. Built once, in `daemon/main.ts`, by `createEngine`. */
 export interface EngineDeps {
   readonly store: Store;
-  readonly storage: Storage;
+  readonly storage: StorageService;
   readonly images: Images;
   readonly runtime: Runtime;
   readonly networks: Networks;
@@ -57,11 +57,8 @@ export interface EngineDeps {
 export interface HostIds {
   /** Account name, for error sentences. */
   readonly user: string;
-  readonly hostUid: number;
-  readonly hostGid: number;
-  /** In the order in which U0 maps them: the first id of the first grant is U0 id 1. */
-  readonly uidGrants: readonly Grant[];
-  readonly gidGrants: readonly Grant[];
+  /** U0's own map, from /proc/self/uid_map and gid_map: its id 0 is the user. */
+  readonly u0: IdMap;
 }
 
 /** Shaped as pino's methods, so that the daemon passes its logger as it is. */

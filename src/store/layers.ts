@@ -26,7 +26,8 @@ export function layerTable(db: Database) {
     SELECT id FROM layers
     WHERE NOT EXISTS (SELECT 1 FROM instances_layers WHERE layer_id = id)
       AND NOT EXISTS (SELECT 1 FROM snapshots_layers WHERE layer_id = id)
-      AND NOT EXISTS (SELECT 1 FROM images_layers WHERE layer_id = id)`);
+      AND NOT EXISTS (SELECT 1 FROM images_layers WHERE layer_id = id)
+      AND NOT EXISTS (SELECT 1 FROM layers AS copy WHERE copy.shifted_from = layers.id)`);
   const insert = db.prepare<[string, number, number, string | null]>(
     'INSERT INTO layers (id, owner_start, owner_size, shifted_from) VALUES (?, ?, ?, ?)',
   );
@@ -59,14 +60,22 @@ export function layerTable(db: Database) {
       removeImage.run(layerId);
     },
     /**
-     * Forgets every layer that no machine, snapshot or image stands on, and returns their ids: the
-     * caller then removes the directories. A death in between leaves directories without rows, which
-     * recovery removes.
+     * Forgets every layer that no machine, snapshot, image or copy for other ids stands on, and
+     * returns their ids: the caller then removes the directories, in that order. Those in `held` stay. A death in between
+     * leaves directories without rows, which recovery removes.
      */
-    takeUnused(): string[] {
-      const unused = selectUnused.all().map(({ id }) => id);
-      for (const id of unused) remove.run(id);
-      return unused;
+    takeUnused(held: ReadonlySet<string>): string[] {
+      const all: string[] = [];
+      for (;;) {
+        const unused = selectUnused
+          .all()
+          .map(({ id }) => id)
+          .filter((id) => !held.has(id));
+        if (unused.length === 0) return all;
+        for (const id of unused) remove.run(id);
+        // An original may have been held by its copies alone.
+        all.push(...unused);
+      }
     },
   };
 }

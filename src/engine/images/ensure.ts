@@ -1,4 +1,14 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+
+import { hostPath } from '../../base/brand.ts';
+import { nearestName } from '../../base/text.ts';
+import type { StringMap } from '../../contract/api/instances.ts';
+import { WarrenError } from '../../contract/errors.ts';
+import type { ImageRecipe } from '../../image/types.ts';
 import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
+import { findImage, getImage, listImages } from './list.ts';
+import { imageOwner, recordImage } from './record.ts';
 
 /**
  * The image for a reference a person typed: local alias, else fingerprint prefix, else a recipe that
@@ -10,7 +20,76 @@ export async function ensureImage(
   reference: string,
   context: WorkContext,
 ): Promise<ImageRecord> {
-  return Promise.reject(
-    new Error(`not yet ${deps.architecture} ${reference} ${context.signal.aborted}`),
+  const alias = deps.store.aliases.find(reference);
+  const existing = findImage(deps, alias?.fingerprint ?? reference);
+  if (existing !== undefined) return existing;
+  const recipe = deps.images.findRecipe(reference);
+  if (recipe === undefined) {
+    const names = [
+      ...deps.store.aliases.list().map(({ name }) => name),
+      ...deps.images.recipes().map((known) => known.alias),
+    ];
+    throw new WarrenError('not_found', {
+      kind: 'image',
+      name: reference,
+      nearest: nearestName(reference, names),
+    });
+  }
+  return deps.live.builds.run(`Build of ${recipe.alias}`, context, (shared) =>
+    buildImage(deps, recipe, shared),
   );
+}
+
+/** The image a new machine is to be made from. */
+export async function findImageForSource(
+  deps: EngineDeps,
+  source:
+    | { readonly alias: string }
+    | { readonly fingerprint: string }
+    | { readonly properties: StringMap },
+  context: WorkContext,
+): Promise<ImageRecord> {
+  if ('alias' in source) return ensureImage(deps, source.alias, context);
+  if ('fingerprint' in source) return getImage(deps, source.fingerprint);
+  const wanted = Object.entries(source.properties);
+  const image = listImages(deps).findLast(({ properties }) =>
+    wanted.every(([key, value]) => properties[key] === value),
+  );
+  if (image !== undefined) return image;
+  const name = wanted.map(([key, value]) => `${key}=${value}`).join(' ');
+  throw new WarrenError('not_found', { kind: 'image', name });
+}
+
+async function buildImage(
+  deps: EngineDeps,
+  recipe: ImageRecipe,
+  context: WorkContext,
+): Promise<ImageRecord> {
+  const owner = imageOwner(deps);
+  const file = hostPath(`${deps.paths.imagesDir}/build-${randomUUID()}`);
+  try {
+    await using layer = await deps.storage.stageLayer(owner);
+    const imported = await deps.images.build(recipe, layer.path, file, owner, context);
+    // The same bytes may have been imported by hand under another alias: then that is the image.
+    const same = deps.store.images.find(imported.fingerprint);
+    if (same !== undefined) {
+      deps.store.transaction(() => {
+        deps.store.aliases.insert({ name: recipe.alias, description: '', imageId: same.id });
+      });
+      return getImage(deps, same.fingerprint);
+    }
+    return await recordImage(deps, layer, { metadata: file }, imported, {
+      filename: `${recipe.alias.replaceAll('/', '-')}.tar.gz`,
+      properties: {},
+      profiles: [],
+      public: false,
+      autoUpdate: false,
+      cached: true,
+      expiresAtMs: undefined,
+      recipe: recipe.alias,
+      aliases: [{ name: recipe.alias, description: recipe.description }],
+    });
+  } finally {
+    await rm(file, { force: true });
+  }
 }

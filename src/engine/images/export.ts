@@ -1,5 +1,9 @@
+import { stat } from 'node:fs/promises';
+
 import type { HostPath } from '../../base/brand.ts';
 import type { EngineDeps } from '../types.ts';
+import { extensionOf, imageFiles } from './files.ts';
+import { getImage } from './list.ts';
 
 export interface ExportFile {
   readonly path: HostPath;
@@ -13,5 +17,16 @@ export async function exportImage(
   deps: EngineDeps,
   fingerprint: string,
 ): Promise<{ readonly metadata: ExportFile; readonly rootfs?: ExportFile }> {
-  return Promise.reject(new Error(`not yet ${deps.architecture} ${fingerprint}`));
+  const image = getImage(deps, fingerprint);
+  const files = imageFiles(deps, image);
+  const describe = async (path: HostPath, prefix: string): Promise<ExportFile> => ({
+    path,
+    filename: `${prefix}${image.fingerprint}${await extensionOf(path)}`,
+    sizeBytes: (await stat(path)).size,
+  });
+  if (files.rootfs === undefined) return { metadata: await describe(files.metadata, '') };
+  return {
+    metadata: await describe(files.metadata, 'meta-'),
+    rootfs: await describe(files.rootfs, ''),
+  };
 }

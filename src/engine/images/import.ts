@@ -1,9 +1,14 @@
+import { rm } from 'node:fs/promises';
+
 import type { StringMap } from '../../contract/api/instances.ts';
+import { WarrenError } from '../../contract/errors.ts';
 import type { ImageFiles } from '../../image/types.ts';
 import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
+import { checkAliasName } from './aliases.ts';
+import { imageOwner, recordImage, refuseExisting } from './record.ts';
 
 export interface ImportImageInput {
-  /** Already on disk, in a directory of ours; moved into the image store, or removed on failure. */
+  /** On disk in `paths.imagesDir`, so that they can be renamed; moved into the store, or removed on failure. */
   readonly files: ImageFiles;
   readonly filename: string;
   /** Override those of the image's metadata. */
@@ -23,7 +28,35 @@ export async function importImage(
   input: ImportImageInput,
   context: WorkContext,
 ): Promise<ImageRecord> {
-  return Promise.reject(
-    new Error(`not yet ${deps.architecture} ${input.filename} ${context.signal.aborted}`),
-  );
+  const { files } = input;
+  try {
+    const owner = imageOwner(deps);
+    for (const { name } of input.aliases) {
+      checkAliasName(name);
+      if (deps.store.aliases.find(name) !== undefined) {
+        throw new WarrenError('exists', { kind: 'image alias', name });
+      }
+    }
+    context.progress({ stage: 'reading the image' });
+    const imported = await deps.images.inspect(files, context);
+    if (input.fingerprint !== undefined && input.fingerprint !== imported.fingerprint) {
+      throw new WarrenError('hostile', {
+        what: 'import the image',
+        found: `its fingerprint is ${imported.fingerprint}, wanted ${input.fingerprint}`,
+      });
+    }
+    refuseExisting(deps, imported.fingerprint);
+    context.progress({ stage: 'unpacking the image' });
+    await using layer = await deps.storage.stageLayer(owner);
+    await deps.images.unpack(files, layer.path, owner, context);
+    return await recordImage(deps, layer, files, imported, {
+      ...input,
+      cached: false,
+      recipe: undefined,
+    });
+  } finally {
+    // After success they are elsewhere.
+    await rm(files.metadata, { force: true });
+    if (files.rootfs !== undefined) await rm(files.rootfs, { force: true });
+  }
 }

@@ -1,5 +1,16 @@
+import { randomUUID } from 'node:crypto';
+
+import { hostPath } from '../../base/brand.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
-import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
+import { WarrenError } from '../../contract/errors.ts';
+import type { ImageMetadata } from '../../image/types.ts';
+import { chooseInstanceName } from '../instances/names.ts';
+import { createInstance } from '../instances/create.ts';
+import { removeInstance } from '../instances/delete.ts';
+import { getInstance } from '../instances/list.ts';
+import { isRunning } from '../instances/state.ts';
+import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
+import { importImage } from './import.ts';
 
 export interface PublishImageInput {
   readonly instance: string;
@@ -17,7 +28,86 @@ export async function publishImage(
   input: PublishImageInput,
   context: WorkContext,
 ): Promise<ImageRecord> {
-  return Promise.reject(
-    new Error(`not yet ${deps.architecture} ${input.instance} ${context.signal.aborted}`),
+  const { instance, snapshot } = input;
+  if (snapshot === undefined) {
+    getInstance(deps, instance);
+    using _ = await deps.live.locks.act(instance, 'publish');
+    return publishStopped(deps, getInstance(deps, instance), input, context);
+  }
+  // A snapshot has no root of its own to mount: a machine that stands on it has.
+  const stand = await createInstance(
+    deps,
+    {
+      name: chooseInstanceName(deps),
+      description: `being published from ${instance}/${snapshot}`,
+      config: {},
+      devices: {},
+      ephemeral: false,
+      profiles: undefined,
+      source: { type: 'copy', instance, snapshot, instanceOnly: true },
+    },
+    context,
+  );
+  using _ = await deps.live.locks.wait(stand.name);
+  try {
+    return await publishStopped(deps, stand, input, context);
+  } finally {
+    await removeInstance(deps, stand);
+  }
+}
+
+async function publishStopped(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  input: PublishImageInput,
+  context: WorkContext,
+): Promise<ImageRecord> {
+  const { name } = record;
+  if (isRunning(deps, record)) {
+    throw new WarrenError('wrong_state', {
+      name,
+      action: 'publish',
+      state: 'running',
+      wanted: 'stopped',
+      hint: `warren stop ${name}`,
+    });
+  }
+  const metadata: ImageMetadata = {
+    architecture: record.architecture,
+    creationDate: Math.floor(deps.now() / 1000),
+    expiryDate: 0,
+    properties: input.properties ?? inheritedProperties(record.config),
+    templates: {},
+  };
+  const file = hostPath(`${deps.paths.imagesDir}/publish-${randomUUID()}`);
+  context.progress({ stage: 'packing the root file system' });
+  const root = await deps.storage.mountRoot(record.id, record.layers);
+  try {
+    await deps.images.pack(root, metadata, file, record.slice, context);
+  } finally {
+    await deps.storage.unmountRoot(record.id);
+  }
+  return importImage(
+    deps,
+    {
+      files: { metadata: file },
+      filename: `${name}.tar.gz`,
+      properties: {},
+      profiles: [],
+      public: input.public,
+      autoUpdate: false,
+      expiresAtMs: input.expiresAtMs,
+      fingerprint: undefined,
+      aliases: input.aliases,
+    },
+    context,
+  );
+}
+
+function inheritedProperties(config: StringMap): StringMap {
+  return Object.fromEntries(
+    Object.entries(config)
+      .filter(([key]) => key.startsWith('image.'))
+      .map(([key, value]) => [key.slice('image.'.length), value]),
   );
 }

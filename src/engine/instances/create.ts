@@ -1,10 +1,29 @@
+import { randomUUID } from 'node:crypto';
+
+import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
-import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
+import { readBool, readInteger } from '../../contract/config/read.ts';
+import { dropEmpty } from '../../contract/config/validate.ts';
+import { WarrenError } from '../../contract/errors.ts';
+import type { LayerId } from '../../storage/types.ts';
+import { findImageForSource } from '../images/ensure.ts';
+import { layerFor, removeUnusedLayers } from '../layers.ts';
+import { missingHwaddrs } from '../networks/nics.ts';
+import { allocateSlice } from '../slices.ts';
+import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
+import { ownerOf } from './capture.ts';
+import { copySnapshots, planCopy } from './copy.ts';
+import { dropEmptyKeys } from './devices.ts';
+import type { IdentityTrigger } from './identity.ts';
+import { expandInstance, getInstance } from './list.ts';
+import { checkInstanceName } from './names.ts';
+import { checkInstance } from './validate.ts';
 
 export type CreateSource =
   /** `alias`: local alias, then fingerprint prefix, then a recipe that is built on demand. */
   | { readonly type: 'image'; readonly alias: string }
   | { readonly type: 'image'; readonly fingerprint: string }
+  /** The newest image that has all these properties. */
   | { readonly type: 'image'; readonly properties: StringMap }
   | { readonly type: 'none' }
   | {
@@ -28,9 +47,17 @@ export interface CreateInstanceInput {
   readonly source: CreateSource;
 }
 
-/** A free name of two words, for a request that gives none. Not reserved until it is used. */
-export function chooseInstanceName(deps: EngineDeps): string {
-  throw new Error(`not yet ${deps.architecture}`);
+/** What a new machine's files are and what it inherits with them. */
+interface Origin {
+  /** Top first; empty for a machine without files. */
+  readonly layers: readonly LayerId[];
+  readonly profiles: readonly string[];
+  readonly config: StringMap;
+  readonly devices: DeviceMap;
+  readonly description: string;
+  readonly trigger: IdentityTrigger;
+  readonly image: ImageRecord | undefined;
+  readonly snapshotsOf: number | undefined;
 }
 
 /**
@@ -43,7 +70,169 @@ export async function createInstance(
   input: CreateInstanceInput,
   context: WorkContext,
 ): Promise<InstanceRecord> {
-  return Promise.reject(
-    new Error(`not yet ${deps.architecture} ${input.name} ${context.signal.aborted}`),
+  const { name, source } = input;
+  checkInstanceName(`create ${JSON.stringify(name.slice(0, 80))}`, name);
+  using _ = await deps.live.locks.act(name, 'create');
+  if (deps.store.instances.find(name) !== undefined) {
+    throw new WarrenError('exists', { kind: 'instance', name });
+  }
+  // Before an image is built for minutes: what the request itself says must be right.
+  if (input.profiles !== undefined)
+    checkInstance(deps, `create ${name}`, settingsOf(input, noOrigin));
+  if (source.type === 'copy') {
+    return planCopy(deps, source, context, (origin) =>
+      make(deps, input, { ...origin, trigger: 'copy', image: undefined }, context),
+    );
+  }
+  if (source.type === 'none') return make(deps, input, noOrigin, context);
+  const image = await findImageForSource(deps, source, context);
+  return make(deps, input, originOfImage(deps, image), context);
+}
+
+const noOrigin: Origin = {
+  layers: [],
+  profiles: ['default'],
+  config: {},
+  devices: {},
+  description: '',
+  trigger: 'create',
+  image: undefined,
+  snapshotsOf: undefined,
+};
+
+function originOfImage(deps: EngineDeps, image: ImageRecord): Origin {
+  const original = deps.store.layers.listOfImage(image.id)[0];
+  if (original === undefined) throw new Error(`image ${image.fingerprint} has no layer`);
+  const properties = Object.entries(image.properties).map(([key, value]) => [
+    `image.${key}`,
+    value,
+  ]);
+  return {
+    ...noOrigin,
+    layers: [original.id],
+    profiles: image.profiles.length > 0 ? image.profiles : ['default'],
+    config: { ...Object.fromEntries(properties), 'volatile.base_image': image.fingerprint },
+    image,
+  };
+}
+
+function settingsOf(
+  input: CreateInstanceInput,
+  origin: Origin,
+): Pick<InstanceRecord, 'config' | 'devices' | 'profiles' | 'description' | 'ephemeral'> {
+  const own = Object.entries(dropEmpty(input.config)).filter(
+    ([key]) => !key.startsWith('volatile.') || key === 'volatile.base_image',
   );
+  return {
+    description: input.description === '' ? origin.description : input.description,
+    ephemeral: input.ephemeral,
+    config: { ...origin.config, ...Object.fromEntries(own) },
+    devices: { ...origin.devices, ...dropEmptyKeys(input.devices) },
+    profiles: input.profiles ?? origin.profiles,
+  };
+}
+
+async function make(
+  deps: EngineDeps,
+  input: CreateInstanceInput,
+  origin: Origin,
+  { signal }: WorkContext,
+): Promise<InstanceRecord> {
+  const { name } = input;
+  const { store, storage } = deps;
+  const settings = settingsOf(input, origin);
+  checkInstance(deps, `create ${name}`, settings);
+  signal.throwIfAborted();
+
+  await using undo = new Revert((what, error) => {
+    deps.log.warn(
+      { err: error, instance: name, what },
+      'a failed creation was not undone completely',
+    );
+  });
+  const id = store.transaction(() => insert(deps, name, settings, origin));
+  undo.push('remove the row', async () => {
+    store.transaction(() => {
+      store.instances.delete(id);
+      store.slices.removeUnused();
+    });
+    await removeUnusedLayers(deps);
+  });
+  const record = store.instances.findById(id);
+  if (record === undefined) throw new Error(`instance ${name} lost its row`);
+
+  const owner = ownerOf(record);
+  const layers = [...origin.layers];
+  for (const [index, layer] of layers.entries()) {
+    layers[index] = await layerFor(
+      deps,
+      layer,
+      owner,
+      (copy) => {
+        store.instances.setLayers(id, layers.with(index, copy));
+        if (origin.image !== undefined) store.layers.addToImage(origin.image.id, copy);
+      },
+      signal,
+    );
+  }
+  undo.push('remove its directory', () => storage.removeUpper(id));
+  await storage.createUpper(id, owner);
+  if (origin.snapshotsOf !== undefined) {
+    await copySnapshots(deps, origin.snapshotsOf, record, signal);
+  }
+  store.transaction(() => {
+    store.instances.setPhase(id, 'ready');
+    if (origin.image !== undefined) store.images.setUsed(origin.image.id, deps.now());
+  });
+  undo.keep();
+  deps.events.lifecycle({
+    action: 'instance-created',
+    subject: { kind: 'instance', name },
+    context: { type: 'container' },
+  });
+  return getInstance(deps, name);
+}
+
+/** One transaction: the ids, the row, and its hold on the layers, so that nobody removes them. */
+function insert(
+  deps: EngineDeps,
+  name: string,
+  settings: ReturnType<typeof settingsOf>,
+  origin: Origin,
+): number {
+  const { store } = deps;
+  const gone = origin.layers.find((layer) => store.layers.find(layer) === undefined);
+  if (gone !== undefined) {
+    const kind = origin.image === undefined ? 'snapshot' : 'image';
+    const what = origin.image?.fingerprint.slice(0, 12) ?? gone;
+    throw new WarrenError('not_found', { kind, name: what });
+  }
+  const { config } = expandInstance(deps, settings);
+  const copies = origin.image === undefined ? [] : store.layers.listOfImage(origin.image.id);
+  const { id: sliceId } = allocateSlice(
+    deps,
+    name,
+    {
+      isolated: readBool(config, 'security.idmap.isolated'),
+      size: readInteger(config, 'security.idmap.size'),
+      base: readInteger(config, 'security.idmap.base'),
+    },
+    copies.map(({ owner }) => owner.start),
+  );
+  const volatile: Record<string, string> = {
+    'volatile.uuid': randomUUID(),
+    'volatile.apply_template': origin.trigger,
+    'volatile.last_state.power': 'STOPPED',
+  };
+  const withVolatile = { ...settings, config: { ...settings.config, ...volatile } };
+  const hwaddrs = missingHwaddrs(expandInstance(deps, withVolatile));
+  return store.instances.insert({
+    ...withVolatile,
+    config: { ...withVolatile.config, ...hwaddrs },
+    name,
+    architecture: origin.image?.architecture ?? deps.architecture,
+    createdAtMs: deps.now(),
+    sliceId,
+    layers: origin.layers,
+  });
 }

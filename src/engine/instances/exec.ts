@@ -1,6 +1,12 @@
+import { hasControlCharacter } from '../../base/text.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
+import { readPrefix } from '../../contract/config/read.ts';
+import { type Issue, WarrenError } from '../../contract/errors.ts';
 import type { ExecSession } from '../../runtime/types.ts';
 import type { EngineDeps } from '../types.ts';
+import { lookUpUser } from './accounts.ts';
+import { expandInstance, getInstance } from './list.ts';
+import { statusOf } from './state.ts';
 
 export interface ExecInput {
   readonly name: string;
@@ -14,11 +20,75 @@ export interface ExecInput {
   readonly terminal: { readonly width: number; readonly height: number } | undefined;
 }
 
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /**
  * Starts a command in a running machine, with LXD's defaults for PATH, HOME, USER, LANG and the
  * groups the machine's /etc/group gives that user. The caller ends the session (`kill`) when its
  * client goes. Throws `wrong_state` when the machine is stopped or frozen.
  */
 export async function execInstance(deps: EngineDeps, input: ExecInput): Promise<ExecSession> {
-  return Promise.reject(new Error(`not yet ${deps.architecture} ${input.name}`));
+  const record = getInstance(deps, input.name);
+  const state = statusOf(deps, record);
+  if (state !== 'Running' && state !== 'Stopping') {
+    throw new WarrenError('wrong_state', {
+      name: input.name,
+      action: 'run a command in',
+      state: state.toLowerCase(),
+      wanted: 'running',
+      hint: state === 'Frozen' ? `warren unfreeze ${input.name}` : `warren start ${input.name}`,
+    });
+  }
+  check(input);
+  using files = deps.storage.openFiles(deps.storage.rootPath(record.id), record.slice);
+  const user = await lookUpUser(files, input.uid);
+  const { config } = expandInstance(deps, record);
+  const isRoot = input.uid === 0;
+  const home = isRoot ? '/root' : (user?.home ?? '/');
+  return deps.runtime.exec(input.name, {
+    command: input.command,
+    environment: {
+      PATH: defaultPath,
+      LANG: 'C.UTF-8',
+      HOME: home,
+      USER: isRoot ? 'root' : (user?.name ?? `${input.uid}`),
+      ...readPrefix(config, 'environment.*'),
+      ...input.environment,
+    },
+    cwd: input.cwd === undefined || input.cwd === '' ? home : input.cwd,
+    uid: input.uid,
+    gid: input.gid ?? user?.gid ?? 0,
+    additionalGids: user?.groups ?? [],
+    terminal: input.terminal,
+  });
+}
+
+function check(input: ExecInput): void {
+  const issues: Issue[] = [];
+  if (input.command.length === 0 || input.command[0] === '') {
+    issues.push({ path: 'command', problem: 'it is empty, wanted a program and its arguments' });
+  }
+  if (input.command.some((word) => word.includes('\0'))) {
+    issues.push({ path: 'command', problem: 'an argument holds a NUL byte' });
+  }
+  for (const [key, value] of Object.entries(input.environment)) {
+    if (key === '' || key.includes('=') || hasControlCharacter(key) || value.includes('\0')) {
+      issues.push({ path: `environment.${JSON.stringify(key)}`, problem: 'it is no variable' });
+    }
+  }
+  for (const [path, id] of [
+    ['user', input.uid],
+    ['group', input.gid ?? 0],
+  ] as const) {
+    if (!Number.isInteger(id) || id < 0 || id > 4_294_967_294) {
+      issues.push({ path, problem: `${id} is no id` });
+    }
+  }
+  const { cwd = '' } = input;
+  if (cwd !== '' && (!cwd.startsWith('/') || cwd.includes('\0'))) {
+    issues.push({ path: 'cwd', problem: 'wanted an absolute path' });
+  }
+  if (issues.length > 0) {
+    throw new WarrenError('invalid', { what: `run a command in ${input.name}`, issues });
+  }
 }

@@ -1,5 +1,7 @@
 import type { GuestFiles } from '../../storage/types.ts';
 import type { EngineDeps } from '../types.ts';
+import { getInstance } from './list.ts';
+import { isRunning } from './state.ts';
 
 /**
  * Confined access to the files of a machine, running or stopped, for the time of `use`. A stopped
@@ -10,5 +12,20 @@ export async function withInstanceFiles<T>(
   name: string,
   use: (files: GuestFiles) => Promise<T>,
 ): Promise<T> {
-  return Promise.reject(new Error(`not yet ${deps.architecture} ${name} ${typeof use}`));
+  const found = getInstance(deps, name);
+  if (isRunning(deps, found)) {
+    using files = deps.storage.openFiles(deps.storage.rootPath(found.id), found.slice);
+    return await use(files);
+  }
+  using _ = await deps.live.locks.wait(name);
+  const record = getInstance(deps, name);
+  const running = isRunning(deps, record);
+  const root = await deps.storage.mountRoot(record.id, record.layers);
+  try {
+    using files = deps.storage.openFiles(root, record.slice);
+    return await use(files);
+  } finally {
+    // Death before this leaves a mount of a machine that does not run; recovery unmounts it.
+    if (!running) await deps.storage.unmountRoot(record.id);
+  }
 }

@@ -1,4 +1,24 @@
-import type { EngineDeps, WorkContext } from '../types.ts';
+import { closeSync } from 'node:fs';
+
+import { Revert } from '../../base/revert.ts';
+import type { ConfigLayer } from '../../contract/config/expand.ts';
+import { readBool } from '../../contract/config/read.ts';
+import { WarrenError } from '../../contract/errors.ts';
+import type { BindMount } from '../../runtime/types.ts';
+import { applyNetworks } from '../networks/bridges.ts';
+import { missingHwaddrs, planNics } from '../networks/nics.ts';
+import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
+import { adopt, consoleNames, followBoot } from './adopt.ts';
+import { planBinds } from './disks.ts';
+import { endRun } from './end.ts';
+import { dropConsole } from './finish.ts';
+import { type IdentityTrigger, writeIdentity } from './identity.ts';
+import { expandInstance, getInstance } from './list.ts';
+import { findInit, planLimits, planSpec } from './plan.ts';
+import { killAndWait } from './kill.ts';
+import { planProxies } from './proxies.ts';
+import { isRunning } from './state.ts';
+import { checkInstance } from './validate.ts';
 
 export interface StartInstanceInput {
   readonly name: string;
@@ -6,14 +26,180 @@ export interface StartInstanceInput {
 
 /**
  * Starts a stopped machine and returns once its init was started; see DESIGN section 4 for the order.
- * Fails before anything is made when a limit cannot be held. Throws `wrong_state` when it runs.
+ * Fails before anything is made when a limit cannot be held; a later failure leaves nothing behind.
+ * Throws `wrong_state` when it runs.
  */
 export async function startInstance(
   deps: EngineDeps,
   input: StartInstanceInput,
   context: WorkContext,
 ): Promise<void> {
-  return Promise.reject(
-    new Error(`not yet ${deps.architecture} ${typeof input} ${context.signal.aborted}`),
-  );
+  getInstance(deps, input.name);
+  using _ = await deps.live.locks.act(input.name, 'start');
+  await startLocked(deps, input.name, context);
+  deps.events.lifecycle({
+    action: 'instance-started',
+    subject: { kind: 'instance', name: input.name },
+    context: {},
+  });
+}
+
+/** The same for a caller that holds the machine's lock; sends no event. */
+export async function startLocked(
+  deps: EngineDeps,
+  name: string,
+  context: WorkContext,
+): Promise<void> {
+  const found = getInstance(deps, name);
+  if (isRunning(deps, found)) {
+    throw new WarrenError('wrong_state', {
+      name,
+      action: 'start',
+      state: 'running',
+      wanted: 'stopped',
+    });
+  }
+  if (found.phase !== 'ready') {
+    throw new WarrenError('wrong_state', {
+      name,
+      action: 'start',
+      state: 'being deleted',
+      wanted: 'stopped',
+    });
+  }
+  using _ = deps.live.enter(found.id, 'Starting');
+  // Its last run ended while nobody looked, or its end is still waiting for the lock we hold.
+  if (found.run !== undefined) await endRun(deps, found, undefined);
+  checkInstance(deps, `start ${name}`, found);
+  const record = ensureHwaddrs(deps, found);
+  await run(deps, record, expandInstance(deps, record), context);
+}
+
+async function run(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  expanded: ConfigLayer,
+  { signal }: WorkContext,
+): Promise<void> {
+  const { id, name } = record;
+  const { store, storage, runtime, networks } = deps;
+  const limits = planLimits(deps, expanded.config);
+  runtime.checkLimits(name, limits.limits, limits.keys);
+  const binds = await planBinds(name, expanded.devices);
+
+  await using undo = new Revert((what, error) => {
+    deps.log.warn({ err: error, instance: name, what }, 'a failed start was not undone completely');
+  });
+  const root = await storage.mountRoot(id, record.layers);
+  undo.push('unmount the root', () => storage.unmountRoot(id));
+  const { init, plain } = await prepareRoot(deps, record, expanded, root);
+  signal.throwIfAborted();
+
+  const spec = planSpec(deps, record, expanded, {
+    root,
+    limits: limits.limits,
+    mounts: [...plain, ...binds],
+    init: init.command,
+  });
+  // Runtime state is found by name, so a death from here on is seen by recovery.
+  undo.push('remove the runtime state', () => runtime.delete(name));
+  const created = await runtime.create(spec, { signal });
+  undo.push('kill it', () => killAndWait(deps, name, created.init));
+  const fds = { consoleFd: created.consoleFd, keepaliveFd: created.consoleKeepaliveFd };
+  let adopted = false;
+  undo.push('close the console', () => {
+    if (adopted) return;
+    closeSync(fds.consoleFd);
+    closeSync(fds.keepaliveFd);
+  });
+  // Before init runs: a console whose only holder dies with the daemon would be lost.
+  const names = consoleNames(id);
+  undo.push('drop the console', () => dropConsole(deps, id));
+  await deps.keeper.store(names.master, 'console', fds.consoleFd);
+  await deps.keeper.store(names.keepalive, 'plain', fds.keepaliveFd);
+
+  const startedAtMs = deps.now();
+  store.transaction(() => {
+    store.instances.setRun(id, { init: created.init, startedAtMs, bootedAtMs: undefined });
+    store.instances.mergeConfig(id, { 'volatile.last_state.power': 'RUNNING' });
+  });
+  undo.push('forget the run', () => {
+    store.transaction(() => {
+      store.instances.setExit(id, { kind: 'killed' });
+      store.instances.mergeConfig(id, { 'volatile.last_state.power': 'STOPPED' });
+    });
+  });
+  adopted = true;
+  const machine = adopt(deps, record, created.init, fds);
+  undo.push('let go of it', () => {
+    deps.live.release(id);
+  });
+  await followBoot(deps, machine, init.isSystemd);
+  await applyNetworks(deps);
+  for (const nic of planNics(name, expanded)) {
+    undo.push('detach an interface', () => networks.detach(name, nic.device));
+    await networks.attach(created.init.pid, nic);
+  }
+  signal.throwIfAborted();
+  await runtime.start(name);
+  for (const proxy of planProxies(name, expanded.devices)) {
+    undo.push('close a published port', () => networks.removeProxy(name, proxy.device));
+    await networks.addProxy(created.init.pid, proxy);
+  }
+  undo.keep();
+  reportSkipped(deps, name, limits.skipped);
+  deps.log.info({ instance: name, pid: created.init.pid }, 'instance started');
+}
+
+/** What must be in the machine's directories before init runs. */
+async function prepareRoot(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  expanded: ConfigLayer,
+  root: Awaited<ReturnType<EngineDeps['storage']['mountRoot']>>,
+): Promise<{ init: Awaited<ReturnType<typeof findInit>>; plain: BindMount[] }> {
+  using files = deps.storage.openFiles(root, record.slice);
+  const init = await findInit(record.name, files);
+  const trigger = record.config['volatile.apply_template'];
+  if (trigger !== undefined) {
+    await writeIdentity(files, record.name, trigger as IdentityTrigger);
+    deps.store.instances.mergeConfig(record.id, { 'volatile.apply_template': undefined });
+  }
+  const plain: BindMount[] = [];
+  if (readBool(expanded.config, 'security.nesting') === true) {
+    // The kernel refuses an overlay whose upper directory lies on an overlay.
+    for (const name of ['docker', 'containers', 'containerd']) {
+      const source = await deps.storage.plainDirectory(record.id, name, record.slice);
+      const target = `/var/lib/${name}`;
+      plain.push({ source, target, readonly: false, recursive: false, kind: 'directory' });
+    }
+  }
+  return { init, plain };
+}
+
+/** Hardware addresses are chosen once and stay, so that a machine keeps its lease. */
+function ensureHwaddrs(deps: EngineDeps, record: InstanceRecord): InstanceRecord {
+  const missing = missingHwaddrs(expandInstance(deps, record));
+  if (Object.keys(missing).length === 0) return record;
+  deps.store.transaction(() => {
+    deps.store.instances.mergeConfig(record.id, missing);
+  });
+  return getInstance(deps, record.name);
+}
+
+function reportSkipped(
+  deps: EngineDeps,
+  name: string,
+  skipped: readonly { readonly key: string; readonly value: string; readonly controller: string }[],
+): void {
+  const entity = `instance ${name}`;
+  const type = 'Limit not enforced';
+  if (skipped.length === 0) {
+    deps.store.warnings.resolve(type, entity);
+    return;
+  }
+  const list = skipped.map(({ key, value, controller }) => `${key}=${value} (${controller})`);
+  const message = `${name} runs without ${list.join(', ')}: the host does not delegate the controller`;
+  deps.store.warnings.raise({ type, severity: 'moderate', entity, message }, deps.now());
+  deps.log.warn({ instance: name, skipped }, message);
 }

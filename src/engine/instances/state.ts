@@ -1,16 +1,30 @@
 import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
+import { visibleDevices } from '../../contract/config/expand.ts';
 import type { EngineDeps, InstanceRecord, LastExit, SliceRecord } from '../types.ts';
+import { expandInstance } from './list.ts';
 
-export type InstanceStatus = 'Running' | 'Stopped' | 'Frozen' | 'Starting' | 'Stopping' | 'Error';
+export type InstanceStatus = 'Running' | 'Stopped' | 'Frozen' | 'Starting' | 'Stopping';
 
 /** What a machine is now, asked of the kernel. Cheap enough for lists. */
 export function statusOf(deps: EngineDeps, record: InstanceRecord): InstanceStatus {
-  throw new Error(`not yet ${deps.architecture} ${record.name}`);
+  const transition = deps.live.transition(record.id);
+  if (transition !== undefined) return transition;
+  if (!isRunning(deps, record)) return 'Stopped';
+  return deps.live.find(record.id)?.frozen === true ? 'Frozen' : 'Running';
+}
+
+/** Whether its init lives. */
+export function isRunning(
+  deps: Pick<EngineDeps, 'runtime' | 'bootId'>,
+  record: InstanceRecord,
+): boolean {
+  const { run } = record;
+  return run?.init.bootId === deps.bootId && deps.runtime.isAlive(run.init);
 }
 
 export interface InstanceStateReport {
   readonly status: InstanceStatus;
-  /** 0 when stopped. In U0's pid namespace, which is the host's. */
+  /** 0 when stopped. U0 shares the host's pid namespace. */
   readonly pid: number;
   readonly processes: number;
   readonly cpuUsageNs: number;
@@ -33,15 +47,72 @@ export interface InstanceStateReport {
   readonly slice: SliceRecord;
 }
 
-/** Everything `state` shows of one machine. */
+/**
+ * Everything `state` shows of one machine. `disk` walks the machine's own directory and is left out
+ * for lists, where a guest's million files would hold everybody up.
+ */
 export async function readInstanceState(
   deps: EngineDeps,
   record: InstanceRecord,
+  options: { readonly disk: boolean } = { disk: true },
 ): Promise<InstanceStateReport> {
-  return Promise.reject(new Error(`not yet ${deps.architecture} ${record.name}`));
+  const status = statusOf(deps, record);
+  const run = isRunning(deps, record) ? record.run : undefined;
+  const [usage, network, disk] = await Promise.all([
+    run === undefined ? undefined : orUndefined(deps.runtime.usage(record.name)),
+    run === undefined ? undefined : orUndefined(deps.networks.interfaces(run.init.pid)),
+    options.disk ? diskOf(deps, record) : {},
+  ]);
+  return {
+    status,
+    pid: run?.init.pid ?? 0,
+    processes: usage?.processes ?? 0,
+    cpuUsageNs: usage?.cpuUsageNs ?? 0,
+    memory: {
+      usageBytes: usage?.memoryBytes ?? 0,
+      peakBytes: usage?.memoryPeakBytes ?? 0,
+      totalBytes: usage?.memoryMaxBytes ?? 0,
+      swapBytes: usage?.swapBytes ?? 0,
+    },
+    disk,
+    network: network ?? {},
+    boot: run === undefined ? 'stopped' : (deps.live.find(record.id)?.boot ?? 'booted'),
+    startedAtMs: run?.startedAtMs,
+    bootedAtMs: run?.bootedAtMs,
+    lastExit: run === undefined ? exitOf(deps, record) : undefined,
+    slice: record.slice,
+  };
 }
+
+/** A machine may end at any moment while it is looked at: then there is nothing to report. */
+async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch(() => undefined);
+}
+
+async function diskOf(
+  deps: EngineDeps,
+  record: InstanceRecord,
+): Promise<InstanceStateReport['disk']> {
+  const devices = visibleDevices(expandInstance(deps, record).devices);
+  const root = Object.entries(devices).find(([, keys]) => keys['path'] === '/')?.[0] ?? 'root';
+  const usage = await orUndefined(deps.storage.upperUsage(record.id));
+  return { [root]: { usageBytes: usage?.bytes ?? 0, totalBytes: 0 } };
+}
+
+function exitOf(deps: EngineDeps, record: InstanceRecord): LastExit | undefined {
+  if (record.run === undefined) return record.lastExit;
+  return record.run.init.bootId === deps.bootId ? { kind: 'unknown' } : { kind: 'host-restart' };
+}
+
+const exitWords: Readonly<Record<Exclude<LastExit['kind'], 'crashed'>, string>> = {
+  halted: 'halted',
+  rebooted: 'rebooted',
+  killed: 'killed',
+  'host-restart': 'stopped by a restart of the host',
+  unknown: 'stopped, reason unknown',
+};
 
 /** `halted`, `crashed (signal 9)`, `stopped, reason unknown`, … */
 export function formatLastExit(exit: LastExit): string {
-  throw new Error(`not yet ${exit.kind}`);
+  return exit.kind === 'crashed' ? `crashed (${exit.detail})` : exitWords[exit.kind];
 }

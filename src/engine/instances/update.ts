@@ -1,11 +1,21 @@
+import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
+import { dropEmpty } from '../../contract/config/validate.ts';
+import { WarrenError } from '../../contract/errors.ts';
+import { applyNetworks } from '../networks/bridges.ts';
+import { missingHwaddrs } from '../networks/nics.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
+import { applyLive } from './apply-live.ts';
+import { dropEmptyKeys } from './devices.ts';
+import { expandInstance, getInstance } from './list.ts';
+import { isRunning } from './state.ts';
+import { checkInstance } from './validate.ts';
 
 /** The whole new value of each field that is given; what is undefined stays. */
 export interface UpdateInstanceInput {
   readonly name: string;
   readonly description?: string | undefined;
-  /** `volatile.*` keys that are missing here are kept; an empty value removes a key. */
+  /** `volatile.*` keys are the daemon's: those given are ignored. An empty value removes a key. */
   readonly config?: StringMap | undefined;
   readonly devices?: DeviceMap | undefined;
   readonly profiles?: readonly string[] | undefined;
@@ -22,9 +32,80 @@ export interface UpdateInstanceInput {
 export async function updateInstance(
   deps: EngineDeps,
   input: UpdateInstanceInput,
-  context: WorkContext,
+  _context: WorkContext,
 ): Promise<InstanceRecord> {
-  return Promise.reject(
-    new Error(`not yet ${deps.architecture} ${input.name} ${context.signal.aborted}`),
-  );
+  const { name } = input;
+  getInstance(deps, name);
+  using _ = await deps.live.locks.act(name, 'update');
+  const current = getInstance(deps, name);
+  input.check?.(current);
+  const wanted = {
+    description: input.description ?? current.description,
+    ephemeral: input.ephemeral ?? current.ephemeral,
+    profiles: input.profiles ?? current.profiles,
+    devices: input.devices === undefined ? current.devices : dropEmptyKeys(input.devices),
+    config: input.config === undefined ? current.config : merged(current.config, input.config),
+  };
+  checkInstance(deps, `change ${name}`, wanted);
+  refuseOtherIds(deps, current, wanted);
+  const hwaddrs = missingHwaddrs(expandInstance(deps, wanted));
+  const next = { ...wanted, config: { ...wanted.config, ...hwaddrs } };
+
+  await using undo = new Revert((what, error) => {
+    deps.log.warn(
+      { err: error, instance: name, what },
+      'a failed change was not undone completely',
+    );
+  });
+  // Stored first: the switch is told what the database says. A failure puts the old values back.
+  undo.push('put the old settings back', async () => {
+    deps.store.transaction(() => {
+      deps.store.instances.setSettings(current.id, current);
+    });
+    await applyNetworks(deps);
+  });
+  deps.store.transaction(() => {
+    deps.store.instances.setSettings(current.id, next);
+  });
+  if (isRunning(deps, current)) {
+    await applyLive(deps, current, expandInstance(deps, current), expandInstance(deps, next), undo);
+  }
+  undo.keep();
+  deps.events.lifecycle({
+    action: 'instance-updated',
+    subject: { kind: 'instance', name },
+    context: {},
+  });
+  return getInstance(deps, name);
+}
+
+function merged(current: StringMap, given: StringMap): StringMap {
+  const isVolatile = ([key]: readonly [string, string]): boolean => key.startsWith('volatile.');
+  return Object.fromEntries([
+    ...Object.entries(dropEmpty(given)).filter((entry) => !isVolatile(entry)),
+    ...Object.entries(current).filter(isVolatile),
+  ]);
+}
+
+/** Every file of a machine belongs to its ids, so they are chosen once. */
+function refuseOtherIds(
+  deps: EngineDeps,
+  current: InstanceRecord,
+  wanted: Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>,
+): void {
+  const before = expandInstance(deps, current).config;
+  const after = expandInstance(deps, wanted).config;
+  const keys = ['security.idmap.isolated', 'security.idmap.size', 'security.idmap.base'] as const;
+  const issues = keys
+    .filter((key) => (before[key] ?? '') !== (after[key] ?? ''))
+    .filter(
+      (key) => key !== 'security.idmap.isolated' || after[key] !== `${current.slice.isolated}`,
+    )
+    .map((key) => ({
+      path: `config.${key}`,
+      problem: `the ids of ${current.name} are chosen when it is made, wanted a copy with other ids (warren copy -c ${key}=…)`,
+    }));
+  if (issues.length > 0) {
+    throw new WarrenError('invalid', { what: `change ${current.name}`, issues });
+  }
 }

@@ -1,6 +1,89 @@
-/** What the daemon holds in memory of each machine, by name. */
+import { KeyedMutex } from '../../base/mutex.ts';
+import type { ProcessIdentity } from '../../runtime/types.ts';
+import type { ImageRecord } from '../../store/records.ts';
+import { Asks } from './asks.ts';
+import type { MachineConsole } from './console.ts';
+import type { ExitLedger } from './exits.ts';
+import { MachineLocks } from './locks.ts';
+import { SharedWork } from './shared-work.ts';
+
+/** A machine that runs, as this daemon holds it. Made by `adopt`, gone with `release`. */
+export interface LiveMachine {
+  readonly id: number;
+  readonly name: string;
+  readonly init: ProcessIdentity;
+  /** Undefined when its descriptors were lost with a keeper. */
+  readonly console: MachineConsole | undefined;
+  /** Settles when init has ended. */
+  readonly exited: Promise<void>;
+  boot: 'starting' | 'booted' | 'degraded';
+  frozen: boolean;
+  /** Listeners and watchers. */
+  readonly holds: Disposable[];
+}
+
+export type Transition = 'Starting' | 'Stopping';
+
+/** What the daemon holds in memory of its machines; all of it can be had again after a restart. */
 export class LiveMachines {
+  readonly locks = new MachineLocks();
+  readonly exits: ExitLedger;
+  /** Builds of images, by alias. */
+  readonly builds = new SharedWork<ImageRecord>();
+  /** Copies of layers for other ids, by layer and range. */
+  readonly shifts = new KeyedMutex();
+  /** Changes of the switch, one after the other. */
+  readonly networks = new KeyedMutex();
+  /** Layers with a row that something will stand on in a moment. */
+  readonly heldLayers = new Set<string>();
+  readonly networkAsks = new Asks();
+  readonly #machines = new Map<number, LiveMachine>();
+  readonly #transitions = new Map<number, Transition>();
+
+  /** What becomes of a machine whose init has ended. Set once, by `createEngine`. */
+  onEnded: (machine: LiveMachine) => void = () => undefined;
+
+  constructor(exits: ExitLedger) {
+    this.exits = exits;
+  }
+
+  find(id: number): LiveMachine | undefined {
+    return this.#machines.get(id);
+  }
+
+  add(machine: LiveMachine): void {
+    this.#machines.set(machine.id, machine);
+  }
+
+  /** Forgets a machine that has ended and tells whoever is at its console. */
+  release(id: number): void {
+    const machine = this.#machines.get(id);
+    if (machine === undefined) return;
+    this.#machines.delete(id);
+    for (const hold of machine.holds) hold[Symbol.dispose]();
+    machine.console?.end();
+  }
+
+  transition(id: number): Transition | undefined {
+    return this.#transitions.get(id);
+  }
+
+  /** Shown as the machine's state until disposed. */
+  enter(id: number, transition: Transition): Disposable {
+    this.#transitions.set(id, transition);
+    return {
+      [Symbol.dispose]: () => {
+        this.#transitions.delete(id);
+      },
+    };
+  }
+
   close(): void {
-    throw new Error('not yet');
+    this.exits[Symbol.dispose]();
+    for (const machine of this.#machines.values()) {
+      for (const hold of machine.holds) hold[Symbol.dispose]();
+      machine.console?.[Symbol.dispose]();
+    }
+    this.#machines.clear();
   }
 }

@@ -1,5 +1,11 @@
+import { Revert } from '../../base/revert.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
+import { dropEmpty } from '../../contract/config/validate.ts';
 import type { EngineDeps, NetworkRecord } from '../types.ts';
+import { applyNetworks } from './bridges.ts';
+import { getNetwork } from './list.ts';
+import { chooseSubnet } from './subnets.ts';
+import { checkNetwork } from './validate.ts';
 
 export interface CreateNetworkInput {
   readonly name: string;
@@ -13,5 +19,42 @@ export async function createNetwork(
   deps: EngineDeps,
   input: CreateNetworkInput,
 ): Promise<NetworkRecord> {
-  return Promise.reject(new Error(`not yet ${deps.architecture} ${input.name}`));
+  const { name, description } = input;
+  const config = dropEmpty(input.config);
+  checkNetwork('create the network', name, config);
+  await using undo = new Revert((what, error) => {
+    deps.log.warn(
+      { err: error, network: name, what },
+      'a failed creation was not undone completely',
+    );
+  });
+  const decided = await decideAddress(deps, config);
+  const network = deps.store.transaction(() =>
+    deps.store.networks.insert({ name, description, config: decided }),
+  );
+  undo.push('remove the network', async () => {
+    deps.store.transaction(() => {
+      deps.store.networks.delete(network.id);
+    });
+    await applyNetworks(deps);
+  });
+  await applyNetworks(deps);
+  undo.keep();
+  deps.events.lifecycle({
+    action: 'network-created',
+    subject: { kind: 'network', name },
+    context: {},
+  });
+  return getNetwork(deps, name);
+}
+
+/** The config with `auto` replaced by addresses, as LXD stores it. */
+export async function decideAddress(
+  deps: Pick<EngineDeps, 'store'>,
+  config: StringMap,
+): Promise<StringMap> {
+  const address = config['ipv4.address'] ?? 'auto';
+  const withAddress =
+    address === 'auto' ? { ...config, 'ipv4.address': await chooseSubnet(deps) } : config;
+  return { 'ipv4.nat': 'true', ...withAddress };
 }

@@ -1,5 +1,17 @@
+import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
+import { dropEmpty } from '../../contract/config/validate.ts';
+import { type Issue, WarrenError } from '../../contract/errors.ts';
+import { applyLive } from '../instances/apply-live.ts';
+import { dropEmptyKeys } from '../instances/devices.ts';
+import { expandInstance } from '../instances/list.ts';
+import { isRunning } from '../instances/state.ts';
+import { instanceIssues } from '../instances/validate.ts';
+import { applyNetworks } from '../networks/bridges.ts';
+import { missingHwaddrs } from '../networks/nics.ts';
 import type { EngineDeps, ProfileRecord } from '../types.ts';
+import { getProfile, usersOfProfile } from './list.ts';
+import { checkProfile } from './validate.ts';
 
 /** What is undefined stays; an empty value removes a key. */
 export interface UpdateProfileInput {
@@ -10,10 +22,73 @@ export interface UpdateProfileInput {
   readonly check?: ((current: ProfileRecord) => void) | undefined;
 }
 
-/** Stores it and applies what is live to every running machine that uses it. */
+/**
+ * Stores it and applies what is live to every running machine that uses it. When that fails for one,
+ * all of them and the profile are put back.
+ */
 export async function updateProfile(
   deps: EngineDeps,
   input: UpdateProfileInput,
 ): Promise<ProfileRecord> {
-  return Promise.reject(new Error(`not yet ${deps.architecture} ${input.name}`));
+  const { name } = input;
+  getProfile(deps, name);
+  await using undo = new Revert((what, error) => {
+    deps.log.warn({ err: error, profile: name, what }, 'a failed change was not undone completely');
+  });
+  const users = usersOfProfile(deps, name);
+  using _ = await deps.live.locks.waitAll(users);
+
+  const current = getProfile(deps, name);
+  input.check?.(current);
+  const next = {
+    ...current,
+    description: input.description ?? current.description,
+    config: input.config === undefined ? current.config : dropEmpty(input.config),
+    devices: input.devices === undefined ? current.devices : dropEmptyKeys(input.devices),
+  };
+  checkProfile(deps, `change profile ${name}`, next);
+  checkUsers(deps, users, next);
+
+  const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
+  const before = new Map(records.map((record) => [record.id, expandInstance(deps, record)]));
+  undo.push('put the old profile back', async () => {
+    deps.store.transaction(() => {
+      deps.store.profiles.set(current.id, current);
+    });
+    await applyNetworks(deps);
+  });
+  deps.store.transaction(() => {
+    deps.store.profiles.set(current.id, next);
+    for (const record of records) {
+      deps.store.instances.mergeConfig(record.id, missingHwaddrs(expandInstance(deps, record)));
+    }
+  });
+  for (const { id } of records) {
+    const record = deps.store.instances.findById(id);
+    const old = before.get(id);
+    if (record === undefined || old === undefined || !isRunning(deps, record)) continue;
+    await applyLive(deps, record, old, expandInstance(deps, record), undo);
+  }
+  undo.keep();
+  deps.events.lifecycle({
+    action: 'profile-updated',
+    subject: { kind: 'profile', name },
+    context: {},
+  });
+  return getProfile(deps, name);
+}
+
+/** The profile may be right by itself and wrong for a machine that uses it. */
+function checkUsers(deps: EngineDeps, users: readonly string[], next: ProfileRecord): void {
+  const issues: Issue[] = users.flatMap((user) => {
+    const record = deps.store.instances.find(user);
+    if (record === undefined) return [];
+    return instanceIssues(deps, record, next).map(({ path, problem }) => ({
+      path: `${user}: ${path}`,
+      problem,
+    }));
+  });
+  if (issues.length > 0) {
+    throw new WarrenError('invalid', { what: `change profile ${next.name}`, issues });
+  }
 }

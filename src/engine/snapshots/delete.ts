@@ -1,19 +1,28 @@
+import { removeUnusedLayers } from '../layers.ts';
 import type { EngineDeps, WorkContext } from '../types.ts';
+import { getSnapshot } from './list.ts';
 
 export interface DeleteSnapshotInput {
   readonly instance: string;
   readonly name: string;
 }
 
-/**
- * Removes a snapshot; its layers go when nothing else uses them.
- */
+/** Removes a snapshot; its layers go when nothing else uses them. */
 export async function deleteSnapshot(
   deps: EngineDeps,
-  input: DeleteSnapshotInput,
-  context: WorkContext,
+  { instance, name }: DeleteSnapshotInput,
+  _context: WorkContext,
 ): Promise<void> {
-  return Promise.reject(
-    new Error(`not yet ${deps.architecture} ${typeof input} ${context.signal.aborted}`),
-  );
+  getSnapshot(deps, instance, name);
+  using _ = await deps.live.locks.act(instance, 'delete a snapshot of');
+  const snapshot = getSnapshot(deps, instance, name);
+  deps.store.transaction(() => {
+    deps.store.snapshots.delete(snapshot.id);
+  });
+  await removeUnusedLayers(deps);
+  deps.events.lifecycle({
+    action: 'instance-snapshot-deleted',
+    subject: { kind: 'instance-snapshot', instance, name },
+    context: {},
+  });
 }

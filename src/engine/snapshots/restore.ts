@@ -1,19 +1,78 @@
-import type { EngineDeps, WorkContext } from '../types.ts';
+import { ownerOf } from '../instances/capture.ts';
+import { endRun } from '../instances/end.ts';
+import { getInstance } from '../instances/list.ts';
+import { startLocked } from '../instances/start.ts';
+import { isRunning } from '../instances/state.ts';
+import { stopLocked } from '../instances/stop.ts';
+import { checkInstance } from '../instances/validate.ts';
+import { removeUnusedLayers } from '../layers.ts';
+import type { EngineDeps, InstanceRecord, SnapshotRecord, WorkContext } from '../types.ts';
+import { getSnapshot } from './list.ts';
 
 export interface RestoreSnapshotInput {
   readonly instance: string;
   readonly name: string;
 }
 
-/**
- * Puts a machine back to a snapshot, files and configuration; a running one is stopped before and started after.
- */
+/** Puts a machine back to a snapshot, files and configuration; a running one is stopped before and started after. */
 export async function restoreSnapshot(
   deps: EngineDeps,
   input: RestoreSnapshotInput,
   context: WorkContext,
 ): Promise<void> {
-  return Promise.reject(
-    new Error(`not yet ${deps.architecture} ${typeof input} ${context.signal.aborted}`),
-  );
+  const { instance, name } = input;
+  getInstance(deps, instance);
+  using _ = await deps.live.locks.act(instance, 'restore');
+  const record = getInstance(deps, instance);
+  const snapshot = getSnapshot(deps, instance, name);
+  const settings = settingsOf(deps, record, snapshot);
+  checkInstance(deps, `restore ${instance}`, settings);
+
+  const wasRunning = isRunning(deps, record);
+  if (wasRunning) await stopLocked(deps, record, { force: true, timeoutMs: 0 }, context);
+  else if (record.run !== undefined) await endRun(deps, record, undefined);
+  await deps.storage.unmountRoot(record.id);
+  // The chain first: a death in between leaves the snapshot with the files of later, which the
+  // marker makes recovery empty.
+  deps.store.transaction(() => {
+    deps.store.instances.setLayers(record.id, snapshot.layers);
+    deps.store.instances.setSettings(record.id, settings);
+    deps.store.instances.mergeConfig(record.id, { 'volatile.restoring': 'true' });
+  });
+  await emptyUpper(deps, record);
+  await removeUnusedLayers(deps);
+  deps.events.lifecycle({
+    action: 'instance-restored',
+    subject: { kind: 'instance', name: instance },
+    context: { snapshot: name },
+  });
+  if (wasRunning) await startLocked(deps, instance, context);
+}
+
+/** The machine's own directory, made empty for a restored chain. Repeatable. */
+export async function emptyUpper(deps: EngineDeps, record: InstanceRecord): Promise<void> {
+  await deps.storage.removeUpper(record.id);
+  await deps.storage.createUpper(record.id, ownerOf(record));
+  deps.store.transaction(() => {
+    deps.store.instances.mergeConfig(record.id, { 'volatile.restoring': undefined });
+  });
+}
+
+/** The snapshot's settings with what is the machine's own now: its identity and its ids. */
+function settingsOf(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  snapshot: SnapshotRecord,
+): Pick<InstanceRecord, 'description' | 'ephemeral' | 'config' | 'devices' | 'profiles'> {
+  const own = (config: InstanceRecord['config'], volatile: boolean): [string, string][] =>
+    Object.entries(config).filter(
+      ([key]) => (key.startsWith('volatile.') || key.startsWith('security.idmap.')) === volatile,
+    );
+  return {
+    description: record.description,
+    ephemeral: snapshot.ephemeral,
+    config: Object.fromEntries([...own(snapshot.config, false), ...own(record.config, true)]),
+    devices: snapshot.devices,
+    profiles: snapshot.profiles.filter((name) => deps.store.profiles.find(name) !== undefined),
+  };
 }

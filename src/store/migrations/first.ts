@@ -11,7 +11,8 @@ CREATE TABLE layers (
   id TEXT PRIMARY KEY,
   owner_start INTEGER NOT NULL,
   owner_size INTEGER NOT NULL,
-  shifted_from TEXT REFERENCES layers (id) ON DELETE SET NULL
+  -- A copy may share data with its original, so it keeps it.
+  shifted_from TEXT REFERENCES layers (id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX layers_shifted_from ON layers (shifted_from);
 

@@ -1,0 +1,64 @@
+import type { LayerId } from '../../storage/types.ts';
+import type { EngineDeps, InstanceRecord } from '../types.ts';
+import { isFrozenByUser } from './finish.ts';
+import { isRunning } from './state.ts';
+
+const freezeTimeoutMs = 10_000;
+
+/**
+ * Makes a layer of what a machine has of its own now, and hands the whole chain to `record`, which
+ * runs in the transaction that records the layer and must make something stand on it. A stopped
+ * machine's directory becomes the layer (O(1)); a running one is frozen for as long as it is copied.
+ * Call it under the machine's lock.
+ */
+export async function captureInstance(
+  deps: EngineDeps,
+  instance: InstanceRecord,
+  signal: AbortSignal,
+  record: (chain: readonly LayerId[]) => void,
+): Promise<void> {
+  const running = isRunning(deps, instance);
+  const layer = running
+    ? await copyRunning(deps, instance, signal)
+    : await freezeStopped(deps, instance);
+  const chain = [layer, ...instance.layers];
+  // Death before this: recovery puts a frozen directory back, and removes a copy without a row.
+  deps.store.transaction(() => {
+    deps.store.layers.insert({ id: layer, owner: ownerOf(instance), shiftedFrom: undefined });
+    if (!running) deps.store.instances.setLayers(instance.id, chain);
+    record(chain);
+  });
+}
+
+async function freezeStopped(deps: EngineDeps, instance: InstanceRecord): Promise<LayerId> {
+  await deps.storage.unmountRoot(instance.id);
+  return deps.storage.freezeUpper(instance.id, ownerOf(instance));
+}
+
+/** Throws `unsupported` where there is no cgroup to freeze: a copy of moving files is worth nothing. */
+async function copyRunning(
+  deps: EngineDeps,
+  instance: InstanceRecord,
+  signal: AbortSignal,
+): Promise<LayerId> {
+  if (isFrozenByUser(instance)) return deps.storage.copyUpper(instance.id, { signal });
+  let thawed = false;
+  const thaw = async (): Promise<void> => {
+    if (thawed) return;
+    await deps.runtime.thaw(instance.name);
+    thawed = true;
+  };
+  try {
+    await deps.runtime.freeze(instance.name, freezeTimeoutMs);
+    return await deps.storage.copyUpper(instance.id, { signal, copied: thaw });
+  } finally {
+    await thaw();
+  }
+}
+
+export function ownerOf({ slice }: Pick<InstanceRecord, 'slice'>): {
+  readonly start: number;
+  readonly size: number;
+} {
+  return { start: slice.start, size: slice.size };
+}

@@ -1,0 +1,72 @@
+import { parseBool } from '../../contract/config/values.ts';
+import type { EngineDeps, InstanceRecord, LastExit } from '../types.ts';
+import { consoleNames } from './adopt.ts';
+import { expandInstance } from './list.ts';
+import { planNics } from '../networks/nics.ts';
+import { planProxies } from './proxies.ts';
+
+/**
+ * Takes away everything that a machine whose init has ended had while it ran, and records how it
+ * ended. The row is written last: until then a new daemon does all of this again, and every step
+ * may be repeated. Call it under the machine's lock.
+ */
+export async function finishRun(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  exit: LastExit,
+): Promise<void> {
+  const { id, name } = record;
+  deps.live.release(id);
+  const expanded = expandInstance(deps, record);
+  await inTurn(deps, name, [
+    ...planProxies(name, expanded.devices).map(
+      (proxy) =>
+        ['close a published port', () => deps.networks.removeProxy(name, proxy.device)] as const,
+    ),
+    ['kill what is left of it', () => deps.runtime.killAll(name, record.run?.init)],
+    ...planNics(name, expanded).map(
+      (nic) =>
+        [
+          'take its interface off the bridge',
+          () => deps.networks.detach(name, nic.device),
+        ] as const,
+    ),
+    ['remove its runtime state', () => deps.runtime.delete(name)],
+    ['unmount its root', () => deps.storage.unmountRoot(id)],
+    ['let the keeper close its console', () => dropConsole(deps, id)],
+  ]);
+  deps.store.transaction(() => {
+    deps.store.instances.setExit(id, exit);
+    deps.store.instances.mergeConfig(id, {
+      'volatile.last_state.power': exit.kind === 'host-restart' ? 'RUNNING' : 'STOPPED',
+      'volatile.frozen': undefined,
+    });
+  });
+  const reason = exit.kind === 'crashed' ? exit.detail : exit.kind;
+  deps.log.info({ instance: name, exit: reason }, 'instance stopped');
+}
+
+export async function dropConsole(deps: EngineDeps, id: number): Promise<void> {
+  const names = consoleNames(id);
+  await deps.keeper.drop(names.master);
+  await deps.keeper.drop(names.keepalive);
+}
+
+/** Each step is tried whatever became of the others; what fails is logged and left to recovery. */
+async function inTurn(
+  deps: EngineDeps,
+  instance: string,
+  steps: readonly (readonly [what: string, step: () => Promise<void>])[],
+): Promise<void> {
+  for (const [what, step] of steps) {
+    try {
+      await step();
+    } catch (error) {
+      deps.log.warn({ err: error, instance, what }, `could not ${what}`);
+    }
+  }
+}
+
+export function isFrozenByUser(record: InstanceRecord): boolean {
+  return parseBool(record.config['volatile.frozen'] ?? '') === true;
+}

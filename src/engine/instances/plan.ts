@@ -1,0 +1,85 @@
+import { totalmem } from 'node:os';
+
+import { guestPath, type HostPath } from '../../base/brand.ts';
+import type { ConfigLayer } from '../../contract/config/expand.ts';
+import {
+  type EffectiveLimits,
+  effectiveLimits,
+  effectiveRlimits,
+} from '../../contract/config/limits.ts';
+import { readBool, readIdmap, readPrefix, readSeccomp } from '../../contract/config/read.ts';
+import { WarrenError } from '../../contract/errors.ts';
+import type { BindMount, MachineSpec } from '../../runtime/types.ts';
+import type { GuestFiles } from '../../storage/types.ts';
+import { planIdmap } from '../idmap.ts';
+import type { EngineDeps, InstanceRecord } from '../types.ts';
+
+/** The limits a machine's config asks for, measured against this host. */
+export function planLimits(
+  deps: Pick<EngineDeps, 'runtime'>,
+  config: ConfigLayer['config'],
+): EffectiveLimits {
+  return effectiveLimits(config, {
+    memoryBytes: totalmem(),
+    controllers: deps.runtime.cgroup.controllers,
+  });
+}
+
+/** Everything that `crun create` must know, decided. */
+export function planSpec(
+  deps: Pick<EngineDeps, 'ids'>,
+  record: InstanceRecord,
+  expanded: ConfigLayer,
+  made: {
+    readonly root: HostPath;
+    readonly limits: EffectiveLimits['limits'];
+    readonly mounts: readonly BindMount[];
+    readonly init: readonly string[];
+  },
+): MachineSpec {
+  const { config } = expanded;
+  const idmap = planIdmap(record.slice, readIdmap(config), deps.ids.u0);
+  if (idmap.issues.length > 0) {
+    throw new WarrenError('invalid', { what: `start ${record.name}`, issues: idmap.issues });
+  }
+  return {
+    name: record.name,
+    hostname: record.name,
+    root: made.root,
+    idmap: idmap.map,
+    init: made.init,
+    environment: readPrefix(config, 'environment.*'),
+    uuid: config['volatile.uuid'] ?? '',
+    mounts: made.mounts,
+    nesting: readBool(config, 'security.nesting') === true,
+    noNewPrivileges: readBool(config, 'warren.no_new_privileges') === true,
+    seccomp: readSeccomp(config),
+    rlimits: effectiveRlimits(config),
+    sysctl: readPrefix(config, 'linux.sysctl.*'),
+    limits: made.limits,
+  };
+}
+
+const initCandidates = ['/sbin/init', '/usr/sbin/init', '/lib/systemd/systemd', '/bin/init'];
+
+/**
+ * The machine's init, and whether it is one that says READY=1. Throws `invalid` for a root file
+ * system that has none.
+ */
+export async function findInit(
+  name: string,
+  files: GuestFiles,
+): Promise<{ readonly command: readonly string[]; readonly isSystemd: boolean }> {
+  for (const candidate of initCandidates) {
+    const stat = await files.stat(guestPath(candidate)).catch(() => undefined);
+    if (stat === undefined || stat.type === 'directory') continue;
+    const target = stat.type === 'symlink' ? await files.readLink(guestPath(candidate)) : candidate;
+    return { command: [candidate], isSystemd: /(?:^|\/)systemd$/.test(target) };
+  }
+  throw new WarrenError('invalid', {
+    what: `start ${name}`,
+    issues: [
+      { path: '', problem: 'its root file system has no /sbin/init, wanted that of a full system' },
+    ],
+  });
+}

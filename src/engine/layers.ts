@@ -1,0 +1,54 @@
+import type { LayerId, OwnerRange } from '../storage/types.ts';
+import type { EngineDeps } from './types.ts';
+
+/**
+ * Forgets and removes every layer that nothing stands on any more. A directory that cannot be
+ * removed is logged; recovery tries again, since its row is gone.
+ */
+export async function removeUnusedLayers(deps: EngineDeps): Promise<void> {
+  const unused = deps.store.transaction(() => deps.store.layers.takeUnused(deps.live.heldLayers));
+  for (const layer of unused) {
+    try {
+      await deps.storage.removeLayer(layer);
+    } catch (error) {
+      deps.log.warn({ err: error, layer }, 'a layer that nothing uses could not be removed');
+    }
+  }
+}
+
+/**
+ * The same files for other ids: the layer itself when it has them, else a copy that exists, else a
+ * new one. `keep` runs in the transaction that records a new copy and must make something stand on
+ * it, or the next clean-up takes it away.
+ */
+export async function layerFor(
+  deps: EngineDeps,
+  layer: LayerId,
+  owner: OwnerRange,
+  keep: (layer: LayerId) => void,
+  signal: AbortSignal,
+): Promise<LayerId> {
+  using _ = await deps.live.shifts.hold(`${layer} ${owner.start} ${owner.size}`);
+  const original = deps.store.layers.find(layer);
+  if (original === undefined) throw new Error(`layer ${layer} has no row`);
+  const existing = sameOwner(original.owner, owner)
+    ? original
+    : deps.store.layers.findShifted(layer, owner);
+  if (existing !== undefined) {
+    deps.store.transaction(() => {
+      keep(existing.id);
+    });
+    return existing.id;
+  }
+  const copy = await deps.storage.shiftLayer(layer, original.owner, owner, { signal });
+  // Death here leaves a layer without a row, which recovery removes.
+  deps.store.transaction(() => {
+    deps.store.layers.insert({ id: copy, owner, shiftedFrom: layer });
+    keep(copy);
+  });
+  return copy;
+}
+
+export function sameOwner(a: OwnerRange, b: OwnerRange): boolean {
+  return a.start === b.start && a.size === b.size;
+}

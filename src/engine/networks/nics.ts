@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+
+import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
+import { visibleDevices } from '../../contract/config/expand.ts';
+import { parseBool } from '../../contract/config/values.ts';
+import type { NicSpec } from '../../network/types.ts';
+
+/** The managed network of a nic device, in either of LXD's spellings. */
+export function networkOfNic(device: StringMap): string | undefined {
+  const network = device['network'] ?? '';
+  const parent = device['parent'] ?? '';
+  if (network !== '') return network;
+  return parent === '' ? undefined : parent;
+}
+
+/** The nic devices of an expanded set, with their device names. */
+export function nicDevices(devices: DeviceMap): [name: string, device: StringMap][] {
+  return Object.entries(visibleDevices(devices)).filter(([, device]) => device['type'] === 'nic');
+}
+
+/** An address in the range that LXD and Xen use, which no vendor has. */
+export function randomHwaddr(): string {
+  const tail = [...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, '0'));
+  return ['00', '16', '3e', ...tail].join(':');
+}
+
+/** `volatile.eth0.hwaddr` and the like that an expanded machine still lacks. */
+export function missingHwaddrs(expanded: {
+  readonly config: StringMap;
+  readonly devices: DeviceMap;
+}): StringMap {
+  return Object.fromEntries(
+    nicDevices(expanded.devices)
+      .filter(([name, device]) => hwaddrOf(expanded.config, name, device) === undefined)
+      .map(([name]) => [`volatile.${name}.hwaddr`, randomHwaddr()]),
+  );
+}
+
+export function hwaddrOf(config: StringMap, name: string, device: StringMap): string | undefined {
+  const own = device['hwaddr'] ?? '';
+  return (own === '' ? config[`volatile.${name}.hwaddr`] : own)?.toLowerCase();
+}
+
+/** What the switch must be told of a machine's nics; every one has its hardware address already. */
+export function planNics(
+  instance: string,
+  expanded: { readonly config: StringMap; readonly devices: DeviceMap },
+): NicSpec[] {
+  return nicDevices(expanded.devices).flatMap(([device, keys]): NicSpec[] => {
+    const bridge = networkOfNic(keys);
+    const hwaddr = hwaddrOf(expanded.config, device, keys);
+    if (bridge === undefined || hwaddr === undefined) return [];
+    const mtu = keys['mtu'] ?? '';
+    const name = keys['name'] ?? '';
+    const address = keys['ipv4.address'] ?? '';
+    const isSet = (key: string): boolean => parseBool(keys[key] ?? '') === true;
+    const byAddress = isSet('security.ipv4_filtering');
+    return [
+      {
+        instance,
+        device,
+        name: name === '' ? device : name,
+        bridge,
+        hwaddr,
+        mtu: mtu === '' ? undefined : Number(mtu),
+        ...(byAddress || isSet('security.mac_filtering')
+          ? { filter: { ipv4: byAddress && address !== '' ? address : undefined } }
+          : {}),
+        isolated: isSet('security.port_isolation'),
+      },
+    ];
+  });
+}
