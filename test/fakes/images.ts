@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+
+import { WarrenError } from '../../src/contract/errors.ts';
+
+import type { ImageFiles, ImageMetadata, Images, ImportedImage } from '../../src/image/types.ts';
+
+const metadata: ImageMetadata = {
+  architecture: 'x86_64',
+  creationDate: 1_700_000_000,
+  expiryDate: 0,
+  properties: { os: 'Fake', release: '1', description: 'Fake 1' },
+  templates: {},
+};
+
+/** Image files whose content is of no interest: every one unpacks to the same few files. */
+export function fakeImages(): Images {
+  const describe = ({ metadata: file, rootfs }: ImageFiles): ImportedImage => {
+    const parts = [file, ...(rootfs === undefined ? [] : [rootfs])];
+    const hash = createHash('sha256');
+    for (const part of parts) hash.update(readFileSync(part));
+    const sizeBytes = parts.reduce((sum, part) => sum + statSync(part).size, 0);
+    return { fingerprint: hash.digest('hex'), metadata, sizeBytes };
+  };
+  const images = {
+    inspect: (files: ImageFiles) => {
+      if (readFileSync(files.metadata).subarray(0, 7).toString() === 'hostile') {
+        const details = { what: 'read the image', found: 'it says that it is hostile' };
+        return Promise.reject(new WarrenError('hostile', details));
+      }
+      return Promise.resolve(describe(files));
+    },
+    unpack: (_files: ImageFiles, target: string) => {
+      for (const dir of ['etc', 'root', 'sbin', 'tmp', 'usr/bin']) {
+        mkdirSync(`${target}/${dir}`, { recursive: true });
+      }
+      writeFileSync(`${target}/etc/passwd`, 'root:x:0:0:root:/root:/bin/sh\n');
+      writeFileSync(`${target}/etc/group`, 'root:x:0:\n');
+      writeFileSync(`${target}/sbin/init`, '#!/bin/sh\n', { mode: 0o755 });
+      return Promise.resolve();
+    },
+    pack: (root: string, _metadata: ImageMetadata, file: string) => {
+      writeFileSync(file, `packed ${root} ${String(Math.random())}`);
+      return Promise.resolve(describe({ metadata: file as ImageFiles['metadata'] }));
+    },
+    recipes: () => [],
+    findRecipe: () => undefined,
+    build: () => Promise.reject(new Error('there is no recipe')),
+  };
+  return images;
+}

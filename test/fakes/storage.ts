@@ -1,0 +1,124 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+import { hostPath } from '../../src/base/brand.ts';
+import { openGuestFiles } from '../../src/storage/files/guest-files.ts';
+
+import type { Paths } from '../../src/contract/paths.ts';
+import type { RootUsage, StorageService } from '../../src/storage/types.ts';
+
+const exec = promisify(execFile);
+
+/**
+ * A layer store of plain directories for a process that may not mount: a root is put together by
+ * copying its layers, and what was written to it is copied back when it is unmounted. Everything
+ * belongs to the user who runs the test, so guest ids other than 0 cannot be had.
+ */
+export function fakeStorage(paths: Paths): StorageService {
+  const rootsDir = `${paths.runtimeDir}/roots`;
+  for (const dir of [paths.layersDir, paths.instancesDir, rootsDir]) {
+    mkdirSync(dir, { recursive: true });
+  }
+  let last = 0;
+  const layer = (id: string): string => `${paths.layersDir}/${id}`;
+  const upper = (id: number): string => `${paths.instancesDir}/${id}/upper`;
+  const root = (id: number): string => `${rootsDir}/${id}`;
+  const copy = async (from: string, to: string): Promise<void> => {
+    mkdirSync(to, { recursive: true });
+    await exec('cp', ['-a', `${from}/.`, to]);
+  };
+  const usage = async (dir: string): Promise<RootUsage> => {
+    if (!existsSync(dir)) return { bytes: 0, inodes: 0 };
+    const { stdout } = await exec('du', ['-s', '--block-size=1', dir]);
+    return { bytes: Number(stdout.split('\t')[0]), inodes: readdirSync(dir).length };
+  };
+  const nextLayer = (): string => `f${(++last).toString(36)}`;
+  const keepUpper = async (id: number): Promise<string> => {
+    const made = nextLayer();
+    await copy(existsSync(root(id)) ? root(id) : upper(id), layer(made));
+    return made;
+  };
+  return {
+    tier: 'copy',
+    tierProblems: [],
+    maxLayers: 100,
+    stageLayer: () => {
+      const id = nextLayer();
+      const staged = `${layer(id)}.staged`;
+      mkdirSync(staged);
+      let committed = false;
+      return Promise.resolve({
+        id,
+        path: hostPath(staged),
+        commit: () => {
+          renameSync(staged, layer(id));
+          committed = true;
+          return Promise.resolve();
+        },
+        [Symbol.asyncDispose]: () => {
+          if (!committed) rmSync(staged, { recursive: true, force: true });
+          return Promise.resolve();
+        },
+      });
+    },
+    removeLayer: (id) => {
+      rmSync(layer(id), { recursive: true, force: true });
+      return Promise.resolve();
+    },
+    listLayers: () =>
+      Promise.resolve(readdirSync(paths.layersDir).filter((name) => !name.endsWith('.staged'))),
+    shiftLayer: async (id) => {
+      const made = nextLayer();
+      await copy(layer(id), layer(made));
+      return made;
+    },
+    layerUsage: (id) => usage(layer(id)),
+    createUpper: (id) => {
+      mkdirSync(upper(id), { recursive: true });
+      return Promise.resolve();
+    },
+    removeUpper: (id) => {
+      rmSync(`${paths.instancesDir}/${id}`, { recursive: true, force: true });
+      return Promise.resolve();
+    },
+    listUppers: () => Promise.resolve(readdirSync(paths.instancesDir).map(Number)),
+    upperUsage: (id) => usage(upper(id)),
+    freezeUpper: async (id) => {
+      const made = await keepUpper(id);
+      rmSync(upper(id), { recursive: true, force: true });
+      mkdirSync(upper(id), { recursive: true });
+      return made;
+    },
+    copyUpper: async (id, { copied }) => {
+      const made = await keepUpper(id);
+      await copied?.();
+      return made;
+    },
+    mountRoot: async (id, layers) => {
+      if (!existsSync(root(id))) {
+        for (const name of layers.toReversed()) await copy(layer(name), root(id));
+        await copy(upper(id), root(id));
+      }
+      return hostPath(root(id));
+    },
+    unmountRoot: async (id) => {
+      if (!existsSync(root(id))) return;
+      if (existsSync(upper(id))) await copy(root(id), upper(id));
+      rmSync(root(id), { recursive: true, force: true });
+    },
+    rootPath: (id) => hostPath(root(id)),
+    listMountedRoots: () => Promise.resolve(readdirSync(rootsDir).map(Number)),
+    plainDirectory: (id, name) => {
+      const dir = `${paths.instancesDir}/${id}/plain/${name}`;
+      mkdirSync(dir, { recursive: true });
+      return Promise.resolve(hostPath(dir));
+    },
+    openFiles: (path) => {
+      const start = process.getuid?.() ?? 0;
+      return openGuestFiles(path, { start, size: 1 }, 'the test directory');
+    },
+    sweepStaging: () => Promise.resolve(),
+    undoUnrecordedFreezes: () => Promise.resolve([]),
+  };
+}
