@@ -1,0 +1,226 @@
+import { readFile } from 'node:fs/promises';
+
+import { apiPath } from '../../client/client.ts';
+import { hostError, runHost } from '../../client/daemon-start.ts';
+import { isWarrenError } from '../../contract/errors.ts';
+import { Client } from '../../client/client.ts';
+import { Transport } from '../../client/transport.ts';
+import { defineCommand } from '../command.ts';
+import { formatDaemon } from '../render/server-info.ts';
+import { forEachName } from '../together.ts';
+
+import type { Context } from '../context.ts';
+import type { Image } from '../../contract/api/images.ts';
+import type { Instance } from '../../contract/api/instances.ts';
+import type { DaemonStatus, Server } from '../../contract/api/server.ts';
+
+/** The daemon's own word, or undefined when none runs: asking must not start it. */
+async function findStatus({ paths }: Context): Promise<DaemonStatus | undefined> {
+  const transport = new Transport({ socket: paths.socket });
+  try {
+    return (await new Client({ transport }).get<Server>('/1.0')).warren;
+  } catch (error) {
+    if (isWarrenError(error, 'daemon_unreachable')) return undefined;
+    throw error;
+  } finally {
+    transport.close();
+  }
+}
+
+export const status = defineCommand({
+  name: 'daemon status',
+  summary: 'Whether the daemon runs, and with what',
+  details: 'Exit code 3 when it does not run, as with systemctl.',
+  examples: [
+    { line: 'warren daemon status', does: 'on one screen' },
+    { line: 'warren daemon status --format json', does: 'for programs' },
+  ],
+  positionals: {},
+  options: {},
+  next: 'warren doctor',
+  async run(context): Promise<DaemonStatus | { readonly running: false; readonly socket: string }> {
+    const found = await findStatus(context);
+    if (found !== undefined) return found;
+    context.exitCode = 3;
+    return { running: false, socket: context.paths.socket };
+  },
+  render: (data, look) => ({
+    text:
+      'running' in data
+        ? `warren  ○ not running; any command starts it\n  socket     ${data.socket}\n`
+        : formatDaemon(data, look),
+  }),
+});
+
+export const stop = defineCommand({
+  name: 'daemon stop',
+  summary: 'Stop the daemon; machines go on unless told otherwise',
+  examples: [
+    { line: 'warren daemon stop', does: 'machines go on; any command starts it again' },
+    { line: 'warren daemon stop --machines', does: 'shuts every machine down first' },
+  ],
+  positionals: {},
+  options: {
+    machines: { kind: 'flag', summary: 'Shut every machine down first' },
+    purge: { kind: 'flag', summary: 'Delete every machine and image first' },
+  },
+  next: 'warren daemon status',
+  async run(context, { machines, purge }) {
+    const { client, progress } = context;
+    // --purge has work for the daemon, so there it may be started; otherwise there is nothing to stop.
+    const before = purge ? (await client.get<Server>('/1.0')).warren : await findStatus(context);
+    if (before === undefined) return undefined;
+    if (purge) await deleteEverything(context);
+    progress.start('Stopping the daemon');
+    await client.operate('POST', apiPath('warren', 'daemon'), { action: 'stop', machines });
+    // The keeper holds the consoles of machines that go on. Without any it has nothing to do.
+    if (machines || purge || before.instances_running === 0) endKeeper(before.keeper_pid);
+    progress.stop('the daemon has stopped');
+    return undefined;
+  },
+});
+
+async function deleteEverything({ client, progress }: Context): Promise<void> {
+  progress.start('Deleting every machine');
+  const instances = await client.get<Instance[]>('/1.0/instances', { recursion: 1 });
+  await forEachName(
+    instances.map(({ name }) => name),
+    async (name) => {
+      const path = apiPath('instances', name);
+      const { value, etag } = await client.getTagged<Instance>(path);
+      if (value.status !== 'Stopped') {
+        const stopNow = { action: 'stop', timeout: 0, force: true };
+        await client.operate('PUT', `${path}/state`, stopNow);
+        if (value.ephemeral) return;
+      }
+      const key = 'security.protection.delete';
+      if (value.expanded_config[key] !== undefined) {
+        const config = { ...value.config, [key]: 'false' };
+        await client.operate('PATCH', path, { config }, etag);
+      }
+      await client.operate('DELETE', path);
+    },
+  );
+  progress.start('Deleting every image');
+  const images = await client.get<Image[]>('/1.0/images', { recursion: 1 });
+  for (const { fingerprint } of images) {
+    await client.operate('DELETE', apiPath('images', fingerprint));
+  }
+}
+
+function endKeeper(pid: number): void {
+  if (pid <= 1) return;
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+export const restart = defineCommand({
+  name: 'daemon restart',
+  summary: 'Start a fresh daemon, after an upgrade for instance; machines go on',
+  examples: [{ line: 'warren daemon restart', does: 'no machine notices' }],
+  positionals: {},
+  options: {},
+  next: 'warren daemon status',
+  async run(context) {
+    const { client, progress } = context;
+    progress.start('Restarting the daemon');
+    const before = await findStatus(context);
+    if (before !== undefined) {
+      await client.operate('POST', apiPath('warren', 'daemon'), { action: 'restart' });
+    }
+    // Answered by the next one: the keeper holds the listening socket meanwhile.
+    const now = await waitForOther(context, before?.pid);
+    progress.stop(`the daemon runs as process ${now.pid}`);
+    return undefined;
+  },
+});
+
+async function waitForOther(
+  { client }: Context,
+  oldPid: number | undefined,
+): Promise<DaemonStatus> {
+  const { setTimeout: sleep } = await import('node:timers/promises');
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const { warren } = await client.get<Server>('/1.0');
+      if (warren.pid !== oldPid) return warren;
+    } catch (error) {
+      if (!isWarrenError(error, 'daemon_unreachable') || attempt > 200) throw error;
+    }
+    await sleep(50);
+  }
+}
+
+export const logs = defineCommand({
+  name: 'daemon logs',
+  summary: 'Print the log of the daemon',
+  examples: [
+    { line: 'warren daemon logs', does: 'the last hundred lines' },
+    { line: 'warren daemon logs --keeper', does: 'the log of the keeper' },
+  ],
+  positionals: {},
+  options: {
+    lines: { kind: 'number', alias: 'n', value: 'COUNT', summary: 'How many lines (100)' },
+    keeper: { kind: 'flag', summary: 'The log of the keeper instead' },
+  },
+  next: 'warren monitor',
+  async run({ paths }, { lines, keeper }) {
+    const text = await readFile(keeper ? paths.keeperLog : paths.daemonLog, 'utf8');
+    return text
+      .trimEnd()
+      .split('\n')
+      .slice(-Math.max(1, lines ?? 100));
+  },
+  render: (lines) => ({ text: lines.map(formatLogLine).join('\n') }),
+});
+
+const levels: Readonly<Record<number, string>> = {
+  10: 'trace',
+  20: 'debug',
+  30: 'info',
+  40: 'warn',
+  50: 'error',
+  60: 'fatal',
+};
+
+/** A line of pino as `10:02:11 info message {…}`; anything else as it is. */
+export function formatLogLine(line: string): string {
+  try {
+    const {
+      level,
+      time,
+      msg,
+      pid: _pid,
+      hostname: _host,
+      ...rest
+    } = JSON.parse(line) as Record<string, unknown> & {
+      level?: number;
+      time?: number | string;
+      msg?: string;
+    };
+    if (typeof msg !== 'string') return line;
+    const at = time === undefined ? '' : `${new Date(time).toISOString()} `;
+    const more = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
+    return `${at}${(levels[level ?? 30] ?? String(level)).padEnd(5)} ${msg}${more}`;
+  } catch {
+    return line;
+  }
+}
+
+export const install = defineCommand({
+  name: 'daemon install',
+  summary: 'Have systemd start warren with the host, also while you are not logged in',
+  examples: [{ line: 'warren daemon install', does: 'a user unit, and lingering' }],
+  positionals: {},
+  options: { remove: { kind: 'flag', summary: 'Undo it' } },
+  next: 'warren daemon status',
+  async run(context, { remove }) {
+    const result = await runHost(context.host, [remove ? 'uninstall' : 'install']);
+    if (result.exitCode !== 0) throw hostError(result, context.paths.socket);
+    return result.stdout;
+  },
+  render: (text) => ({ text }),
+});

@@ -1,0 +1,47 @@
+import { apiPath } from '../../client/client.ts';
+import { defineCommand } from '../command.ts';
+import { stripRemote } from '../names.ts';
+import { formatInstance } from '../render/instance-info.ts';
+import { formatServer } from '../render/server-info.ts';
+
+import type { InstanceFull } from '../../contract/api/instances.ts';
+import type { Server } from '../../contract/api/server.ts';
+
+export const info = defineCommand({
+  name: 'info',
+  summary: 'Everything about one machine, or about warren itself, on one screen',
+  examples: [
+    { line: 'warren info web', does: 'state, address, limits, storage, snapshots' },
+    { line: 'warren info', does: 'version, drivers and tiers of warren on this host' },
+  ],
+  positionals: {
+    instance: { kind: 'optional', summary: 'Name of the machine', complete: 'instance' },
+  },
+  options: {
+    'show-log': { kind: 'flag', summary: 'With the log of its last start' },
+    resources: { kind: 'flag', summary: 'What the host has' },
+  },
+  next: 'warren config show NAME',
+  async run(context, args): Promise<unknown> {
+    const { client } = context;
+    if (args.instance === undefined) {
+      return await client.get(args.resources ? '/1.0/resources' : '/1.0');
+    }
+    const name = stripRemote(args.instance);
+    const path = apiPath('instances', name);
+    const instance = await client.get<InstanceFull>(path, { recursion: 1 });
+    if (args['show-log']) {
+      const { body } = await client.download(`${path}/logs/lxc.log`);
+      for await (const chunk of body) context.stderr.write(chunk as Buffer);
+    }
+    return instance;
+  },
+  render(data, look, args) {
+    if (args.instance === undefined) {
+      return args.resources
+        ? { text: JSON.stringify(data, null, 2) }
+        : { text: formatServer(data as Server, look) };
+    }
+    return { text: formatInstance(data as InstanceFull, look) };
+  },
+});

@@ -1,0 +1,174 @@
+import { apiPath } from '../../client/client.ts';
+import { formatSize } from '../../base/units.ts';
+import { defineCommand } from '../command.ts';
+import { networkGroup } from '../groups.ts';
+import { editCommand, getCommand, setCommand, showCommand, unsetCommand } from '../keyed.ts';
+import { parseAssignments } from '../names.ts';
+import { forEachName } from '../together.ts';
+
+import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
+import type { Network, NetworkLease } from '../../contract/api/networks.ts';
+
+export const get = getCommand(networkGroup);
+export const set = setCommand(networkGroup);
+export const unset = unsetCommand(networkGroup);
+export const show = showCommand(networkGroup);
+export const edit = editCommand(networkGroup);
+
+const network = { kind: 'required', summary: 'Name of the network', complete: 'network' } as const;
+
+export const list = defineCommand({
+  name: 'network list',
+  summary: 'Show all networks',
+  examples: [{ line: 'warren network list', does: 'and how many machines are on each' }],
+  positionals: {},
+  options: {},
+  next: 'warren network list-leases NAME',
+  async run({ client }) {
+    return await client.get<Network[]>('/1.0/networks', { recursion: 1 });
+  },
+  render: (networks) => ({
+    table: {
+      columns: [
+        { title: 'NAME' },
+        { title: 'TYPE' },
+        { title: 'IPV4' },
+        { title: 'NAT' },
+        { title: 'DESCRIPTION' },
+        { title: 'USED BY', align: 'right' },
+      ],
+      rows: networks.map(({ name, type, config, description, used_by: users }) => [
+        name,
+        type,
+        config['ipv4.address'] ?? '-',
+        config['ipv4.nat'] === 'true' ? 'yes' : 'no',
+        description,
+        String(users.length),
+      ]),
+      empty: 'There are no networks.   next: warren network create lab',
+    },
+  }),
+});
+
+interface NetworkInfo {
+  readonly network: Network;
+  readonly state: InstanceStateNetwork;
+}
+
+export const info = defineCommand({
+  name: 'network info',
+  summary: 'State, addresses and traffic of a network',
+  examples: [{ line: 'warren network info warrenbr0', does: 'on one screen' }],
+  positionals: { network },
+  options: {},
+  next: 'warren network list-leases NAME',
+  async run({ client }, { network: name }): Promise<NetworkInfo> {
+    const path = apiPath('networks', name);
+    const [value, state] = await Promise.all([
+      client.get<Network>(path),
+      client.get<InstanceStateNetwork>(`${path}/state`),
+    ]);
+    return { network: value, state };
+  },
+  render: ({ network: { name, config, used_by: users }, state }) => {
+    const addresses = state.addresses.map(({ address, netmask }) => `${address}/${netmask}`);
+    const { counters } = state;
+    const rows = [
+      ['address', addresses.join('  ') || (config['ipv4.address'] ?? '-')],
+      ['hwaddr', `${state.hwaddr || '-'}   mtu ${state.mtu}`],
+      [
+        'traffic',
+        `in ${formatSize(counters.bytes_received)}   out ${formatSize(counters.bytes_sent)}`,
+      ],
+      ['machines', String(users.length)],
+    ];
+    const title = `${name}  ${state.state === 'up' ? '●' : '○'} ${state.state}`;
+    return {
+      text: [title, ...rows.map(([key, text]) => `  ${(key ?? '').padEnd(10)} ${text ?? ''}`)].join(
+        '\n',
+      ),
+    };
+  },
+});
+
+export const listLeases = defineCommand({
+  name: 'network list-leases',
+  summary: 'Show which machine has which address',
+  examples: [{ line: 'warren network list-leases warrenbr0', does: 'given and fixed ones' }],
+  positionals: { network },
+  options: {},
+  next: 'warren list',
+  async run({ client }, { network: name }) {
+    return await client.get<NetworkLease[]>(apiPath('networks', name, 'leases'));
+  },
+  render: (leases) => ({
+    table: {
+      columns: [
+        { title: 'HOSTNAME' },
+        { title: 'ADDRESS' },
+        { title: 'HWADDR' },
+        { title: 'TYPE' },
+      ],
+      rows: leases.map(({ hostname, address, hwaddr, type }) => [
+        hostname || '-',
+        address,
+        hwaddr || '-',
+        type,
+      ]),
+      empty: 'Nobody has an address.',
+    },
+  }),
+});
+
+export const create = defineCommand({
+  name: 'network create',
+  summary: 'Create a bridge for machines',
+  examples: [
+    { line: 'warren network create lab', does: 'with an address range of its own' },
+    { line: 'warren network create quiet ipv4.nat=false', does: 'that leads nowhere outside' },
+  ],
+  positionals: {
+    name: { kind: 'required', summary: 'Name of the new network' },
+    assignments: { kind: 'many', summary: 'KEY=VALUE' },
+  },
+  options: {
+    description: { kind: 'text', value: 'TEXT', summary: 'What it is for' },
+    type: { kind: 'text', alias: 't', hidden: true, choices: ['bridge'], summary: 'Only bridge' },
+  },
+  next: 'warren launch IMAGE NAME -n NETWORK',
+  async run({ client }, { name, assignments, description }) {
+    await client.change('POST', apiPath('networks'), {
+      name,
+      type: '',
+      description: description ?? '',
+      config: parseAssignments(assignments),
+    });
+    return undefined;
+  },
+});
+
+export const rename = defineCommand({
+  name: 'network rename',
+  summary: 'Give a network another name',
+  examples: [{ line: 'warren network rename lab course', does: 'while no machine uses it' }],
+  positionals: { from: network, to: { kind: 'required', summary: 'The new name' } },
+  options: {},
+  next: 'warren network list',
+  async run({ client }, { from, to }) {
+    await client.change('POST', apiPath('networks', from), { name: to });
+    return undefined;
+  },
+});
+
+export const deleteNetwork = defineCommand({
+  name: 'network delete',
+  summary: 'Delete networks that no machine uses',
+  examples: [{ line: 'warren network delete lab', does: 'refused while it is used' }],
+  positionals: { networks: { kind: 'some', summary: 'Names of networks', complete: 'network' } },
+  options: {},
+  next: 'warren network list',
+  async run({ client }, { networks }) {
+    await forEachName(networks, (name) => client.change('DELETE', apiPath('networks', name)));
+    return undefined;
+  },
+});

@@ -1,0 +1,59 @@
+import { apiPath } from '../../client/client.ts';
+import { setAlias } from '../../client/images.ts';
+import { defineCommand } from '../command.ts';
+import { parseAssignment, parseInstanceRef, stripRemote } from '../names.ts';
+
+export const publish = defineCommand({
+  name: 'publish',
+  summary: 'Make an image of a machine or snapshot',
+  examples: [
+    { line: 'warren publish web --alias web-golden', does: 'a stopped machine as an image' },
+    { line: 'warren publish web/before-upgrade --alias old', does: 'a snapshot as an image' },
+  ],
+  positionals: {
+    source: { kind: 'required', summary: 'INSTANCE or INSTANCE/SNAPSHOT', complete: 'instance' },
+    properties: { kind: 'many', summary: 'KEY=VALUE properties of the image' },
+  },
+  options: {
+    alias: { kind: 'list', value: 'NAME', summary: 'Give it this name (again for more)' },
+    force: {
+      kind: 'flag',
+      alias: 'f',
+      summary: 'Stop a running machine for it and start it again',
+    },
+    public: { kind: 'flag', summary: 'Mark it public' },
+  },
+  next: 'warren launch ALIAS NAME',
+  async run({ client, progress }, args) {
+    const { instance, snapshot } = parseInstanceRef(args.source);
+    progress.start(`Publishing ${args.source}`);
+    const state = apiPath('instances', instance, 'state');
+    const { status } = await client.get<{ status: string }>(state);
+    const stops = args.force && snapshot === undefined && status === 'Running';
+    if (stops) await client.operate('PUT', state, { action: 'stop', timeout: -1, force: false });
+    try {
+      const { metadata } = await client.operate('POST', '/1.0/images', {
+        source:
+          snapshot === undefined
+            ? { type: 'instance', name: instance }
+            : { type: 'snapshot', name: `${instance}/${snapshot}` },
+        public: args.public,
+        properties:
+          args.properties.length === 0
+            ? null
+            : Object.fromEntries(args.properties.map(parseAssignment)),
+      });
+      const fingerprint = String(metadata['fingerprint']);
+      for (const alias of args.alias) await setAlias(client, stripRemote(alias), fingerprint);
+      return { fingerprint, aliases: args.alias };
+    } finally {
+      if (stops) await client.operate('PUT', state, { action: 'start', timeout: 0, force: false });
+    }
+  },
+  render({ fingerprint, aliases }) {
+    const name = aliases[0] ?? fingerprint.slice(0, 12);
+    return {
+      text: `${name} is an image (${fingerprint.slice(0, 12)})          next: warren launch ${name}`,
+    };
+  },
+});

@@ -1,0 +1,53 @@
+import { apiPath } from '../../client/client.ts';
+import { defineCommand } from '../command.ts';
+import { parseInstanceRef, stripRemote } from '../names.ts';
+
+import type { Context } from '../context.ts';
+
+async function renameOne({ client, progress }: Context, from: string, to: string): Promise<void> {
+  const { instance, snapshot } = parseInstanceRef(from);
+  progress.start(`Renaming ${from}`);
+  if (snapshot === undefined) {
+    const body = { name: stripRemote(to), migration: false };
+    await client.operate('POST', apiPath('instances', instance), body);
+  } else {
+    // `web/old web/new` and `web/old new` mean the same.
+    const name = stripRemote(to).replace(`${instance}/`, '');
+    await client.operate('POST', apiPath('instances', instance, 'snapshots', snapshot), { name });
+  }
+  progress.stop(`${from} is now ${to}`);
+}
+
+const positionals = {
+  from: { kind: 'required', summary: 'INSTANCE or INSTANCE/SNAPSHOT', complete: 'instance' },
+  to: { kind: 'required', summary: 'The new name' },
+} as const;
+
+export const rename = defineCommand({
+  name: 'rename',
+  summary: 'Give a machine or snapshot another name',
+  examples: [
+    { line: 'warren rename web www', does: 'a stopped machine' },
+    { line: 'warren rename web/snap0 web/before-upgrade', does: 'a snapshot' },
+  ],
+  positionals,
+  options: {},
+  next: 'warren list',
+  async run(context, { from, to }) {
+    await renameOne(context, from, to);
+    return undefined;
+  },
+});
+
+export const move = defineCommand({
+  name: 'move',
+  summary: 'The same as rename, for those who know it from lxc',
+  examples: [{ line: 'warren move web www', does: 'another name' }],
+  positionals,
+  options: {},
+  next: 'warren list',
+  async run(context, { from, to }) {
+    await renameOne(context, from, to);
+    return undefined;
+  },
+});

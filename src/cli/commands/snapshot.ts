@@ -1,0 +1,62 @@
+import { apiPath } from '../../client/client.ts';
+import { isWarrenError } from '../../contract/errors.ts';
+import { defineCommand } from '../command.ts';
+import { stripRemote } from '../names.ts';
+
+export const snapshot = defineCommand({
+  name: 'snapshot',
+  summary: 'Keep the present state of a machine',
+  examples: [
+    { line: 'warren snapshot web before-upgrade', does: 'restore it any time later' },
+    { line: 'warren snapshot web', does: 'named snap0, snap1, …' },
+  ],
+  positionals: {
+    instance: { kind: 'required', summary: 'Name of the machine', complete: 'instance' },
+    name: { kind: 'optional', summary: 'Name of the snapshot' },
+  },
+  options: {
+    'no-expiry': { kind: 'flag', summary: 'Keep it whatever snapshots.expiry says' },
+    reuse: { kind: 'flag', summary: 'Replace a snapshot of that name' },
+  },
+  next: 'warren restore NAME SNAPSHOT',
+  async run({ client, progress }, args) {
+    const instance = stripRemote(args.instance);
+    progress.start(`Taking a snapshot of ${instance}`);
+    if (args.reuse && args.name !== undefined) {
+      try {
+        await client.operate('DELETE', apiPath('instances', instance, 'snapshots', args.name));
+      } catch (error) {
+        if (!isWarrenError(error, 'not_found')) throw error;
+      }
+    }
+    await client.operate('POST', apiPath('instances', instance, 'snapshots'), {
+      name: args.name ?? '',
+      stateful: false,
+      // LXD's zero time: never.
+      expires_at: args['no-expiry'] ? '0001-01-01T00:00:00Z' : null,
+    });
+    progress.stop(`${instance} has a new snapshot`);
+    return undefined;
+  },
+});
+
+export const restore = defineCommand({
+  name: 'restore',
+  summary: 'Bring a machine back to a snapshot',
+  examples: [{ line: 'warren restore web before-upgrade', does: 'what came after is gone' }],
+  positionals: {
+    instance: { kind: 'required', summary: 'Name of the machine', complete: 'instance' },
+    snapshot: { kind: 'required', summary: 'Name of the snapshot', complete: 'snapshot' },
+  },
+  options: {},
+  next: 'warren start NAME',
+  async run({ client, progress }, args) {
+    const instance = stripRemote(args.instance);
+    const name = args.snapshot;
+    progress.start(`Restoring ${instance}`);
+    const body = { restore: `${instance}/${name}`, stateful: false };
+    await client.operate('PUT', apiPath('instances', instance), body);
+    progress.stop(`${instance} is as it was at ${name}`);
+    return undefined;
+  },
+});

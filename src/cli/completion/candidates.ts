@@ -1,0 +1,131 @@
+import { commands } from '../commands.ts';
+import { globalOptions, takesNextWord } from '../parse.ts';
+import { loadCommand } from '../registry.ts';
+import { sourceOf } from './sources.ts';
+
+import type { AnyCommand, Completer, OptionRow, OptionRows } from '../command.ts';
+import type { Context } from '../context.ts';
+
+/** What may stand at the cursor, and a few words about it. `:files` stands for files of the host. */
+export interface Candidate {
+  readonly value: string;
+  readonly about?: string;
+}
+
+export const files: readonly Candidate[] = [{ value: ':files' }];
+
+/** Candidates for the last of `words`, which may be empty. */
+export async function findCandidates(
+  context: Context,
+  words: readonly string[],
+): Promise<readonly Candidate[]> {
+  const current = words.at(-1) ?? '';
+  const before = words.slice(0, -1).filter((word) => !/^(--debug|--quiet|-q)$/.test(word));
+  const { name, left } = matchName(before);
+  if (name === undefined || !(name in commands)) return nextWords(before.join(' '), current);
+  const command = await loadCommand(name);
+  const rows: OptionRows = { ...globalOptions, ...command.options };
+  const completer = completerFor(command, rows, left, current);
+  if (completer === undefined) return [];
+  const all = await completer(context, left);
+  const isFiles = all.some(({ value }) => value === ':files');
+  return isFiles ? all : all.filter(({ value }) => value.startsWith(current));
+}
+
+function matchName(words: readonly string[]): {
+  readonly name: string | undefined;
+  readonly left: readonly string[];
+} {
+  for (let length = Math.min(3, words.length); length > 0; length--) {
+    const name = words.slice(0, length).join(' ');
+    if (name in commands) return { name, left: words.slice(length) };
+  }
+  return { name: undefined, left: words };
+}
+
+/** The next word of commands that begin as those already there. */
+async function nextWords(group: string, current: string): Promise<readonly Candidate[]> {
+  const prefix = group === '' ? '' : `${group} `;
+  const found = new Map<string, string>();
+  for (const name of Object.keys(commands)) {
+    if (!name.startsWith(prefix)) continue;
+    const [word = '', ...more] = name.slice(prefix.length).split(' ');
+    if (word.startsWith(current) && !found.has(word)) {
+      found.set(word, more.length === 0 ? (await loadCommand(name)).summary : '');
+    }
+  }
+  return [...found].map(([value, about]) => ({ value, about }));
+}
+
+type Complete = (context: Context, words: readonly string[]) => Promise<readonly Candidate[]>;
+
+function completerFor(
+  command: AnyCommand,
+  rows: OptionRows,
+  words: readonly string[],
+  current: string,
+): Complete | undefined {
+  const previous = words.at(-1) ?? '';
+  if (/^-./.test(previous) && takesNextWord(rows, previous)) {
+    return byOption(optionOf(rows, previous));
+  }
+  const equals = /^--([^=]+)=/.exec(current);
+  if (equals !== null) return undefined;
+  if (current.startsWith('-')) {
+    return async () =>
+      await Promise.resolve(
+        Object.entries(rows)
+          .filter(([, { hidden }]) => hidden !== true)
+          .map(([name, { summary }]) => ({ value: `--${name}`, about: summary })),
+      );
+  }
+  const entries = Object.values(command.positionals);
+  const index = countPositionals(rows, words);
+  const row = entries[Math.min(index, entries.length - 1)];
+  if (row?.complete === undefined) return row?.kind === 'rest' ? toFiles : undefined;
+  const isOver = index >= entries.length && !['some', 'many'].includes(row.kind);
+  // `file pull web/a web/b HERE`: after many words may come one of the next kind.
+  const next = entries[entries.indexOf(row) + 1];
+  if (isOver) return undefined;
+  return row.kind === 'some' && next?.complete !== undefined && index > 0
+    ? both(toCompleter(row.complete), toCompleter(next.complete))
+    : toCompleter(row.complete);
+}
+
+function optionOf(rows: OptionRows, word: string): OptionRow | undefined {
+  return word.startsWith('--')
+    ? rows[word.slice(2)]
+    : Object.values(rows).find(({ alias }) => alias !== undefined && word.endsWith(alias));
+}
+
+function byOption(row: OptionRow | undefined): Complete | undefined {
+  if (row?.choices !== undefined) return toCompleter(row.choices);
+  return row?.complete === undefined ? undefined : toCompleter(row.complete);
+}
+
+const toFiles: Complete = async () => await Promise.resolve(files);
+
+function toCompleter(completer: Completer): Complete {
+  if (typeof completer !== 'string') {
+    return async () => await Promise.resolve(completer.map((value) => ({ value })));
+  }
+  return completer === 'file' ? toFiles : sourceOf(completer);
+}
+
+function both(one: Complete, other: Complete): Complete {
+  return async (context, words) => {
+    const [first, second] = await Promise.all([one(context, words), other(context, words)]);
+    return [...first, ...second];
+  };
+}
+
+function countPositionals(rows: OptionRows, words: readonly string[]): number {
+  let count = 0;
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (/^-./.test(word)) {
+      if (takesNextWord(rows, word)) index += 1;
+    } else count += 1;
+  }
+  return count;
+}

@@ -1,0 +1,117 @@
+import { apiPath } from '../../client/client.ts';
+
+import type { Candidate } from './candidates.ts';
+import type { Completer } from '../command.ts';
+import type { Context } from '../context.ts';
+import type { Image } from '../../contract/api/images.ts';
+import type { Instance } from '../../contract/api/instances.ts';
+
+type Source = (context: Context, words: readonly string[]) => Promise<readonly Candidate[]>;
+
+/** Names of objects of one kind, from a list of URLs. */
+function names(path: string): Source {
+  return async ({ client }) =>
+    (await client.get<string[]>(path)).map((url) => ({
+      value: decodeURIComponent(url.split('/').at(-1) ?? ''),
+    }));
+}
+
+function instances(fits: (status: string) => boolean): Source {
+  return async ({ client }) =>
+    (await client.get<Instance[]>('/1.0/instances', { recursion: 1 }))
+      .filter(({ status }) => fits(status))
+      .map(({ name, status }) => ({ value: name, about: status.toLowerCase() }));
+}
+
+async function images({ client }: Context): Promise<readonly Candidate[]> {
+  const [built, recipes] = await Promise.all([
+    client.get<Image[]>('/1.0/images', { recursion: 1 }),
+    client.get<{ alias: string; description: string }[]>('/1.0/warren/recipes').catch(() => []),
+  ]);
+  const aliases = built.flatMap(({ aliases: own, properties }) =>
+    own.map(({ name }) => ({ value: name, about: properties['description'] ?? '' })),
+  );
+  const known = new Set(aliases.map(({ value }) => value));
+  return [
+    ...aliases,
+    ...recipes
+      .filter(({ alias }) => !known.has(alias))
+      .map(({ alias, description }) => ({ value: alias, about: description })),
+  ];
+}
+
+/** The first word that is no option names the machine or profile that it is about. */
+function subject(words: readonly string[]): string | undefined {
+  return words.find((word) => !word.startsWith('-'));
+}
+
+async function devices(
+  { client }: Context,
+  words: readonly string[],
+): Promise<readonly Candidate[]> {
+  const name = subject(words);
+  if (name === undefined) return [];
+  const path = apiPath('instances', name);
+  const found = await client
+    .get<Instance>(path)
+    .catch(() => client.get<Instance>(apiPath('profiles', name)));
+  return Object.entries({
+    ...found.devices,
+    ...(found.expanded_devices as object | undefined),
+  }).map(([device, keys]) => ({ value: device, about: (keys as { type?: string }).type ?? '' }));
+}
+
+async function snapshots({ client }: Context, words: readonly string[]) {
+  const name = subject(words);
+  if (name === undefined) return [];
+  const urls = await client.get<string[]>(apiPath('instances', name, 'snapshots'));
+  return urls.map((url) => ({ value: decodeURIComponent(url.split('/').at(-1) ?? '') }));
+}
+
+/** Paths in machines: their names with a slash; what lies in them is asked for level by level. */
+async function instancePaths(context: Context): Promise<readonly Candidate[]> {
+  const all = await instances(() => true)(context, []);
+  return all.map(({ value, about }) => ({
+    value: `${value}/`,
+    ...(about === undefined ? {} : { about }),
+  }));
+}
+
+async function configKeys(): Promise<readonly Candidate[]> {
+  const { instanceKeys } = await import('../../contract/config/instance-keys.ts');
+  return instanceKeys.map(({ key, summary }) => ({
+    value: key.endsWith('*') ? key.slice(0, -1) : `${key}=`,
+    about: summary,
+  }));
+}
+
+async function topics(): Promise<readonly Candidate[]> {
+  const { topics: texts } = await import('../topics.ts');
+  return Object.keys(texts).map((value) => ({ value }));
+}
+
+const sources: Readonly<Record<Exclude<Completer, readonly string[]>, Source>> = {
+  instance: instances(() => true),
+  'running-instance': instances((status) => status !== 'Stopped'),
+  'stopped-instance': instances((status) => status !== 'Running'),
+  snapshot: snapshots,
+  'instance-path': instancePaths,
+  image: images,
+  profile: names('/1.0/profiles'),
+  network: names('/1.0/networks'),
+  storage: names('/1.0/storage-pools'),
+  operation: async ({ client }) => {
+    const byStatus = await client.get<Readonly<Record<string, string[]>>>('/1.0/operations');
+    return Object.values(byStatus)
+      .flat()
+      .map((url) => ({ value: url.split('/').at(-1) ?? '' }));
+  },
+  'config-key': configKeys,
+  device: devices,
+  topic: topics,
+  file: async () => await Promise.resolve([{ value: ':files' }]),
+};
+
+export function sourceOf(completer: Exclude<Completer, readonly string[]>): Source {
+  return sources[completer];
+}

@@ -1,0 +1,136 @@
+import { fstatSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+
+import { WarrenError } from '../contract/errors.ts';
+import { readText } from '../client/transport.ts';
+import { formatYaml } from './render/format.ts';
+import { UsageError } from './usage-error.ts';
+
+import type { Context } from './context.ts';
+import type { Readable } from 'node:stream';
+
+/** One YAML document; an empty one is `null`. Throws `UsageError` with the place of the mistake. */
+export async function parseYaml(text: string, what: string): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return parse(text) as unknown;
+  } catch (error) {
+    const message = (error as Error).message.split('\n')[0] ?? '';
+    throw new UsageError(`Cannot read ${what}: ${message}`);
+  }
+}
+
+export async function readYaml(input: Readable): Promise<unknown> {
+  return await parseYaml(await readText(input), 'standard input');
+}
+
+/**
+ * What was redirected in, as in `warren launch IMAGE NAME < machine.yaml`. Only a regular file is
+ * read: a pipe may belong to a loop around us, or never end.
+ */
+export async function readRedirectedYaml({ stdin }: Context): Promise<object | undefined> {
+  if (stdin.isTTY === true || !isRegularFile(0)) return undefined;
+  const value = await readYaml(stdin);
+  return typeof value === 'object' && value !== null ? value : undefined;
+}
+
+function isRegularFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Has a person edit `text` in $VISUAL or $EDITOR; resolves with the new text, or undefined when it
+ * was left as it was.
+ */
+export async function editText(
+  context: Context,
+  text: string | Uint8Array,
+  suffix: string,
+): Promise<Buffer | undefined> {
+  if (!context.terminal.isInteractive) {
+    throw new UsageError(
+      'Cannot open an editor: this is no terminal; give the text on standard input',
+    );
+  }
+  // A fresh 0700 directory, so that nobody else can read or replace it.
+  const directory = await mkdtemp(`${tmpdir()}/warren-edit-`);
+  const path = `${directory}/text${suffix}`;
+  try {
+    await writeFile(path, text, { mode: 0o600 });
+    await runEditor(context, path);
+    const edited = await readFile(path);
+    return edited.equals(Buffer.from(text)) ? undefined : edited;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function runEditor({ env }: Context, path: string): Promise<void> {
+  const words = [env['VISUAL'], env['EDITOR']].find((value) => value !== undefined && value !== '');
+  const [program = 'vi', ...args] = (words ?? 'vi').split(/\s+/);
+  const { spawn } = await import('node:child_process');
+  await new Promise<void>((resolve, reject) => {
+    const child = spawn(program, [...args, path], { stdio: 'inherit' });
+    const failed = (outcome: string): void => {
+      const what = 'edit this';
+      reject(new WarrenError('program_failed', { what, program, outcome, output: '' }));
+    };
+    child.once('error', () => {
+      failed('is not installed; $EDITOR names another one');
+    });
+    child.once('exit', (code) => {
+      if (code === 0) resolve();
+      else failed(code === null ? 'was ended by a signal' : `exited with ${code}`);
+    });
+  });
+}
+
+/**
+ * Lets a person edit an object as YAML, or reads the whole of it from standard input when that is
+ * no terminal. `apply` gets it; when it refuses, the person may correct it. Resolves false when
+ * nothing was changed.
+ */
+export async function editObject(
+  context: Context,
+  object: object,
+  heading: string,
+  apply: (edited: unknown, fromEditor: boolean) => Promise<void>,
+): Promise<boolean> {
+  if (!context.terminal.isInteractive) {
+    await apply(await readYaml(context.stdin), false);
+    return true;
+  }
+  let text = `${heading}\n${await formatYaml(object)}`;
+  for (;;) {
+    const edited = await editText(context, text, '.yaml');
+    if (edited === undefined) return false;
+    text = edited.toString('utf8');
+    try {
+      await apply(await parseYaml(text, 'what you wrote'), true);
+      return true;
+    } catch (error) {
+      context.stderr.write(`error: ${(error as Error).message}\n`);
+      if (!(await confirm(context, 'Press enter to edit it again, ctrl-c to leave it')))
+        throw error;
+    }
+  }
+}
+
+/** Waits for a line; false when input ends instead. */
+async function confirm(context: Context, question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: context.stdin, output: context.stderr });
+  try {
+    await lines.question(`${question} `);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    lines.close();
+  }
+}

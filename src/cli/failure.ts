@@ -1,0 +1,96 @@
+import { catalogue, WarrenError } from '../contract/errors.ts';
+import { ServerError } from '../client/errors.ts';
+import { paint, plain, type Look } from './render/look.ts';
+import { UsageError } from './usage-error.ts';
+
+/** An error as the command line tells it. */
+export interface Failure {
+  readonly message: string;
+  /** The command that helps. */
+  readonly hint: string | undefined;
+  readonly exitCode: number;
+}
+
+/** Several things may have failed at once: one failure for each. */
+export function describeFailures(error: unknown, words: readonly string[]): readonly Failure[] {
+  return error instanceof AggregateError
+    ? error.errors.map((one) => describeFailure(one, words))
+    : [describeFailure(error, words)];
+}
+
+/** `words` is the command line without the program, for a hint with its slip mended. */
+export function describeFailure(error: unknown, words: readonly string[]): Failure {
+  if (error instanceof UsageError) {
+    return { message: error.message, hint: error.hint, exitCode: 2 };
+  }
+  if (error instanceof WarrenError) {
+    const known: WarrenError = error;
+    return {
+      message: known.message,
+      hint: mended(known, words) ?? known.hint,
+      exitCode: catalogue[known.code].exit,
+    };
+  }
+  if (error instanceof ServerError) {
+    return { message: error.message, hint: undefined, exitCode: exitOfStatus(error.status) };
+  }
+  const system = describeSystemError(error);
+  if (system !== undefined) return system;
+  return {
+    message: `This is a bug in warren: ${error instanceof Error ? error.message : String(error)}`,
+    hint: `warren --debug ${quoteWords(words)}`,
+    exitCode: 1,
+  };
+}
+
+/** `error: …` and `try:   …`, each on its line. */
+export function formatFailure({ message, hint }: Failure, look: Look): string {
+  const lines = [`${paint(look, 'red', 'error:')} ${plain(message)}`];
+  if (hint !== undefined) lines.push(`${paint(look, 'bold', 'try:')}   ${plain(hint)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** The same command line with the nearest name in the place of the one that does not exist. */
+function mended(error: WarrenError, words: readonly string[]): string | undefined {
+  if (error.code !== 'not_found') return undefined;
+  const { name, nearest } = error.details as { name: string; nearest?: string };
+  if (nearest === undefined || !words.includes(name)) return undefined;
+  return `warren ${quoteWords(words.map((word) => (word === name ? nearest : word)))}`;
+}
+
+/** Words as a shell would read them back. */
+export function quoteWords(words: readonly string[]): string {
+  return words
+    .map((word) =>
+      /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`,
+    )
+    .join(' ');
+}
+
+const systemReasons: Readonly<Record<string, readonly [reason: string, exitCode: number]>> = {
+  ENOENT: ['there is no such file', 4],
+  EEXIST: ['it exists already', 5],
+  ENOTDIR: ['a part of the path is no directory', 4],
+  EISDIR: ['it is a directory', 3],
+  EACCES: ['permission denied', 9],
+  EPERM: ['not permitted', 9],
+  ELOOP: ['it is a symbolic link, wanted a file', 14],
+  ENOSPC: ['no space left on the device', 13],
+  EROFS: ['the file system is read-only', 9],
+  ENOTEMPTY: ['the directory is not empty', 6],
+};
+
+/** Failed file operations on the host: what a person typed, not a bug. */
+function describeSystemError(error: unknown): Failure | undefined {
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || path === undefined) return undefined;
+  const [reason, exitCode] = systemReasons[code] ?? [code, 1];
+  return { message: `Cannot ${syscall ?? 'use'} ${path}: ${reason}`, hint: undefined, exitCode };
+}
+
+function exitOfStatus(status: number): number {
+  const rows = Object.values(catalogue);
+  return status >= 400 && status < 500
+    ? (rows.find((row) => row.status === status)?.exit ?? 3)
+    : 17;
+}

@@ -1,0 +1,121 @@
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+
+import { readGuestFile, type GuestFile } from '../../client/files.ts';
+import { WarrenError } from '../../contract/errors.ts';
+
+import type { Client } from '../../client/client.ts';
+
+/** Deepest tree that is pulled: a guest can make one without end while we read it. */
+const maxDepth = 128;
+
+interface PullInput {
+  readonly client: Client;
+  readonly instance: string;
+  readonly recursive: boolean;
+  /** Told of each file's name as it comes. */
+  readonly onFile: (path: string) => void;
+}
+
+/**
+ * Copies a file or tree of a machine to `target` on the host. Everything the machine says of it is
+ * taken for hostile: a name in a listing must be one name; a symbolic link is made but never
+ * followed, neither one of this pull nor one that an earlier pull left; modes lose their setuid bits.
+ */
+export async function pullTree(input: PullInput, guestPath: string, target: string): Promise<void> {
+  await pullEntry(input, guestPath, target, 0);
+}
+
+async function pullEntry(
+  input: PullInput,
+  guestPath: string,
+  target: string,
+  depth: number,
+): Promise<void> {
+  const { client, instance } = input;
+  if (depth > maxDepth) throw hostile(guestPath, `it is more than ${maxDepth} directories deep`);
+  input.onFile(guestPath);
+  const file = await readGuestFile(client, instance, guestPath);
+  if (file.type === 'file') await writeFileHere(file, target);
+  else if (file.type === 'symlink') await writeLink(file.target, target);
+  else await pullDirectory(input, file, guestPath, target, depth);
+}
+
+async function pullDirectory(
+  input: PullInput,
+  directory: GuestFile & { type: 'directory' },
+  guestPath: string,
+  target: string,
+  depth: number,
+): Promise<void> {
+  if (!input.recursive) {
+    throw new WarrenError('wrong_state', {
+      name: `${input.instance}${guestPath}`,
+      action: 'pull',
+      state: 'a directory',
+      wanted: 'a file or --recursive',
+      hint: `warren file pull -r ${input.instance}${guestPath} .`,
+    });
+  }
+  // Every name is checked before anything is written.
+  for (const name of directory.names) {
+    if (!isFileName(name)) throw hostile(guestPath, `it lists ${JSON.stringify(name)}`);
+  }
+  await ensureDirectory(target, directory.mode);
+  for (const name of directory.names) {
+    const below = guestPath === '/' ? `/${name}` : `${guestPath}/${name}`;
+    await pullEntry(input, below, join(target, name), depth + 1);
+  }
+}
+
+/** One component of a path, and no way out of a directory. */
+export function isFileName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
+}
+
+/** A directory that is one itself and no link to one. */
+async function ensureDirectory(path: string, mode: number): Promise<void> {
+  try {
+    // Ours while we fill it, whatever the guest's mode.
+    await mkdir(path, (mode & 0o777) | 0o700);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (!(await lstat(path)).isDirectory()) {
+      throw new WarrenError('exists', { kind: 'directory', name: path });
+    }
+  }
+}
+
+async function writeFileHere(file: GuestFile & { type: 'file' }, path: string): Promise<void> {
+  const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
+  let handle;
+  try {
+    // NONBLOCK: a FIFO that lies there must not hold us.
+    handle = await open(
+      path,
+      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK,
+      file.mode & 0o777,
+    );
+  } catch (error) {
+    file.content.destroy();
+    throw error;
+  }
+  await pipeline(file.content, handle.createWriteStream());
+}
+
+async function writeLink(linkTarget: string, path: string): Promise<void> {
+  try {
+    await symlink(linkTarget, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (!(await lstat(path)).isSymbolicLink()) throw error;
+    await unlink(path);
+    await symlink(linkTarget, path);
+  }
+}
+
+function hostile(guestPath: string, found: string): WarrenError {
+  return new WarrenError('hostile', { what: `pull ${guestPath}`, found });
+}

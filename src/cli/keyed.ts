@@ -1,0 +1,232 @@
+import { apiPath, type Client, type Tagged } from '../client/client.ts';
+import { defineCommand, type AnyCommand, type Completer } from './command.ts';
+import { editObject } from './editor.ts';
+import { parseAssignments, stripRemote } from './names.ts';
+import { UsageError } from './usage-error.ts';
+
+import type { Context } from './context.ts';
+import type { StringMap } from '../contract/api/instances.ts';
+
+/** An object of the API that has config keys. */
+export interface KeyedObject {
+  readonly config: StringMap;
+}
+
+/** What tells `config`, `profile`, `network` and `storage` apart: the rest is the same. */
+export interface KeyedGroup {
+  readonly group: 'config' | 'profile' | 'network' | 'storage';
+  /** The positional: `profile`. */
+  readonly noun: 'instance' | 'profile' | 'network' | 'pool';
+  /** The article with it, for sentences. */
+  readonly a: string;
+  readonly collection: 'instances' | 'profiles' | 'networks' | 'storage-pools';
+  readonly complete: Completer;
+  /** Fields that PUT replaces; the others are the server's. */
+  readonly writable: readonly string[];
+  /** A key and value for the examples. */
+  readonly example: { readonly name: string; readonly key: string; readonly value: string };
+}
+
+/** Without a name, `config` is the server's. */
+export function keyedPath({ collection }: KeyedGroup, name: string | undefined): string {
+  return name === undefined ? '/1.0' : apiPath(collection, stripRemote(name));
+}
+
+/** Reads, lets `change` make the fields that differ, and writes with the ETag of what was read. */
+export async function updateObject<T extends object>(
+  client: Client,
+  path: string,
+  writable: readonly string[],
+  change: (value: T) => Partial<T>,
+): Promise<void> {
+  const { value, etag }: Tagged<T> = await client.getTagged<T>(path);
+  const next = { ...value, ...change(value) };
+  await client.operate('PUT', path, pick(next, writable), etag);
+}
+
+export function pick(value: object, names: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => names.includes(name)));
+}
+
+function writableOf(group: KeyedGroup, name: string | undefined): readonly string[] {
+  return name === undefined ? ['config'] : group.writable;
+}
+
+/** The positional with the name of the object: optional where the server has keys itself. */
+function nameOf(group: KeyedGroup) {
+  const summary =
+    group.group === 'config' ? 'Machine; without one, warren itself' : `Name of the ${group.noun}`;
+  const kind = group.group === 'config' ? ('optional' as const) : ('required' as const);
+  return { kind, summary, complete: group.complete };
+}
+
+type Named = Readonly<Record<string, string | undefined>>;
+
+export function getCommand(group: KeyedGroup): AnyCommand {
+  const { name, key } = group.example;
+  return defineCommand({
+    name: `${group.group} get`,
+    summary: `Print the value of one key of ${group.a}`,
+    examples: [{ line: `warren ${group.group} get ${name} ${key}`, does: 'the value alone' }],
+    positionals: {
+      [group.noun]: nameOf(group),
+      key: { kind: 'required', summary: 'Config key', complete: 'config-key' },
+    },
+    options: {
+      expanded: { kind: 'flag', alias: 'e', summary: 'Also look into profiles' },
+    },
+    next: `warren ${group.group} show`,
+    async run({ client }, args: object) {
+      const { key: wanted = '', expanded, ...rest } = args as Named & { expanded?: boolean };
+      const value = await client.get<KeyedObject & { expanded_config?: StringMap }>(
+        keyedPath(group, rest[group.noun]),
+      );
+      const config = expanded === true ? (value.expanded_config ?? value.config) : value.config;
+      return config[wanted] ?? '';
+    },
+    render: (value) => ({ text: `${value}\n` }),
+  });
+}
+
+export function setCommand(group: KeyedGroup): AnyCommand {
+  const { name, key, value } = group.example;
+  return defineCommand({
+    name: `${group.group} set`,
+    summary: `Set config keys of ${group.a}`,
+    examples: [
+      {
+        line: `warren ${group.group} set ${name} ${key}=${value}`,
+        does: 'live where the key is live',
+      },
+    ],
+    positionals: {
+      [group.noun]: nameOf(group),
+      assignments: {
+        kind: 'some',
+        summary: 'KEY=VALUE; a value of - is read from standard input',
+        complete: 'config-key',
+      },
+    },
+    options: {},
+    next: `warren ${group.group} show`,
+    async run(context, args: object) {
+      const { assignments = [], ...rest } = args as { assignments?: readonly string[] };
+      const name = (rest as Named)[group.noun];
+      // `config set core.x=1 core.y=2` names no machine: its first word is an assignment too.
+      const isOwn = name === undefined || (group.group === 'config' && name.includes('='));
+      const words = isOwn && name !== undefined ? [name, ...assignments] : assignments;
+      const target = isOwn ? undefined : name;
+      const values = await fillFromInput(context, parseAssignments(words));
+      await updateObject<KeyedObject>(
+        context.client,
+        keyedPath(group, target),
+        writableOf(group, target),
+        ({ config }) => ({ config: { ...config, ...values } }),
+      );
+      return undefined;
+    },
+  });
+}
+
+async function fillFromInput(context: Context, values: StringMap): Promise<StringMap> {
+  if (!Object.values(values).includes('-')) return values;
+  const { readText } = await import('../client/transport.ts');
+  const text = await readText(context.stdin);
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [key, value === '-' ? text : value]),
+  );
+}
+
+export function unsetCommand(group: KeyedGroup): AnyCommand {
+  const { name, key } = group.example;
+  return defineCommand({
+    name: `${group.group} unset`,
+    summary: `Remove config keys of ${group.a}`,
+    examples: [{ line: `warren ${group.group} unset ${name} ${key}`, does: 'back to the default' }],
+    positionals: {
+      [group.noun]: nameOf(group),
+      keys: { kind: 'some', summary: 'Config keys', complete: 'config-key' },
+    },
+    options: {},
+    next: `warren ${group.group} show`,
+    async run({ client }, args: object) {
+      const { keys = [], ...rest } = args as { keys?: readonly string[] };
+      const name = (rest as Named)[group.noun];
+      await updateObject<KeyedObject>(
+        client,
+        keyedPath(group, name),
+        writableOf(group, name),
+        ({ config }) => ({
+          config: Object.fromEntries(Object.entries(config).filter(([key]) => !keys.includes(key))),
+        }),
+      );
+      return undefined;
+    },
+  });
+}
+
+export function showCommand(group: KeyedGroup): AnyCommand {
+  const { name } = group.example;
+  return defineCommand({
+    name: `${group.group} show`,
+    summary: `Print ${group.a} as YAML`,
+    examples: [{ line: `warren ${group.group} show ${name}`, does: 'what edit would show' }],
+    positionals: { [group.noun]: nameOf(group) },
+    options:
+      group.group === 'config'
+        ? { expanded: { kind: 'flag' as const, alias: 'e', summary: 'With what profiles add' } }
+        : {},
+    next: `warren ${group.group} edit`,
+    async run(context, args: object) {
+      const name = (args as Named)[group.noun];
+      const value = await context.client.get<object>(keyedPath(group, name));
+      return shownObject(value, name, (args as { expanded?: boolean }).expanded === true);
+    },
+    render: (data) => ({ yaml: data }),
+  });
+}
+
+/** What `show` prints: for the server its keys, for a machine without or with its profiles. */
+function shownObject(value: object, name: string | undefined, expanded: boolean): object {
+  if (name === undefined) return pick(value, ['config']);
+  if (!('expanded_config' in value)) return value;
+  const { expanded_config, expanded_devices, ...own } = value as Readonly<Record<string, unknown>>;
+  return expanded ? { ...own, config: expanded_config, devices: expanded_devices } : own;
+}
+
+export function editCommand(group: KeyedGroup): AnyCommand {
+  const { name } = group.example;
+  return defineCommand({
+    name: `${group.group} edit`,
+    summary: `Change ${group.a} in an editor, or from standard input`,
+    examples: [{ line: `warren ${group.group} edit ${name}`, does: 'opens $EDITOR' }],
+    positionals: { [group.noun]: nameOf(group) },
+    options: {},
+    next: `warren ${group.group} show`,
+    async run(context, args: object) {
+      const target = (args as Named)[group.noun];
+      const path = keyedPath(group, target);
+      const writable = writableOf(group, target);
+      const { value, etag } = await context.client.getTagged<object>(path);
+      const heading = `# ${target ?? 'warren'}: change it, save, leave the editor. Lines with # say nothing.`;
+      const changed = await editObject(
+        context,
+        pick(value, writable),
+        heading,
+        async (edited, fromEditor) => {
+          if (typeof edited !== 'object' || edited === null) {
+            throw new UsageError(`Cannot change ${target ?? 'warren'}: wanted YAML with keys`);
+          }
+          await context.client.operate(
+            'PUT',
+            path,
+            pick({ ...pick(value, writable), ...edited }, writable),
+            fromEditor ? etag : undefined,
+          );
+        },
+      );
+      if (!changed) context.warn('nothing was changed');
+      return undefined;
+    },
+  });
+}

@@ -1,0 +1,66 @@
+import { UsageError } from './usage-error.ts';
+
+/** `web` or `web/before-upgrade`. */
+export interface InstanceRef {
+  readonly instance: string;
+  readonly snapshot: string | undefined;
+}
+
+/** There is one server, so the only remote that a name may carry is `local:`. */
+export function stripRemote(name: string): string {
+  const match = /^([A-Za-z0-9_-]*):(.*)$/s.exec(name);
+  if (match === null) return name;
+  const [, remote = '', rest = ''] = match;
+  if (remote !== 'local' && remote !== '') {
+    throw new UsageError(
+      `Cannot use "${name}": there is no remote "${remote}", warren has one server and no others`,
+    );
+  }
+  return rest;
+}
+
+export function parseInstanceRef(word: string): InstanceRef {
+  const [instance = '', snapshot, ...more] = stripRemote(word).split('/');
+  if (instance === '' || snapshot === '' || more.length > 0) {
+    throw new UsageError(`Cannot use "${word}": wanted INSTANCE or INSTANCE/SNAPSHOT`);
+  }
+  return { instance, snapshot };
+}
+
+/** `web/etc/hosts`: a machine and an absolute path in it. */
+export function parseGuestPath(word: string): { readonly instance: string; readonly path: string } {
+  const name = stripRemote(word);
+  const slash = name.indexOf('/');
+  if (slash <= 0) {
+    throw new UsageError(`Cannot use "${word}": wanted INSTANCE/PATH, such as web/etc/hosts`);
+  }
+  return { instance: name.slice(0, slash), path: name.slice(slash) };
+}
+
+/** `KEY=VALUE` words; also `KEY VALUE`, two words, as older scripts write it. */
+export function parseAssignments(words: readonly string[]): Readonly<Record<string, string>> {
+  const [key = '', value] = words;
+  if (words.length === 2 && value !== undefined && !key.includes('=')) return { [key]: value };
+  return Object.fromEntries(words.map(parseAssignment));
+}
+
+export function parseAssignment(word: string): readonly [key: string, value: string] {
+  const equals = word.indexOf('=');
+  if (equals <= 0) throw new UsageError(`Cannot use "${word}": wanted KEY=VALUE`);
+  return [word.slice(0, equals), word.slice(equals + 1)];
+}
+
+/** `-d eth0,ipv4.address=10.77.0.5`: keys by device, in the order given. */
+export function parseDeviceOptions(
+  words: readonly string[],
+): ReadonlyMap<string, Readonly<Record<string, string>>> {
+  const devices = new Map<string, Record<string, string>>();
+  for (const word of words) {
+    const comma = word.indexOf(',');
+    if (comma <= 0) throw new UsageError(`Cannot use -d ${word}: wanted DEVICE,KEY=VALUE`);
+    const device = word.slice(0, comma);
+    const [key, value] = parseAssignment(word.slice(comma + 1));
+    devices.set(device, { ...devices.get(device), [key]: value });
+  }
+  return devices;
+}

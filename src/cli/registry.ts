@@ -1,0 +1,85 @@
+import { nearestName } from '../base/text.ts';
+import { commands } from './commands.ts';
+import { UsageError } from './usage-error.ts';
+
+import type { AnyCommand } from './command.ts';
+
+/** Short words for long ones, at any place in a command's name. */
+const wordAliases: Readonly<Record<string, string>> = {
+  ls: 'list',
+  rm: 'delete',
+  cp: 'copy',
+  mv: 'move',
+};
+
+/** Other names of whole commands. */
+const nameAliases: Readonly<Record<string, string>> = {
+  create: 'init',
+  freeze: 'pause',
+  unfreeze: 'resume',
+};
+
+export type Found =
+  | { readonly kind: 'command'; readonly name: string; readonly words: readonly string[] }
+  /** Words that begin the names of several commands: `config`. */
+  | { readonly kind: 'group'; readonly name: string; readonly words: readonly string[] };
+
+/** The command that `words` begin with, and the words that are left. Throws `UsageError`. */
+export function findCommand(words: readonly string[]): Found {
+  const names = Object.keys(commands);
+  let name = '';
+  let used = 0;
+  for (const word of words) {
+    const candidate = extendName(names, name, word);
+    if (candidate === undefined) break;
+    name = candidate;
+    used += 1;
+    if (name in commands && !names.some((other) => other.startsWith(`${name} `))) break;
+  }
+  const left = words.slice(used);
+  const isGroup = names.some((other) => other.startsWith(`${name} `));
+  if (name in commands) return { kind: 'command', name, words: left };
+  const next = left.find((word) => !word.startsWith('-'));
+  if (name !== '' && isGroup && (next === undefined || next === 'help')) {
+    return { kind: 'group', name, words: left };
+  }
+  throw unknownCommand(names, name, next ?? '');
+}
+
+function extendName(names: readonly string[], name: string, word: string): string | undefined {
+  const prefix = name === '' ? '' : `${name} `;
+  const spelled = prefix + (wordAliases[word] ?? word);
+  const candidates = [prefix + word, spelled, nameAliases[spelled] ?? ''];
+  return candidates.find((candidate) =>
+    names.some((other) => other === candidate || other.startsWith(`${candidate} `)),
+  );
+}
+
+function unknownCommand(names: readonly string[], group: string, word: string): UsageError {
+  const prefix = group === '' ? '' : `${group} `;
+  const siblings = new Set(
+    names
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => name.slice(prefix.length).split(' ')[0] ?? ''),
+  );
+  const near = nearestName(word, siblings);
+  return near === undefined
+    ? new UsageError(`Cannot find command "${prefix}${word}"`, `warren ${prefix}--help`)
+    : new UsageError(
+        `Cannot find command "${prefix}${word}"; the nearest is "${prefix}${near}"`,
+        `warren ${prefix}${near}`,
+      );
+}
+
+/** Loads a command by its full name. */
+export async function loadCommand(name: string): Promise<AnyCommand> {
+  const load = commands[name];
+  if (load === undefined) throw new UsageError(`Cannot find command "${name}"`, 'warren --help');
+  return await load();
+}
+
+/** Names of the commands below a group, or of all. */
+export function commandNames(group?: string): readonly string[] {
+  const names = Object.keys(commands);
+  return group === undefined ? names : names.filter((name) => name.startsWith(`${group} `));
+}

@@ -1,0 +1,133 @@
+import { formatSize, parseSize } from '../../base/units.ts';
+import { addressesOf, stateWord } from '../boot.ts';
+import { UsageError } from '../usage-error.ts';
+import { paintState, type Look } from './look.ts';
+import { formatRelative, parseTime } from './time.ts';
+
+import type { InstanceFull } from '../../contract/api/instances.ts';
+import type { Cell, Column } from './table.ts';
+
+export interface InstanceColumn extends Column {
+  readonly cell: (instance: InstanceFull, look: Look) => Cell;
+}
+
+/** lxc's letters, with `i` for the image's name. */
+const columns: Readonly<Record<string, InstanceColumn>> = {
+  n: { title: 'NAME', cell: ({ name }) => name },
+  s: {
+    title: 'STATE',
+    cell: ({ state }, look) => {
+      const text = stateWord(state);
+      return { text, painted: paintState(look, text) };
+    },
+  },
+  '4': { title: 'IPV4', cell: ({ state }) => joined(addressesOf(state, 'inet')) },
+  '6': { title: 'IPV6', cell: ({ state }) => joined(addressesOf(state, 'inet6')) },
+  i: { title: 'IMAGE', cell: imageName },
+  P: { title: 'PROFILES', cell: ({ profiles }) => joined(profiles) },
+  m: { title: 'MEMORY', align: 'right', cell: memory },
+  M: { title: 'MEMORY%', align: 'right', cell: memoryShare },
+  S: { title: 'SNAPSHOTS', align: 'right', cell: ({ snapshots }) => String(snapshots.length) },
+  t: { title: 'TYPE', cell: ({ ephemeral, type }) => (ephemeral ? `${type} (ephemeral)` : type) },
+  a: { title: 'ARCHITECTURE', cell: ({ architecture }) => architecture },
+  b: { title: 'POOL', cell: ({ expanded_devices: devices }) => devices['root']?.['pool'] ?? '-' },
+  c: {
+    title: 'CREATED',
+    cell: ({ created_at: at }, { now }) => formatRelative(parseTime(at), now),
+  },
+  l: {
+    title: 'LAST USED',
+    cell: ({ last_used_at: at }, { now }) => formatRelative(parseTime(at), now),
+  },
+  d: { title: 'DESCRIPTION', cell: ({ description }) => description },
+  D: { title: 'DISK', align: 'right', cell: ({ state }) => sizeOrDash(state.disk['root']?.usage) },
+  f: { title: 'BASE IMAGE', cell: (instance) => fingerprint(instance).slice(0, 12) || '-' },
+  F: { title: 'BASE IMAGE', cell: (instance) => fingerprint(instance) || '-' },
+  N: { title: 'PROCESSES', align: 'right', cell: ({ state }) => numberOrDash(state.processes) },
+  p: { title: 'PID', align: 'right', cell: ({ state }) => numberOrDash(state.pid) },
+  u: { title: 'CPU USED', align: 'right', cell: ({ state }) => seconds(state.cpu.usage) },
+  e: { title: 'PROJECT', cell: ({ project }) => project },
+  L: { title: 'LOCATION', cell: ({ location }) => location },
+};
+
+export const defaultColumns = 'ns4iPmS';
+
+/** Letters such as `ns4`, and config keys behind commas: `ns,user.owner,limits.memory`. */
+export function parseColumns(text: string): readonly InstanceColumn[] {
+  return text.split(',').flatMap((part, index) => {
+    if (part.includes('.')) return [configColumn(part)];
+    if (part === '' && index > 0) return [];
+    return part.split('').map((letter) => {
+      const column = columns[letter];
+      if (column !== undefined) return column;
+      const known = Object.entries(columns).map(
+        ([key, { title }]) => `${key} ${title.toLowerCase()}`,
+      );
+      throw new UsageError(`Cannot show column "${letter}": wanted letters of ${known.join(', ')}`);
+    });
+  });
+}
+
+function configColumn(key: string): InstanceColumn {
+  return {
+    title: key.toUpperCase(),
+    cell: ({ expanded_config: config }) => config[key] ?? '-',
+  };
+}
+
+/** The name a person gave: alias or recipe where known, else the image's own words. */
+export function imageName(instance: Pick<InstanceFull, 'config'>): string {
+  const { config } = instance;
+  const os = config['image.os']?.toLowerCase();
+  const release = config['image.release'];
+  return (
+    config['image.alias'] ??
+    config['volatile.base_image.alias'] ??
+    (os !== undefined && release !== undefined ? `${os}/${release}` : undefined) ??
+    config['image.description'] ??
+    (fingerprint(instance).slice(0, 12) || '-')
+  );
+}
+
+export function fingerprint({ config }: Pick<InstanceFull, 'config'>): string {
+  return config['volatile.base_image'] ?? '';
+}
+
+/** Bytes that `limits.memory` allows, when it is an amount. */
+export function memoryLimit({
+  expanded_config: config,
+  state,
+}: Pick<InstanceFull, 'expanded_config' | 'state'>): number | undefined {
+  const limit = config['limits.memory'];
+  if (limit === undefined) return undefined;
+  return parseSize(limit) ?? (state.memory.total > 0 ? state.memory.total : undefined);
+}
+
+function memory(instance: InstanceFull): string {
+  const { usage } = instance.state.memory;
+  if (usage <= 0) return '-';
+  const limit = memoryLimit(instance);
+  return limit === undefined ? formatSize(usage) : `${formatSize(usage)} / ${formatSize(limit)}`;
+}
+
+function memoryShare(instance: InstanceFull): string {
+  const { usage, total } = instance.state.memory;
+  const limit = memoryLimit(instance) ?? total;
+  return usage <= 0 || limit <= 0 ? '-' : `${((usage / limit) * 100).toFixed(1)}%`;
+}
+
+function joined(items: readonly string[]): string {
+  return items.length === 0 ? '-' : items.join(', ');
+}
+
+function sizeOrDash(bytes: number | undefined): string {
+  return bytes === undefined || bytes < 0 ? '-' : formatSize(bytes);
+}
+
+function numberOrDash(number: number): string {
+  return number > 0 ? String(number) : '-';
+}
+
+function seconds(nanoseconds: number): string {
+  return nanoseconds > 0 ? `${(nanoseconds / 1e9).toFixed(1)}s` : '-';
+}

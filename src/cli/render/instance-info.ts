@@ -1,0 +1,139 @@
+import { formatDuration, formatSize } from '../../base/units.ts';
+import { addressesOf, stateWord } from '../boot.ts';
+import { fingerprint, imageName, memoryLimit } from './instance-columns.ts';
+import { paint, paintState, plain, type Look } from './look.ts';
+import { formatRelative, parseTime } from './time.ts';
+
+import type { InstanceFull } from '../../contract/api/instances.ts';
+
+/** One screen that answers "is it well?". */
+export function formatInstance(instance: InstanceFull, look: Look): string {
+  return `${[headline(instance, look), ...rows(instance, look)].join('\n')}\n`;
+}
+
+function headline(instance: InstanceFull, look: Look): string {
+  const { state, name } = instance;
+  const word = stateWord(state);
+  const dot = state.status === 'Running' ? '●' : '○';
+  const started = parseTime(state.warren?.started_at);
+  const bootMs = state.warren?.boot_ms;
+  const parts =
+    state.status === 'Stopped'
+      ? [`stopped${because(state.warren?.last_exit)}`]
+      : [
+          started === undefined ? word : `${word} since ${formatRelative(started, look.now)}`,
+          ...(typeof bootMs === 'number' ? [`booted in ${formatDuration(bootMs)}`] : []),
+        ];
+  const text = parts.join(', ').replace(word, paintState(look, word));
+  const description = instance.description === '' ? '' : `   ${plain(instance.description)}`;
+  return `${paint(look, 'bold', name)}  ${dot} ${text}${description}`;
+}
+
+function because(lastExit: string | null | undefined): string {
+  if (lastExit === null || lastExit === undefined || lastExit === '') return '';
+  return `, ${lastExit}`;
+}
+
+/** Two facts a line where they fit: a name of ten columns, then what there is to say. */
+function rows(instance: InstanceFull, look: Look): readonly string[] {
+  const { state, expanded_config: config } = instance;
+  const base = fingerprint(instance).slice(0, 12);
+  const image = imageName(instance);
+  const created = formatRelative(parseTime(instance.created_at), look.now);
+  const ids = state.warren?.ids;
+  const running = state.status !== 'Stopped';
+  return [
+    row(
+      'image',
+      base === '' || base === image ? image : `${image} (${base})`,
+      `created ${created}`,
+    ),
+    row(
+      'ids',
+      ids === undefined
+        ? '-'
+        : `${ids.size.toLocaleString('en-US')} from ${ids.start}, ${ids.isolated ? 'isolated' : 'shared'}`,
+      pair('profiles', instance.profiles.join(', ') || 'none'),
+    ),
+    ...(running
+      ? [row('address', addresses(instance), ports(instance))]
+      : ports(instance) === ''
+        ? []
+        : [row('ports', ports(instance).replace(/^ports +/, ''))]),
+    row('limits', limits(instance, running, config)),
+    row('storage', storage(instance)),
+    row('snapshots', snapshots(instance, look)),
+    ...(instance.ephemeral ? [row('ephemeral', 'deleted when it stops')] : []),
+  ];
+}
+
+function row(name: string, left: string, right = ''): string {
+  const text = right === '' ? plain(left) : `${plain(left).padEnd(35)} ${plain(right)}`;
+  return `  ${name.padEnd(10)} ${text}`.trimEnd();
+}
+
+function pair(name: string, value: string): string {
+  return `${name.padEnd(9)} ${value}`;
+}
+
+function addresses({ state }: InstanceFull): string {
+  const all = [...addressesOf(state, 'inet'), ...addressesOf(state, 'inet6')];
+  return all.length === 0 ? '-' : all.join('  ');
+}
+
+/** `ports     127.0.0.1:8080 → 80`. */
+function ports({ expanded_devices: devices }: InstanceFull): string {
+  const list = Object.values(devices)
+    .filter(({ type }) => type === 'proxy')
+    .map(({ listen = '', connect = '' }) => `${shortAddress(listen)} → ${portOf(connect)}`);
+  return list.length === 0 ? '' : pair('ports', list.join(', '));
+}
+
+function shortAddress(listen: string): string {
+  return listen.replace(/^tcp:/, '').replace(/^udp:(.*)$/, '$1/udp');
+}
+
+function portOf(connect: string): string {
+  return connect.startsWith('unix:') ? connect.slice(5) : connect.replace(/^.*:/, '');
+}
+
+function limits(
+  instance: InstanceFull,
+  running: boolean,
+  config: Readonly<Record<string, string>>,
+): string {
+  const { state } = instance;
+  const memoryMax = memoryLimit(instance);
+  const cpu = config['limits.cpu'];
+  const allowance = config['limits.cpu.allowance'];
+  const processes = config['limits.processes'];
+  const memory = [
+    ...(running ? [formatSize(Math.max(0, state.memory.usage))] : []),
+    ...(memoryMax === undefined ? [] : [`${running ? 'of ' : ''}${formatSize(memoryMax)}`]),
+  ].join(' ');
+  const count = [
+    ...(running ? [String(Math.max(0, state.processes))] : []),
+    ...(processes === undefined ? [] : [`${running ? 'of ' : ''}${processes}`]),
+  ].join(' ');
+  const parts = [
+    ...(memory === '' ? [] : [`memory ${memory}`]),
+    ...(cpu === undefined ? [] : [`cpu ${cpu}`]),
+    ...(allowance === undefined ? [] : [`cpu time ${allowance}`]),
+    ...(count === '' ? [] : [`processes ${count}`]),
+  ];
+  return parts.length === 0 ? 'none' : parts.join('   ');
+}
+
+function storage({ state, expanded_devices: devices }: InstanceFull): string {
+  const usage = state.disk['root']?.usage;
+  const pool = devices['root']?.['pool'];
+  const own = usage === undefined || usage < 0 ? '-' : `${formatSize(usage)} of its own`;
+  return pool === undefined ? own : `${own} in pool ${pool}`;
+}
+
+function snapshots({ snapshots: list }: InstanceFull, look: Look): string {
+  if (list.length === 0) return 'none';
+  return list
+    .map(({ name, created_at: at }) => `${name} (${formatRelative(parseTime(at), look.now)})`)
+    .join(', ');
+}

@@ -1,0 +1,39 @@
+/** How output for people is to look. */
+export interface Look {
+  readonly color: boolean;
+  /** Columns of the terminal; undefined when it is none. */
+  readonly width: number | undefined;
+  /** Milliseconds since the epoch, for relative times. */
+  readonly now: number;
+}
+
+const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
+
+export type Style = keyof typeof codes;
+
+/** `text` in a style where colours are wanted. */
+export function paint(look: Look, style: Style, text: string): string {
+  return look.color ? `\u001b[${codes[style]}m${text}\u001b[0m` : text;
+}
+
+const stateStyles: Readonly<Record<string, Style>> = {
+  running: 'green',
+  degraded: 'yellow',
+  starting: 'yellow',
+  frozen: 'cyan',
+  error: 'red',
+};
+
+/** A machine's state in its colour. */
+export function paintState(look: Look, state: string): string {
+  const style = stateStyles[state];
+  return style === undefined ? state : paint(look, style, state);
+}
+
+/**
+ * Text of a machine, an image or an archive made harmless for a terminal: control characters,
+ * which could move the cursor or set the title, become `?`.
+ */
+export function plain(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+}

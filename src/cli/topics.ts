@@ -1,0 +1,155 @@
+/** Texts of `warren help TOPIC`. Key tables are printed from the registry that validates them. */
+export interface Topic {
+  readonly text: string;
+  /** A table of keys below the text. */
+  readonly keys?: 'limits' | 'devices' | 'snapshots' | 'idmaps' | 'networks';
+}
+
+export const topics: Readonly<Record<string, Topic>> = {
+  images: {
+    text: `An image is what a machine is made of: a root file system with a few words about it.
+
+  $ warren launch debian/12 web              built here the first time, instant after that
+  $ warren image list --available            what there is, and what can be built
+  $ warren image import rootfs.tar.xz --alias mine
+  $ warren publish web --alias web-golden    an image of a stopped machine
+
+debian/12 has what a person expects (an init, dbus, network, the usual tools); debian/12/minimal has
+little more than an init; busybox starts in an instant. An image is known by its fingerprint, the
+sha256 of its file, of which any unmistakable beginning will do, and by aliases that you may move.
+Machines share their image: launching is a mount, not a copy, and a deleted image stays on disk
+until no machine stands on it.
+
+next: warren help snapshots`,
+  },
+  profiles: {
+    text: `A profile is a named set of config keys and devices that many machines share.
+
+  $ warren profile list
+  $ warren launch debian/12 anna -p student
+  $ warren profile add web strict
+  $ warren config show web --expanded        what it comes to in the end
+
+A machine has a list of profiles, "default" when you say nothing. Later ones win over earlier ones,
+and what is set on the machine itself wins over all. Config is merged key by key, devices whole: a
+device of the same name replaces the earlier one, and one of type none hides it. Changing a profile
+changes its machines at once where a key is live, otherwise at their next start.
+
+next: warren help devices`,
+  },
+  devices: {
+    text: `A device is what a machine has of the host: a disk, a network, a published port, a device node.
+
+  $ warren config device add web http proxy listen=tcp:127.0.0.1:8080 connect=tcp:127.0.0.1:80
+  $ warren config device add web src disk source=/home/me/src path=/src
+  $ warren config device override web eth0 ipv4.address=10.77.0.5
+  $ warren config device remove web http
+
+They can be added to and removed from a running machine. A device that a profile gives is copied to
+the machine by override before you change it there.`,
+    keys: 'devices',
+  },
+  networks: {
+    text: `Each machine is on a bridge of your own, warrenbr0, with an address from DHCP and a name.
+
+  $ warren network list
+  $ warren network list-leases warrenbr0
+  $ warren launch debian/12 web -d eth0,ipv4.address=10.77.0.5
+  $ warren config device add web http proxy listen=tcp:127.0.0.1:8080 connect=tcp:127.0.0.1:80
+
+Machines reach each other by name (ping db) and the outside through the host; they do not reach what
+listens on the host's 127.0.0.1. The host reaches a machine through a proxy device, which listens on
+127.0.0.1 unless told otherwise, or by warren exec. Keys of a network:`,
+    keys: 'networks',
+  },
+  limits: {
+    text: `Limits hold a machine to a share of the host. They change on a running machine.
+
+  $ warren config set web limits.memory=1GiB limits.cpu=2
+  $ warren profile set lab limits.processes=500
+  $ warren doctor cgroup                     which limits this host can hold
+
+A limit that this host cannot hold is an error at start, not a silence: the kernel's controllers
+belong to root until an administrator hands them down, once; warren doctor cgroup prints the lines.`,
+    keys: 'limits',
+  },
+  idmaps: {
+    text: `Root in a machine is nobody on the host: every id of a machine is one of your subordinate ids.
+
+  $ warren info web                          which ids it has
+  $ warren config set web security.idmap.isolated=true
+  $ warren config set web raw.idmap="both 1000 1000"
+  $ warren doctor subids                     what you were granted
+
+A machine takes 65,536 ids. With a grant for more than one machine each has ids of its own and none
+can touch the files of another; with the usual grant of 65,536 they share them. Your own id is never
+in a machine unless raw.idmap puts it there, which is how a project directory is shared with it.`,
+    keys: 'idmaps',
+  },
+  snapshots: {
+    text: `A snapshot keeps a machine as it is now; restoring brings it back.
+
+  $ warren snapshot web before-upgrade
+  $ warren restore web before-upgrade
+  $ warren copy web/before-upgrade trial
+  $ warren config set web snapshots.schedule=@daily snapshots.expiry=2w
+
+Of a stopped machine it costs nothing: its files become a layer that it goes on top of. A running
+one is frozen for the moment of the copy. Restoring and copying take no time either way. Two things
+behave as they never did before: a directory older than the last snapshot cannot be renamed in one
+step (programs copy it instead), and writing to one name of a hard-linked file leaves the others.`,
+    keys: 'snapshots',
+  },
+  troubleshooting: {
+    text: `When something does not work, ask in this order:
+
+  $ warren doctor                            can this host run machines? what is missing, what mends it
+  $ warren info web                          is it well? what happened last?
+  $ warren console web --show-log            what it said while it booted
+  $ warren daemon status                     is the daemon there, and with what?
+  $ warren daemon logs                       what it did and what it could not do
+  $ warren monitor                           what happens now
+  $ warren --debug list                      every call to the API and its answer
+
+The daemon may be restarted at any time (warren daemon restart): machines do not notice. "degraded"
+in warren list means that the machine booted with failed units: warren exec web -- systemctl --failed
+names them. Above some sixteen machines with systemd the host's fs.inotify.max_user_instances is the
+usual reason; warren doctor limits prints the line that raises it.`,
+  },
+};
+
+/** A topic with its keys. */
+export async function formatTopic({ text, keys }: Topic): Promise<string> {
+  return keys === undefined ? text : `${text}\n\n${await formatKeys(keys)}`;
+}
+
+interface Row {
+  readonly key: string;
+  readonly summary: string;
+  readonly default?: string;
+}
+
+async function formatKeys(which: Exclude<Topic['keys'], undefined>): Promise<string> {
+  if (which === 'devices') {
+    const { deviceTypes } = await import('../contract/config/device-keys.ts');
+    return deviceTypes
+      .map(({ type, summary, keys }) => `${type}: ${summary}\n${formatRows(keys)}`)
+      .join('\n\n');
+  }
+  if (which === 'networks') {
+    const { networkKeys } = await import('../contract/config/network-keys.ts');
+    return formatRows(networkKeys);
+  }
+  const { instanceKeys } = await import('../contract/config/instance-keys.ts');
+  const wanted = { limits: /limits\./, snapshots: /^snapshots\./, idmaps: /idmap/ }[which];
+  return formatRows(instanceKeys.filter(({ key }) => wanted.test(key)));
+}
+
+function formatRows(rows: readonly Row[]): string {
+  return rows
+    .map((row) => {
+      const value = row.default === undefined ? '' : ` (${row.default})`;
+      return `  ${row.key.padEnd(30)} ${row.summary}${value}`;
+    })
+    .join('\n');
+}

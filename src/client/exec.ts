@@ -1,0 +1,103 @@
+import { errorOfOperation } from './errors.ts';
+import { copyFromInput, copyToOutput } from './streams.ts';
+import { openWebSocket, secretsOf, websocketPath, type WebSocket } from './websocket.ts';
+
+import { apiPath, type Client } from './client.ts';
+import type { InstanceExecPost } from '../contract/api/instances.ts';
+import type { Readable, Writable } from 'node:stream';
+
+/** Columns and rows of a terminal. */
+export interface TerminalSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A websocket for what is not data: resizes and signals. */
+export interface Control {
+  resize(size: TerminalSize): void;
+  /** Number of the signal for the command. */
+  signal(signal: number): void;
+}
+
+export interface ExecStreams {
+  /** Absent: the command reads an empty standard input. */
+  readonly stdin?: Readable | undefined;
+  readonly stdout: Writable;
+  /** Interactive commands write everything to `stdout`. */
+  readonly stderr: Writable;
+  /** Called when the command is about to start; the result is called when it has ended. */
+  readonly attach: (control: Control) => () => void;
+}
+
+/**
+ * Runs a command in a machine and copies its streams. Resolves with its exit status, 128 + n for a
+ * signal. Throws when it could not be started, except for 126 and 127, which are statuses too.
+ */
+export async function execute(
+  client: Client,
+  instance: string,
+  request: InstanceExecPost,
+  streams: ExecStreams,
+): Promise<{ readonly status: number; readonly problem: Error | undefined }> {
+  const operation = await client.begin('POST', apiPath('instances', instance, 'exec'), {
+    ...request,
+    'wait-for-websocket': true,
+    'record-output': false,
+  });
+  const secrets = secretsOf(operation.metadata);
+  const open = async (fd: string): Promise<WebSocket> =>
+    await openWebSocket(
+      client.transport.socket,
+      websocketPath(operation.id, secrets.get(fd) ?? ''),
+    );
+  const interactive = request.interactive === true;
+  const names = interactive ? ['control', '0'] : ['control', '0', '1', '2'];
+  const [control, zero, one, two] = await Promise.all(names.map(open));
+  if (control === undefined || zero === undefined) throw new Error('unreachable');
+
+  const settled = client.settle(operation);
+  const detach = streams.attach(controlOver(control));
+  control.resume();
+  if (!interactive) zero.resume();
+  const stopInput = feed(zero, streams.stdin);
+  const outputs = [
+    copyToOutput(interactive ? zero : (one ?? zero), streams.stdout),
+    ...(two === undefined ? [] : [copyToOutput(two, streams.stderr)]),
+  ];
+  try {
+    const last = await settled;
+    const status = last.metadata['return'];
+    if (typeof status !== 'number') throw errorOfOperation(last);
+    await Promise.all(outputs);
+    return { status, problem: last.status_code >= 400 ? errorOfOperation(last) : undefined };
+  } finally {
+    detach();
+    stopInput();
+    for (const websocket of [control, zero, one, two]) websocket?.terminate();
+  }
+}
+
+function feed(websocket: WebSocket, stdin: Readable | undefined): () => void {
+  if (stdin !== undefined) return copyFromInput(stdin, websocket);
+  websocket.send('', { binary: false });
+  return () => undefined;
+}
+
+/** Wraps the websocket that carries resizes and signals as LXD's text frames. */
+export function controlOver(websocket: WebSocket): Control {
+  const send = (message: object): void => {
+    if (websocket.readyState === websocket.OPEN) websocket.send(JSON.stringify(message));
+  };
+  return {
+    resize: ({ width, height }) => {
+      send({
+        command: 'window-resize',
+        args: { width: String(width), height: String(height) },
+        signal: 0,
+      });
+    },
+    signal: (signal) => {
+      send({ command: 'signal', args: null, signal });
+    },
+  };
+}

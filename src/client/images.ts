@@ -1,0 +1,111 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+
+import { apiPath, type Client } from './client.ts';
+import { isWarrenError } from '../contract/errors.ts';
+
+import type { ImageAliasEntry } from '../contract/api/images.ts';
+import type { StringMap } from '../contract/api/instances.ts';
+
+/** Told how much of an upload is sent, 0 … 100. */
+export type UploadProgress = (percent: number) => void;
+
+export interface ImageUpload {
+  /** One file, or metadata and root file system of a split image. */
+  readonly files: readonly [string] | readonly [metadata: string, rootfs: string];
+  readonly properties: StringMap;
+  readonly public: boolean;
+  readonly onProgress: UploadProgress;
+}
+
+/** Sends an image and resolves with its fingerprint. */
+export async function uploadImage(client: Client, upload: ImageUpload): Promise<string> {
+  const [first, second] = upload.files;
+  const headers = {
+    'X-LXD-filename': basename(first),
+    'X-LXD-public': String(upload.public),
+    ...(Object.keys(upload.properties).length === 0
+      ? {}
+      : { 'X-LXD-properties': new URLSearchParams(upload.properties).toString() }),
+  };
+  const boundary = `warren${process.hrtime.bigint().toString(36)}`;
+  const body = Readable.from(
+    counted(
+      second === undefined ? read(first) : multipart([first, second], boundary),
+      await totalSize(upload.files),
+      upload.onProgress,
+    ),
+    { objectMode: false },
+  );
+  const type =
+    second === undefined ? 'application/octet-stream' : `multipart/form-data; boundary=${boundary}`;
+  const answer = await client.upload('/1.0/images', body, { ...headers, 'Content-Type': type });
+  const { metadata } = await client.wait(answer.metadata as never);
+  return String(metadata['fingerprint']);
+}
+
+async function totalSize(files: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+function read(path: string): AsyncIterable<Buffer> {
+  return createReadStream(path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>;
+}
+
+async function* multipart(
+  [metadata, rootfs]: readonly [string, string],
+  boundary: string,
+): AsyncGenerator<Buffer> {
+  for (const [name, path] of [
+    ['metadata', metadata],
+    ['rootfs', rootfs],
+  ] as const) {
+    // A quote or line break in a file name must not end the header.
+    const filename = encodeURIComponent(basename(path));
+    yield Buffer.from(
+      `--${boundary}\r\nContent-Disposition: form-data; name="${name}"; filename="${filename}"\r\n` +
+        'Content-Type: application/octet-stream\r\n\r\n',
+    );
+    yield* read(path);
+    yield Buffer.from('\r\n');
+  }
+  yield Buffer.from(`--${boundary}--\r\n`);
+}
+
+async function* counted(
+  chunks: AsyncIterable<Buffer>,
+  total: number,
+  onProgress: UploadProgress,
+): AsyncGenerator<Buffer> {
+  let sent = 0;
+  for await (const chunk of chunks) {
+    yield chunk;
+    sent += chunk.length;
+    if (total > 0) onProgress(Math.min(100, (sent / total) * 100));
+  }
+}
+
+/** The fingerprint that an alias names; otherwise the word itself, which may be a fingerprint's beginning. */
+export async function resolveImage(client: Client, word: string): Promise<string> {
+  try {
+    const { target } = await client.get<ImageAliasEntry>(apiPath('images', 'aliases', word));
+    return target;
+  } catch (error) {
+    if (isWarrenError(error, 'not_found') && /^[0-9a-f]+$/.test(word)) return word;
+    throw error;
+  }
+}
+
+/** Makes the alias name this image, whatever it named before. */
+export async function setAlias(client: Client, name: string, fingerprint: string): Promise<void> {
+  try {
+    await client.change('DELETE', apiPath('images', 'aliases', name));
+  } catch (error) {
+    if (!isWarrenError(error, 'not_found')) throw error;
+  }
+  const body = { name, description: '', target: fingerprint, type: 'container' };
+  await client.change('POST', apiPath('images', 'aliases'), body);
+}

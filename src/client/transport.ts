@@ -1,0 +1,158 @@
+import http from 'node:http';
+
+import { WarrenError } from '../contract/errors.ts';
+
+import type { Readable } from 'node:stream';
+
+/** One HTTP request on the socket. */
+export interface Request {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+  /** Path with its query, each segment percent-encoded. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text and bytes are sent with their length, streams chunked. */
+  readonly body?: string | Uint8Array | Readable;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An answer whose body is still to be read; whoever gets it must consume or destroy `body`. */
+export interface Response {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: http.IncomingMessage;
+}
+
+export interface TransportOptions {
+  readonly socket: string;
+  /** Called once when nobody listens on the socket; resolves when somebody does. */
+  readonly startDaemon?: (() => Promise<void>) | undefined;
+  /** One line per call and answer, for `--debug`. */
+  readonly trace?: ((line: string) => void) | undefined;
+}
+
+/** HTTP over the unix socket of the daemon, on kept-alive connections. */
+export class Transport {
+  readonly socket: string;
+  readonly #agent = new http.Agent({ keepAlive: true });
+  readonly #options: TransportOptions;
+  #mayStart = true;
+
+  constructor(options: TransportOptions) {
+    this.socket = options.socket;
+    this.#options = options;
+  }
+
+  /** Throws `daemon_unreachable` when the daemon is neither there nor can be started. */
+  async send(request: Request): Promise<Response> {
+    const started = performance.now();
+    this.#options.trace?.(`> ${request.method} ${request.path}${shown(request.body)}`);
+    const response = await this.#sendOrStart(request);
+    const ms = (performance.now() - started).toFixed(1);
+    this.#options.trace?.(`< ${response.status} (${ms} ms)`);
+    return response;
+  }
+
+  trace(line: string): void {
+    this.#options.trace?.(line);
+  }
+
+  /** Ends idle connections, so that they do not keep the process alive. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** Starts the daemon if nobody listens; for callers that connect by themselves. */
+  async #sendOrStart(request: Request): Promise<Response> {
+    try {
+      return await this.#sendFresh(request);
+    } catch (error) {
+      const { startDaemon } = this.#options;
+      if (!isAbsence(error)) throw this.#unreachable(error);
+      if (startDaemon === undefined || !this.#mayStart) throw this.#unreachable(error);
+      this.#mayStart = false;
+      await startDaemon();
+    }
+    try {
+      return await this.#sendFresh(request);
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+  }
+
+  /** A kept-alive connection may be closed by the server just as we write to it: once more, then. */
+  async #sendFresh(request: Request): Promise<Response> {
+    try {
+      return await this.#sendOnce(request);
+    } catch (error) {
+      if (!(error instanceof StaleConnection)) throw error;
+      return await this.#sendOnce(request);
+    }
+  }
+
+  #sendOnce({ method, path, headers, body, signal }: Request): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const streamed = body !== undefined && typeof body !== 'string' && 'pipe' in body;
+      const request = http.request({
+        socketPath: this.socket,
+        agent: this.#agent,
+        method,
+        path,
+        headers: {
+          Host: 'unix.socket',
+          ...(body === undefined || streamed ? {} : { 'Content-Length': Buffer.byteLength(body) }),
+          ...headers,
+        },
+        ...(signal === undefined ? {} : { signal }),
+      });
+      request.once('response', (response) => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
+      });
+      request.once('error', (error: NodeJS.ErrnoException) => {
+        const stale = request.reusedSocket && error.code === 'ECONNRESET' && !streamed;
+        reject(stale ? new StaleConnection() : error);
+      });
+      if (!streamed) request.end(body);
+      else {
+        body.once('error', (error) => {
+          request.destroy(error);
+        });
+        body.pipe(request);
+      }
+    });
+  }
+
+  #unreachable(error: unknown): unknown {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    const why = reasons[code];
+    if (why === undefined) return error;
+    return new WarrenError('daemon_unreachable', { socket: this.socket, why }, { cause: error });
+  }
+}
+
+class StaleConnection extends Error {}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'nobody listens there',
+  ECONNREFUSED: 'nobody listens there',
+  ECONNRESET: 'it hung up before it answered',
+  EPIPE: 'it hung up before it answered',
+  EACCES: 'the socket belongs to another user',
+  ENOTSOCK: 'this is no socket',
+};
+
+function isAbsence(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ECONNREFUSED';
+}
+
+function shown(body: Request['body']): string {
+  if (body === undefined) return '';
+  return typeof body === 'string' ? ` ${body}` : ' <bytes>';
+}
+
+/** The whole body as text. */
+export async function readText(body: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
