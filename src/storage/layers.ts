@@ -1,20 +1,10 @@
 import { randomInt } from 'node:crypto';
-import {
-  chmod,
-  chown,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
 import { hostPath, type HostPath } from '../base/brand.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
-import { removeTree, syncDirectory, syncTree } from './trees.ts';
+import { exists, removeTree, syncDirectory, syncTree } from './trees.ts';
 import type { LayerId, OwnerRange, StagedLayer } from './types.ts';
 
 /**
@@ -166,14 +156,4 @@ export async function writeKind(directory: HostPath, kind: TreeKind): Promise<vo
   const part = `${kindFile(directory)}${staging}`;
   await writeFile(part, JSON.stringify(kind), { flush: true });
   await rename(part, kindFile(directory));
-}
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
 }

@@ -16,9 +16,9 @@ import {
 } from '../sys/kernel/mount.ts';
 import { run } from '../sys/programs/run.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import { exists, readKind, writeKind, type Layers, type TreeKind } from './layers.ts';
+import { readKind, writeKind, type Layers, type TreeKind } from './layers.ts';
 import { instancesLink, layersLink, rootsDir } from './mounts.ts';
-import { copyTree, removeTree } from './trees.ts';
+import { copyTree, exists, removeTree } from './trees.ts';
 import type { LayerId, StorageLog, StorageTier } from './types.ts';
 import type { Uppers } from './uppers.ts';
 

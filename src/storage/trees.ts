@@ -1,7 +1,8 @@
-import { open, statfs } from 'node:fs/promises';
+import { lstat, open, statfs } from 'node:fs/promises';
 
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { run } from '../sys/programs/run.ts';
+import { hasErrno } from '../sys/sys-error.ts';
 import type { RootUsage } from './types.ts';
 
 /**
@@ -12,6 +13,8 @@ const hourMs = 3_600_000;
 
 /** Removes a tree. Absent is fine. It stops at mount points rather than delete what is mounted. */
 export async function removeTree(path: string): Promise<void> {
+  // Most often there is nothing, and starting a program costs milliseconds.
+  if (!(await exists(path))) return;
   await run('rm', ['-rf', '--one-file-system', '--', path], {
     what: `remove ${path}`,
     timeoutMs: hourMs,
@@ -76,5 +79,16 @@ export async function syncDirectory(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Whether there is anything at `path`, be it a link to nothing. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false;
+    throw error;
   }
 }

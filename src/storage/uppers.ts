@@ -15,8 +15,8 @@ import { hostPath, type HostPath } from '../base/brand.ts';
 import { isObjectName } from '../base/names.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
-import { exists, readKind, writeKind, type Layers } from './layers.ts';
-import { copyTree, removeTree, syncDirectory } from './trees.ts';
+import { readKind, writeKind, type Layers } from './layers.ts';
+import { copyTree, exists, removeTree, syncDirectory } from './trees.ts';
 import type { LayerId, OwnerRange, StorageLog } from './types.ts';
 
 /**
