@@ -14,13 +14,13 @@ export interface HostFailure {
 
 /** What is thrown, as it crosses to another process; what nobody foresaw becomes a `bug`. */
 export function describeFailure(error: unknown, log: string): HostFailure {
-  const known =
+  const known = (
     error instanceof WarrenError
       ? error
       : new WarrenError('bug', {
           message: error instanceof Error ? error.message : String(error),
           log,
-        });
-  const details: unknown = known.details;
-  return { error: { code: known.code, details } };
+        })
+  ) as WarrenError;
+  return { error: { code: known.code, details: known.details } };
 }

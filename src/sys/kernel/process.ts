@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+
 import { closeFd } from './socket.ts';
 import { check, libc } from './libc.ts';
 import { poll } from './poll.ts';
@@ -18,6 +20,8 @@ const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'long']);
 const flock = libc.func('int flock(int fd, int operation)');
 
 const PR_SET_CHILD_SUBREAPER = 36;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
@@ -63,6 +67,17 @@ export function becomeSubreaper(): void {
 /** A duplicate of `fd`, numbered `atLeast` or more, close-on-exec. The caller closes it. */
 export function duplicateFd(fd: number, atLeast = 3): number {
   return check(fcntl(fd, F_DUPFD_CLOEXEC, atLeast) as number, 'fcntl F_DUPFD_CLOEXEC', `fd ${fd}`);
+}
+
+/**
+ * Makes every descriptor above 2 close-on-exec: those we inherited from whoever started us too,
+ * which would otherwise live on in a process that outlives them.
+ */
+export function closeInheritedOnExec(): void {
+  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
+    // One of them was the directory's own and is closed again.
+    if (fd > 2) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
 }
 
 /** Sets O_NONBLOCK, for every duplicate of `fd` in every process. */

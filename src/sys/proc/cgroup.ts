@@ -32,6 +32,8 @@ export function findCgroupDirectory(
 }
 
 function isBelow(path: string, root: string): boolean {
+  // Outside of the cgroup namespace nothing is seen: `/../other`.
+  if (path.startsWith('/..')) return false;
   return root === '/' || path === root || path.startsWith(`${root}/`);
 }
 

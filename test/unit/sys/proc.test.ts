@@ -103,7 +103,7 @@ describe('mountinfo', () => {
       '/sys/fs/cgroup/unified/warren-annabel/x',
     );
     expect(findCgroupDirectory('/', mounts)).toBe('/sys/fs/cgroup/unified');
-    expect(findCgroupDirectory('/../other', mounts.slice(2))).toBeUndefined();
+    expect(findCgroupDirectory('/../other', mounts)).toBeUndefined();
   });
 });
 

@@ -1,0 +1,10 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { hostMain } from '../host/main.ts';
+
+process.exitCode = await hostMain({
+  args: process.argv.slice(2),
+  env: process.env,
+  binDir: dirname(fileURLToPath(import.meta.url)),
+});

@@ -1,0 +1,44 @@
+import { readFileSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
+
+import { WarrenError } from '../contract/errors.ts';
+import { resolvePaths, type Paths } from '../contract/paths.ts';
+import { mapsRealRoot, parseIdMap } from '../sys/proc/idmap.ts';
+import type { Account } from '../userns/grants.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Who warren runs for. */
+export interface User extends Account {
+  readonly gid: number;
+  readonly home: string;
+  /** `/run/user/UID` when it is there and the user's. */
+  readonly runUserDir: string | undefined;
+}
+
+/** This process's user, by its effective ids. */
+export function currentUser(env: Environment): User {
+  const { username, uid, gid, homedir } = userInfo();
+  const runUserDir = `/run/user/${uid}`;
+  const isOurs = statSync(runUserDir, { throwIfNoEntry: false })?.uid === uid;
+  return {
+    name: username,
+    uid,
+    gid,
+    home: env['HOME'] ?? homedir,
+    runUserDir: isOurs ? runUserDir : undefined,
+  };
+}
+
+export function userPaths(env: Environment, { home, runUserDir }: User): Paths {
+  return resolvePaths({ env, home, runUserDir });
+}
+
+/**
+ * Throws `real_root` for uid 0 of the host. By the uid map, since root of a user namespace, as in an
+ * unprivileged container, is an ordinary user.
+ */
+export function refuseRealRoot(): void {
+  const map = parseIdMap(readFileSync('/proc/self/uid_map', 'utf8'));
+  if (process.getuid?.() === 0 && mapsRealRoot(map)) throw new WarrenError('real_root', {});
+}

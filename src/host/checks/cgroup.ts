@@ -1,0 +1,52 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+import { parseMountinfo } from '../../sys/proc/mountinfo.ts';
+import { readCgroupWords } from '../../sys/proc/cgroup.ts';
+import { findDelegated } from '../cgroup.ts';
+import { findUserManager } from '../systemd.ts';
+import { missing, ok, warning, type Check } from './check.ts';
+
+/** Controllers that a `limits.…` key needs. */
+const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
+
+/** What an administrator writes once. Without it, `cpuset` and `io` are never delegated. */
+export const dropIn = [
+  'sudo mkdir -p /etc/systemd/system/user@.service.d',
+  'sudo tee /etc/systemd/system/user@.service.d/delegate.conf <<EOF',
+  '[Service]',
+  'Delegate=cpu cpuset io memory pids',
+  'EOF',
+  'sudo systemctl daemon-reload',
+].join('\n');
+
+/** Which cgroup controllers this user may hand to machines. */
+export const checkCgroup: Check = async ({ env, user }) => {
+  const mount = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')).find(
+    ({ type }) => type === 'cgroup2',
+  );
+  if (mount === undefined) {
+    return missing(
+      'cgroup v2 is not mounted: machines with systemd are refused, and no limit can be set',
+      'add systemd.unified_cgroup_hierarchy=1 to the kernel command line and restart the host',
+    );
+  }
+  const manager = await findUserManager(env, user);
+  const ofManager = `${mount.mountPoint}/user.slice/user-${user.uid}.slice/user@${user.uid}.service`;
+  const directory = manager !== undefined && existsSync(ofManager) ? ofManager : findDelegated();
+  if (directory === undefined) {
+    return missing(
+      'no cgroup is delegated to you: machines with systemd are refused, and no limit can be set',
+      existsSync('/run/systemd/system')
+        ? `log in through ssh or a console and not su, or: sudo loginctl enable-linger ${user.name}`
+        : `mkdir ${mount.mountPoint}/warren-${user.name} as root, chown it with its cgroup.procs and cgroup.subtree_control to ${user.name}, and log in inside it`,
+    );
+  }
+  const has = readCgroupWords(`${directory}/cgroup.controllers`);
+  const lacking = wanted.filter((controller) => !has.includes(controller));
+  const delegated = wanted.filter((controller) => has.includes(controller)).join(' ');
+  if (lacking.length === 0) return ok(`cgroup: ${delegated}`);
+  return warning(
+    `cgroup: ${delegated === '' ? 'no controller is' : `${delegated} are`} delegated; limits that need ${lacking.join(', ')} will be refused`,
+    dropIn,
+  );
+};

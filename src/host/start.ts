@@ -1,0 +1,76 @@
+import { closeSync, openSync } from 'node:fs';
+
+import { WarrenError } from '../contract/errors.ts';
+import type { Paths } from '../contract/paths.ts';
+import { closeInheritedOnExec, tryLock } from '../sys/kernel/process.ts';
+import { currentUser, refuseRealRoot, userPaths, type Environment } from './account.ts';
+import { prepareDirectories } from './directories.ts';
+import { startKeeper } from './keeper.ts';
+import { findUserManager, startService } from './systemd.ts';
+
+const LOCK_TIMEOUT_S = 60;
+
+export interface StartInput {
+  readonly env: Environment;
+  /** Directory of warren-host.js, warren-keeper.js and warrend.js. */
+  readonly binDir: string;
+  /** We are the service that the user's systemd manager starts. */
+  readonly asService: boolean;
+}
+
+/**
+ * Makes sure that a keeper runs and listens. Idempotent, and any number may try at once: one
+ * starts it and the others wait for that.
+ */
+export async function start({ env, binDir, asService }: StartInput): Promise<void> {
+  refuseRealRoot();
+  closeInheritedOnExec();
+  const user = currentUser(env);
+  const paths = userPaths(env, user);
+  prepareDirectories(paths, user.uid);
+  if (keeperRuns(paths)) return;
+  const manager = asService ? undefined : await findUserManager(env, user);
+  if (manager !== undefined) {
+    // The service calls us again with `asService`; the manager lets only one of it run.
+    await startService({ manager, env, user, paths, binDir });
+    return;
+  }
+  using _ = await holdStartLock(paths);
+  if (keeperRuns(paths)) return;
+  await startKeeper({
+    user,
+    paths,
+    env,
+    program: `${binDir}/warren-keeper.js`,
+    underSystemd: asService,
+  });
+}
+
+/** Whether a keeper holds its lock. One that does listens, or is about to. */
+export function keeperRuns(paths: Paths): boolean {
+  const fd = openSync(paths.keeperLock, 'a', 0o600);
+  try {
+    return !tryLock(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function holdStartLock(paths: Paths): Promise<Disposable> {
+  const fd = openSync(paths.startLock, 'a', 0o600);
+  for (let waitedMs = 0; !tryLock(fd); waitedMs += 20) {
+    if (waitedMs > LOCK_TIMEOUT_S * 1000) {
+      closeSync(fd);
+      throw new WarrenError('timeout', {
+        what: 'start the keeper: another process is starting it',
+        seconds: LOCK_TIMEOUT_S,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return {
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+    },
+  };
+}

@@ -1,0 +1,186 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+
+import { isWarrenError, WarrenError } from '../contract/errors.ts';
+import type { HostFailure } from '../contract/host.ts';
+import type { Paths } from '../contract/paths.ts';
+import { run } from '../sys/programs/run.ts';
+import { hasErrno } from '../sys/sys-error.ts';
+import type { Environment, User } from './account.ts';
+import { serviceEnvironment, serviceName, unitProperties, unitText } from './unit.ts';
+
+/** The user's systemd manager, by the environment in which systemctl reaches it. */
+export interface UserManager {
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The manager that answers for this user; undefined where there is none. */
+export async function findUserManager(
+  env: Environment,
+  user: User,
+): Promise<UserManager | undefined> {
+  const runtimeDir = user.runUserDir ?? env['XDG_RUNTIME_DIR'];
+  if (runtimeDir === undefined || !existsSync(`${runtimeDir}/systemd/private`)) return undefined;
+  const manager = {
+    env: {
+      XDG_RUNTIME_DIR: runtimeDir,
+      DBUS_SESSION_BUS_ADDRESS: env['DBUS_SESSION_BUS_ADDRESS'] ?? `unix:path=${runtimeDir}/bus`,
+      HOME: user.home,
+    },
+  };
+  try {
+    await systemctl(manager, ['show', '--property=Version']);
+    return manager;
+  } catch (error) {
+    if (isWarrenError(error, 'program_failed') || isWarrenError(error, 'timeout')) return undefined;
+    throw error;
+  }
+}
+
+export interface ServiceInput {
+  readonly manager: UserManager;
+  readonly env: Environment;
+  readonly user: User;
+  readonly paths: Paths;
+  readonly binDir: string;
+}
+
+/**
+ * Has the manager start the service and waits until the keeper listens: the installed unit when it
+ * is for these very directories, else a transient one. What the service failed with comes back
+ * through a file, since its standard error goes to the journal.
+ */
+export async function startService(input: ServiceInput): Promise<void> {
+  const { manager, paths } = input;
+  const name = serviceName(paths);
+  const failurePath = failureFile(paths);
+  rmSync(failurePath, { force: true });
+  try {
+    if (await isInstalled(input)) await systemctl(manager, ['start', name]);
+    else await startTransient(input, name);
+  } catch (error) {
+    throw serviceError(failurePath) ?? error;
+  }
+}
+
+async function startTransient(input: ServiceInput, name: string): Promise<void> {
+  const { manager, env, user, paths, binDir } = input;
+  // One that failed is kept for its status and would be in the way.
+  await systemctl(manager, ['reset-failed', name], [1, 5]);
+  const settings = Object.entries(serviceEnvironment(env, user, paths)).map(
+    ([key, value]) => `--setenv=${key}=${value}`,
+  );
+  try {
+    await run(
+      'systemd-run',
+      [
+        '--user',
+        '--quiet',
+        `--unit=${name}`,
+        '--description=warren: machines of an ordinary user',
+        ...unitProperties(paths).map(([key, value]) => `--property=${key}=${value}`),
+        ...settings,
+        '--',
+        process.execPath,
+        `${binDir}/warren-host.js`,
+        'start',
+        '--as-service',
+      ],
+      { what: 'start warren as a user service', env: manager.env, timeoutMs: 90_000 },
+    );
+  } catch (error) {
+    // Somebody else has just started it: `start` waits for the same job.
+    if (!isWarrenError(error, 'program_failed') || !/already/.test(error.details.output))
+      throw error;
+    await systemctl(manager, ['start', name]);
+  }
+}
+
+/** Where the service leaves its `HostFailure`. */
+export function failureFile(paths: Paths): string {
+  return `${paths.runtimeDir}/start-failure.json`;
+}
+
+function serviceError(path: string): Error | undefined {
+  try {
+    const { error } = JSON.parse(readFileSync(path, 'utf8')) as HostFailure;
+    return new WarrenError(error.code, error.details as never);
+  } catch (error) {
+    if (error instanceof SyntaxError || hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+async function isInstalled({ env, user, paths, binDir }: ServiceInput): Promise<boolean> {
+  const path = unitPath(env, user, paths);
+  await Promise.resolve();
+  try {
+    return readFileSync(path, 'utf8') === unitText({ env, user, paths, binDir });
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+function unitPath(env: Environment, { home }: User, paths: Paths): string {
+  return `${env['XDG_CONFIG_HOME'] ?? `${home}/.config`}/systemd/user/${serviceName(paths)}`;
+}
+
+/**
+ * Writes the user unit, so that machines with `boot.autostart` start with the host, and enables
+ * lingering, so that they outlive the user's last session. Answers what is true now, line by line.
+ */
+export async function install(input: Omit<ServiceInput, 'manager'>): Promise<string[]> {
+  const { env, user, paths } = input;
+  const manager = await findUserManager(env, user);
+  if (manager === undefined) {
+    throw new WarrenError('unsupported', {
+      what: 'install the service',
+      why: 'no systemd user manager answers for you; without one, the first command starts warren',
+    });
+  }
+  const path = unitPath(env, user, paths);
+  mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true });
+  writeFileSync(path, unitText(input));
+  await systemctl(manager, ['daemon-reload']);
+  await systemctl(manager, ['enable', serviceName(paths)]);
+  const lines = [`${path} is written and enabled`];
+  try {
+    await run('loginctl', ['enable-linger', user.name], {
+      what: 'let your services outlive your sessions',
+      env: manager.env,
+      timeoutMs: 15_000,
+    });
+    lines.push(`lingering is enabled: machines run without a session of ${user.name}`);
+  } catch (error) {
+    if (!isWarrenError(error, 'program_failed')) throw error;
+    lines.push(
+      `lingering could not be enabled, so machines end with your last session: sudo loginctl enable-linger ${user.name}`,
+    );
+  }
+  return lines;
+}
+
+/** Undoes `install`, but for lingering, which other services may need. The keeper runs on. */
+export async function uninstall(input: Omit<ServiceInput, 'manager'>): Promise<string[]> {
+  const { env, user, paths } = input;
+  const path = unitPath(env, user, paths);
+  const manager = await findUserManager(env, user);
+  if (!existsSync(path)) return [`${path} is not there`];
+  if (manager !== undefined) await systemctl(manager, ['disable', serviceName(paths)]);
+  rmSync(path, { force: true });
+  if (manager !== undefined) await systemctl(manager, ['daemon-reload']);
+  return [`${path} is removed`];
+}
+
+async function systemctl(
+  { env }: UserManager,
+  args: readonly string[],
+  okExitCodes: readonly number[] = [],
+): Promise<void> {
+  await run('systemctl', ['--user', ...args], {
+    what: 'talk to the systemd user manager',
+    env,
+    timeoutMs: 90_000,
+    okExitCodes,
+  });
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+
+import { hasControlCharacter } from '../base/text.ts';
+import type { Paths } from '../contract/paths.ts';
+import type { Environment, User } from './account.ts';
+
+/**
+ * `warren.service` for the usual directories; with a WARREN_DIR its name tells the directories
+ * apart.
+ */
+export function serviceName({ dataDir, runtimeDir }: Paths): string {
+  if (dataDir !== runtimeDir) return 'warren.service';
+  return `warren-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}.service`;
+}
+
+/**
+ * `start` leaves the keeper behind, so the service is a forking one. Its cgroup holds the keeper and
+ * the daemon; machines get scopes of their own. A stop ends the keeper and with it the daemon, and
+ * leaves machines alone: KillMode=process.
+ */
+export function unitProperties(paths: Paths): readonly (readonly [string, string])[] {
+  return [
+    ['Type', 'forking'],
+    ['PIDFile', paths.keeperPid],
+    ['KillMode', 'process'],
+    ['Restart', 'on-failure'],
+    ['Delegate', 'yes'],
+    ['TimeoutStartSec', '60'],
+  ];
+}
+
+/** What the service must know of the caller's environment to find the same directories. */
+export function serviceEnvironment(
+  env: Environment,
+  { home }: User,
+  { dataDir, runtimeDir }: Paths,
+): Record<string, string> {
+  const own = dataDir === runtimeDir ? { WARREN_DIR: dataDir } : {};
+  const dataHome = env['XDG_DATA_HOME'];
+  return {
+    HOME: home,
+    ...own,
+    ...(dataHome === undefined ? {} : { XDG_DATA_HOME: dataHome }),
+  };
+}
+
+export interface UnitInput {
+  readonly env: Environment;
+  readonly user: User;
+  readonly paths: Paths;
+  readonly binDir: string;
+}
+
+/** The whole unit file. Throws on a path that a line of it cannot hold. */
+export function unitText({ env, user, paths, binDir }: UnitInput): string {
+  const settings = Object.entries(serviceEnvironment(env, user, paths));
+  const command = [process.execPath, `${binDir}/warren-host.js`, 'start', '--as-service'];
+  return [
+    '[Unit]',
+    'Description=warren: machines of an ordinary user',
+    '',
+    '[Service]',
+    ...unitProperties(paths).map(([key, value]) => `${key}=${specifiers(value)}`),
+    ...settings.map(([key, value]) => `Environment=${quote(`${key}=${value}`)}`),
+    `ExecStart=${command.map((word) => quote(word).replaceAll('$', '$$$$')).join(' ')}`,
+    '',
+    '[Install]',
+    'WantedBy=default.target',
+    '',
+  ].join('\n');
+}
+
+/** A word of a unit file (man 5 systemd.service, "COMMAND LINES"). */
+function quote(word: string): string {
+  return `"${specifiers(word).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
+
+function specifiers(text: string): string {
+  if (hasControlCharacter(text)) throw new Error('a control character cannot be in a unit file');
+  return text.replaceAll('%', '%%');
+}
