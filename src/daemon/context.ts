@@ -21,6 +21,9 @@ export interface DaemonContext {
 
 /** What a request may ask of the process itself. */
 export interface DaemonLifecycle {
-  /** Ends the daemon after the present answer was sent; machines go on running. */
-  leave(options: { readonly again: boolean }): void;
+  /**
+   * Ends the daemon; machines go on running. `again`: the keeper starts the next one at once.
+   * `keeper`: nothing runs any more, and the keeper ends as well.
+   */
+  leave(options: { readonly again: boolean; readonly keeper?: boolean }): void;
 }

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import fastify from 'fastify';
 
@@ -12,12 +13,15 @@ import { routes } from './routes/all.ts';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { DaemonContext } from './context.ts';
 
 export interface DaemonServer {
   /** Listens on an inherited listening socket, or on a new one at a path. */
   listen(where: { readonly fd: number } | { readonly path: string }): Promise<void>;
-  /** Stops accepting, lets answers under way end, then closes what is left. */
+  /** Accepts no more connections; those that are open go on. */
+  stopListening(): void;
+  /** Lets answers under way end for at most a second, then closes everything. */
   close(): Promise<void>;
 }
 
@@ -53,6 +57,10 @@ export async function createDaemonServer(
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });
+  const upgraded = new WeakSet<Duplex>();
+  http.on('upgrade', (_request, socket) => {
+    upgraded.add(socket);
+  });
   handleUpgrades(http, context);
   prepare(app, context);
   for (const register of routes) register(app, context);
@@ -66,14 +74,16 @@ export async function createDaemonServer(
           resolve();
         });
       }),
+    stopListening: () => {
+      http.close();
+    },
     close: async () => {
-      const closed = new Promise((resolve) => http.close(resolve));
+      http.close();
       http.closeIdleConnections();
-      const cut = setTimeout(() => {
-        for (const socket of connections) socket.destroy();
-      }, 1_000);
-      await closed;
-      clearTimeout(cut);
+      for (const socket of connections) if (upgraded.has(socket)) socket.destroy();
+      const deadline = Date.now() + 1_000;
+      while (connections.size > 0 && Date.now() < deadline) await sleep(10);
+      for (const socket of connections) socket.destroy();
       await app.close();
     },
   };

@@ -61,7 +61,7 @@ export function serverRoutes(app: FastifyInstance, context: DaemonContext): void
       },
     });
     void operation.finished.then(() => {
-      if (operation.status === 'Success') context.lifecycle.leave({ again: false });
+      if (operation.status === 'Success') context.lifecycle.leave({ again: false, keeper: true });
     });
     return accepted(reply, operation.render());
   });
