@@ -186,16 +186,8 @@ function firstLine(text: string): string {
 }
 
 function show(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return JSON.stringify(value.slice(0, 60));
-    case 'number':
-    case 'boolean':
-    case 'bigint':
-      return String(value);
-    case 'undefined':
-      return 'nothing';
-    default:
-      return value === null ? 'null' : value instanceof Map ? 'a mapping' : 'a list';
-  }
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (value === undefined || value === null) return 'nothing';
+  return value instanceof Map ? 'a mapping' : 'a list';
 }
