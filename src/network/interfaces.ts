@@ -1,0 +1,104 @@
+import { closeSync, openSync } from 'node:fs';
+
+import { formatIpv4 } from '../base/addresses.ts';
+import type { InstanceStateNetwork } from '../contract/api/instances.ts';
+import { openRouteSocket } from '../sys/kernel/netlink.ts';
+import type { NetnsThread } from '../sys/kernel/netns.ts';
+
+import {
+  listAddresses,
+  listLinks,
+  parseAddresses,
+  parseLinks,
+  type Address,
+  type Link,
+} from './rtnetlink.ts';
+
+const IFF_UP = 1;
+const IFF_LOOPBACK = 8;
+const IFF_POINTOPOINT = 16;
+const IFF_BROADCAST = 2;
+const RT_SCOPE_LINK = 253;
+const RT_SCOPE_HOST = 254;
+
+export interface NetnsContent {
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+}
+
+/**
+ * Interfaces and addresses in the network namespace of a process, asked of the kernel itself:
+ * nothing that is mounted in the machine has a say.
+ */
+export async function readNetns(pid: number, thread: NetnsThread): Promise<NetnsContent> {
+  const fd = openSync(`/proc/${pid}/ns/net`, 'r');
+  try {
+    using route = openRouteSocket(await thread.openSocket(fd, 'route'));
+    return {
+      links: parseLinks(route.request('list interfaces', listLinks())),
+      addresses: parseAddresses(route.request('list addresses', listAddresses())),
+    };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** As `state` shows them; `hostName` tells the switch's end by the index of the machine's. */
+export function describeInterfaces(
+  { links, addresses }: NetnsContent,
+  hostName: (link: Link) => string,
+): Record<string, InstanceStateNetwork> {
+  return Object.fromEntries(links.map((link) => [link.name, describe(link, addresses, hostName)]));
+}
+
+function describe(
+  link: Link,
+  addresses: readonly Address[],
+  hostName: (link: Link) => string,
+): InstanceStateNetwork {
+  const [packetsIn = 0, packetsOut = 0, bytesIn = 0, bytesOut = 0, ...rest] = link.stats;
+  const [errorsIn = 0, errorsOut = 0, droppedIn = 0, droppedOut = 0] = rest;
+  return {
+    type: typeOf(link.flags),
+    state: (link.flags & IFF_UP) === 0 ? 'down' : 'up',
+    hwaddr: (link.flags & IFF_LOOPBACK) === 0 ? link.hwaddr : '',
+    host_name: hostName(link),
+    mtu: link.mtu,
+    addresses: addresses
+      .filter(({ index }) => index === link.index)
+      .map((address) => ({
+        family: address.family,
+        address: formatAddress(address),
+        netmask: `${address.prefix}`,
+        scope: scopeOf(address.scope),
+      })),
+    counters: {
+      bytes_received: bytesIn,
+      bytes_sent: bytesOut,
+      packets_received: packetsIn,
+      packets_sent: packetsOut,
+      errors_received: errorsIn,
+      errors_sent: errorsOut,
+      packets_dropped_inbound: droppedIn,
+      packets_dropped_outbound: droppedOut,
+    },
+  };
+}
+
+export function formatAddress({ family, bytes }: Address): string {
+  if (family === 'inet') return formatIpv4(bytes.readUInt32BE(0));
+  const groups = Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(at * 2).toString(16));
+  // The URL parser shortens runs of zeros as RFC 5952 wants it.
+  return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
+}
+
+function typeOf(flags: number): InstanceStateNetwork['type'] {
+  if ((flags & IFF_LOOPBACK) !== 0) return 'loopback';
+  if ((flags & IFF_POINTOPOINT) !== 0) return 'point-to-point';
+  return (flags & IFF_BROADCAST) === 0 ? 'unknown' : 'broadcast';
+}
+
+function scopeOf(scope: number): 'global' | 'link' | 'local' {
+  if (scope === RT_SCOPE_HOST) return 'local';
+  return scope === RT_SCOPE_LINK ? 'link' : 'global';
+}

@@ -1,0 +1,160 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { NetworkLease } from '../contract/api/networks.ts';
+import { bindToDevice, sendDatagram } from '../sys/kernel/inet.ts';
+import { closeFd } from '../sys/kernel/socket.ts';
+import { isRunning } from '../sys/proc/identity.ts';
+import { run } from '../sys/programs/run.ts';
+import { hasErrno } from '../sys/sys-error.ts';
+
+import {
+  dnsmasqArgs,
+  formatHosts,
+  hostsFile,
+  leaseFile,
+  leasesOf,
+  parseLeases,
+  releasePacket,
+  type LeaseLine,
+  type Reservation,
+} from './dnsmasq.ts';
+import { findHelpers, signalHelper, stopHelper, type Helper } from './helper.ts';
+import type { Places } from './places.ts';
+import type { Switch } from './switch.ts';
+import type { BridgeConfig, NicSpec } from './types.ts';
+import { uplinkDns } from './uplink.ts';
+
+/** DHCP and DNS of one bridge. */
+export interface NameService {
+  /** Starts dnsmasq, adopts a running one with the same configuration, or replaces another. */
+  ensure(bridge: BridgeConfig): Promise<void>;
+  /** A machine of that hardware address gets its name, whether `ensure` was told of it or not. */
+  introduce(nic: NicSpec): void;
+  leases(): NetworkLease[];
+  release(hwaddr: string): Promise<void>;
+}
+
+const program = 'dnsmasq';
+
+export function makeNameService(net: Switch, places: Places, first: BridgeConfig): NameService {
+  let bridge = first;
+  let helper: Helper | undefined;
+  const introduced = new Map<string, Reservation>();
+
+  const reservations = (): readonly Reservation[] => {
+    const known = new Set(bridge.reservations.map(({ hwaddr }) => hwaddr.toLowerCase()));
+    return [
+      ...bridge.reservations,
+      ...[...introduced.values()].filter(({ hwaddr }) => !known.has(hwaddr)),
+    ];
+  };
+
+  /** dnsmasq reads the file again at SIGHUP; leases and connections stay. */
+  const writeHosts = (): void => {
+    const file = hostsFile(places, bridge.name);
+    const text = formatHosts(reservations());
+    if (readOr(file, undefined) === text) return;
+    writeFileSync(`${file}.new`, text, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+    if (helper !== undefined) signalHelper(helper, 'SIGHUP');
+  };
+
+  const given = (): LeaseLine[] => parseLeases(readOr(leaseFile(places, bridge.name), ''));
+
+  const running = (): Helper[] =>
+    findNameServers(places).filter((server) => server.bridge === bridge.name);
+
+  const stopAll = async (): Promise<void> => {
+    await Promise.all(running().map(stopHelper));
+    helper = undefined;
+  };
+
+  return {
+    async ensure(wanted) {
+      bridge = wanted;
+      writeHosts();
+      if (bridge.ipv4 === undefined) {
+        await stopAll();
+        return;
+      }
+      const args = dnsmasqArgs(bridge, places, uplinkDns);
+      const isRight = ({ argv }: Helper): boolean => argv.slice(1).join('\0') === args.join('\0');
+      if (helper !== undefined && isRight(helper) && isRunning(helper.identity)) return;
+      // Copies of itself that dnsmasq makes for TCP are younger.
+      const [oldest] = running();
+      if (oldest !== undefined && isRight(oldest)) {
+        helper = oldest;
+        signalHelper(helper, 'SIGHUP');
+        return;
+      }
+      await stopAll();
+      // It goes into the background once its sockets are bound, and belongs to the keeper then.
+      await run('nsenter', [`--net=${net.file}`, '--', program, ...args], {
+        what: `serve names on ${bridge.name}`,
+        timeoutMs: 10_000,
+      });
+      [helper] = running();
+    },
+
+    introduce({ instance, hwaddr }) {
+      introduced.set(hwaddr.toLowerCase(), {
+        instance,
+        hwaddr: hwaddr.toLowerCase(),
+        address: undefined,
+      });
+      writeHosts();
+    },
+
+    leases: () => leasesOf(bridge, reservations(), given()),
+
+    async release(hwaddr) {
+      const mac = hwaddr.toLowerCase();
+      const server = bridge.ipv4?.split('/')[0];
+      introduced.delete(mac);
+      writeHosts();
+      const mine = (): LeaseLine | undefined => given().find((line) => line.hwaddr === mac);
+      const lease = mine();
+      if (lease === undefined || server === undefined) return;
+      await sendRelease(net, bridge.name, { address: lease.address, server, hwaddr: mac });
+      for (let tries = 0; tries < 100 && mine() !== undefined; tries++) await sleep(5);
+    },
+  };
+}
+
+/** Every dnsmasq of this user's switch: its log file is named by nobody else's. */
+export function findNameServers(places: Places): (Helper & { readonly bridge: string })[] {
+  const option = `--log-facility=${places.logDir}/dnsmasq-`;
+  const bridgeOf = (argv: readonly string[]): string | undefined =>
+    argv[0]?.endsWith(program) === true
+      ? argv.find((word) => word.startsWith(option))?.slice(option.length, -'.log'.length)
+      : undefined;
+  return findHelpers((argv) => bridgeOf(argv) !== undefined).map((helper) => ({
+    ...helper,
+    bridge: bridgeOf(helper.argv) ?? '',
+  }));
+}
+
+/** From the switch, as if it came in by the bridge, where dnsmasq listens for it. */
+async function sendRelease(
+  net: Switch,
+  device: string,
+  lease: { address: string; server: string; hwaddr: string },
+): Promise<void> {
+  const fd = await net.openSocket('udp4');
+  try {
+    bindToDevice(fd, device);
+    sendDatagram(fd, releasePacket(lease.address, lease.server, lease.hwaddr), lease.server, 67);
+  } finally {
+    closeFd(fd);
+  }
+}
+
+function readOr<T>(file: string, missing: T): string | T {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return missing;
+    throw error;
+  }
+}

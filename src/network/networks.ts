@@ -1,0 +1,163 @@
+import { mkdirSync } from 'node:fs';
+
+import { KeyedMutex } from '../base/mutex.ts';
+import type { Paths } from '../contract/paths.ts';
+import { openNetnsThread } from '../sys/kernel/netns.ts';
+
+import { makeBridges, type Bridges } from './bridges.ts';
+import { describeInterfaces, readNetns } from './interfaces.ts';
+import { guardPort, parseGuarded, unguardPort } from './nft.ts';
+import type { NetworkLog } from './log.ts';
+import { networkPlaces } from './places.ts';
+import { attachPort, portName, portOwner, removePort } from './ports.ts';
+import { makeProxies } from './proxy/proxies.ts';
+import { runNft } from './run-nft.ts';
+import { openSwitch, type Switch } from './switch.ts';
+import type { Networks, NicSpec } from './types.ts';
+
+export interface NetworksDeps {
+  readonly paths: Paths;
+  readonly log: NetworkLog;
+}
+
+interface Open {
+  readonly net: Switch;
+  readonly bridges: Bridges;
+}
+
+/** How often it is looked whether dnsmasq and the uplink still run. */
+const superviseMs = 2000;
+
+/**
+ * The network layer. Nothing is touched before the first `apply`, which adopts what an earlier
+ * daemon left: the switch's namespace behind its mount, dnsmasq and the uplink by their command
+ * lines. Must run in U0.
+ */
+export function makeNetworks({ paths, log }: NetworksDeps): Networks {
+  const places = networkPlaces(paths);
+  const mutex = new KeyedMutex();
+  const guarded = new Set<string>();
+  const thread = openNetnsThread();
+  const proxies = makeProxies(thread, ({ instance, device }, error) => {
+    log.info({ instance, device, err: error }, 'a proxied connection failed');
+  });
+  let opening: Promise<Open> | undefined;
+  let open: Open | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  /** One change of bridges, rules and helpers at a time. */
+  const exclusively = async <T>(work: () => Promise<T>): Promise<T> => {
+    using _ = await mutex.hold('switch');
+    return await work();
+  };
+
+  const openAll = async (): Promise<Open> => {
+    for (const dir of [places.runDir, places.leaseDir, places.logDir]) {
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+    }
+    const net = await openSwitch(places.netnsFile, thread);
+    open = { net, bridges: makeBridges({ net, places, log }) };
+    return open;
+  };
+
+  const ensureOpen = (): Promise<Open> => {
+    opening ??= openAll().catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+
+  const supervise = (): void => {
+    if (mutex.isHeld('switch')) return;
+    exclusively(async () => open?.bridges.revive()).catch((error: unknown) => {
+      log.warn({ err: error }, 'cannot bring the network back');
+    });
+  };
+
+  const guard = async (net: Switch, { hwaddr, filter, ...nic }: NicSpec): Promise<void> => {
+    if (filter === undefined) return;
+    await runNft(net.file, guardPort(portName(nic), hwaddr, filter.ipv4));
+    guarded.add(portName(nic));
+  };
+
+  const drop = async (net: Switch, port: string): Promise<void> => {
+    removePort(net, port);
+    if (guarded.delete(port)) await runNft(net.file, unguardPort(port));
+  };
+
+  return {
+    get report() {
+      return open?.bridges.report ?? { uplink: 'none', why: 'no network has been set up yet' };
+    },
+
+    apply: (bridges) =>
+      exclusively(async () => {
+        const first = open === undefined;
+        const { net, bridges: all } = await ensureOpen();
+        await all.apply(bridges);
+        if (!first) return;
+        const map = await runNft(net.file, 'list map bridge warren ports\n');
+        for (const port of parseGuarded(map)) guarded.add(port);
+        timer = setInterval(supervise, superviseMs).unref();
+      }),
+
+    async attach(initPid, nic) {
+      const { net, bridges } = await ensureOpen();
+      // Before the machine can send its first frame.
+      bridges.introduce(nic);
+      await guard(net, nic);
+      return attachPort(net, initPid, nic);
+    },
+
+    async detach(instance, device) {
+      if (open !== undefined) await drop(open.net, portName({ instance, device }));
+    },
+
+    async prune(instances) {
+      proxies.keepOnly(instances);
+      if (open === undefined) return;
+      for (const link of open.net.links()) {
+        const owner = portOwner(link);
+        if (owner !== undefined && !instances.includes(owner.instance))
+          await drop(open.net, link.name);
+      }
+    },
+
+    leases: async (bridge) => (await ensureOpen()).bridges.leases(bridge),
+
+    releaseLease: async (bridge, hwaddr) => {
+      await (await ensureOpen()).bridges.releaseLease(bridge, hwaddr);
+    },
+
+    addProxy: (initPid, proxy) => proxies.add(initPid, proxy),
+
+    removeProxy(instance, device) {
+      proxies.remove(instance, device);
+      return Promise.resolve();
+    },
+
+    async interfaces(initPid) {
+      const content = await readNetns(initPid, thread);
+      const ports = open?.net.links() ?? [];
+      return describeInterfaces(
+        content,
+        ({ index, peerIndex }) =>
+          ports.find((port) => port.index === peerIndex && port.peerIndex === index)?.name ?? '',
+      );
+    },
+
+    close: () =>
+      exclusively(async () => {
+        clearInterval(timer);
+        proxies.closeAll();
+        guarded.clear();
+        const { net, bridges } = await ensureOpen();
+        await bridges.stopAll();
+        open = undefined;
+        opening = undefined;
+        net.remove();
+        thread[Symbol.dispose]();
+      }),
+  };
+}
