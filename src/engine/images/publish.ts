@@ -32,7 +32,7 @@ export async function publishImage(
   if (snapshot === undefined) {
     getInstance(deps, instance);
     using _ = await deps.live.locks.act(instance, 'publish');
-    return publishStopped(deps, getInstance(deps, instance), input, context);
+    return await publishStopped(deps, getInstance(deps, instance), input, context);
   }
   // A snapshot has no root of its own to mount: a machine that stands on it has.
   const stand = await createInstance(

@@ -37,7 +37,7 @@ export async function planCopy(
   const instance = getInstance(deps, source.instance);
   if (source.snapshot !== undefined) {
     const snapshot = getSnapshot(deps, source.instance, source.snapshot);
-    return make({
+    return await make({
       ...snapshot,
       config: inheritable(snapshot.config),
       profiles: snapshot.profiles.filter((name) => deps.store.profiles.find(name) !== undefined),

@@ -80,13 +80,13 @@ export async function createInstance(
   if (input.profiles !== undefined)
     checkInstance(deps, `create ${name}`, settingsOf(input, noOrigin));
   if (source.type === 'copy') {
-    return planCopy(deps, source, context, (origin) =>
+    return await planCopy(deps, source, context, (origin) =>
       make(deps, input, { ...origin, trigger: 'copy', image: undefined }, context),
     );
   }
-  if (source.type === 'none') return make(deps, input, noOrigin, context);
+  if (source.type === 'none') return await make(deps, input, noOrigin, context);
   const image = await findImageForSource(deps, source, context);
-  return make(deps, input, originOfImage(deps, image), context);
+  return await make(deps, input, originOfImage(deps, image), context);
 }
 
 const noOrigin: Origin = {
@@ -103,15 +103,14 @@ const noOrigin: Origin = {
 function originOfImage(deps: EngineDeps, image: ImageRecord): Origin {
   const original = deps.store.layers.listOfImage(image.id)[0];
   if (original === undefined) throw new Error(`image ${image.fingerprint} has no layer`);
-  const properties = Object.entries(image.properties).map(([key, value]) => [
-    `image.${key}`,
-    value,
-  ]);
+  const properties: StringMap = Object.fromEntries(
+    Object.entries(image.properties).map(([key, value]) => [`image.${key}`, value]),
+  );
   return {
     ...noOrigin,
     layers: [original.id],
     profiles: image.profiles.length > 0 ? image.profiles : ['default'],
-    config: { ...Object.fromEntries(properties), 'volatile.base_image': image.fingerprint },
+    config: { ...properties, 'volatile.base_image': image.fingerprint },
     image,
   };
 }

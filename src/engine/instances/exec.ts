@@ -45,7 +45,7 @@ export async function execInstance(deps: EngineDeps, input: ExecInput): Promise<
   const { config } = expandInstance(deps, record);
   const isRoot = input.uid === 0;
   const home = isRoot ? '/root' : (user?.home ?? '/');
-  return deps.runtime.exec(input.name, {
+  return await deps.runtime.exec(input.name, {
     command: input.command,
     environment: {
       PATH: defaultPath,

@@ -78,7 +78,7 @@ export async function stopLocked(
     }
     await killAndWait(deps, name, run.init);
   }
-  return endRun(deps, record, ended ? undefined : { kind: 'killed' });
+  return await endRun(deps, record, ended ? undefined : { kind: 'killed' });
 }
 
 /** Kills a machine whose gentle stop or restart is under way, which then ends by itself. */
