@@ -12,7 +12,7 @@ import type { LayerId, OwnerRange, StagedLayer } from './types.ts';
  *
  * full   a whole root file system on which nothing below it may show (the copy tier makes these)
  * fuse   written by fuse-overlayfs, whose marks for removed files the kernel does not know
- * meta   names, owners and modes only; the contents lie in the data-only layer `data`
+ * meta   names, owners and modes only; the contents lie in the data-only layer of layer `data`
  */
 export type TreeKind =
   { readonly kind: 'plain' | 'full' | 'fuse' } | { readonly kind: 'meta'; readonly data: LayerId };
@@ -23,11 +23,17 @@ const plain: TreeKind = { kind: 'plain' };
 const staging = '.part';
 /** A directory being removed. */
 const leaving = '.gone';
+/** A data-only layer. */
+const dataSuffix = '.data';
 
-/** The directory of layers: `ID/`, and `ID.json` for one that is not plain. */
+/**
+ * The directory of layers: `ID/`, `ID.json` for one that is not plain, and `ID.data/` with the
+ * contents that meta layers made from ID refer to. The last outlives ID while there are any.
+ */
 export interface Layers {
   readonly dir: HostPath;
   path(layer: LayerId): HostPath;
+  dataPath(layer: LayerId): HostPath;
   stage(owner?: OwnerRange, kind?: TreeKind): Promise<StagedLayer>;
   /** Makes a directory elsewhere on the same file system a layer, by a rename. */
   adopt(directory: HostPath, layer: LayerId, kind: TreeKind): Promise<void>;
@@ -55,9 +61,28 @@ export function makeLayers(dir: HostPath): Layers {
       .filter((entry) => entry.isDirectory() && isLayerId(entry.name))
       .map(({ name }) => name);
 
+  const dataPath = (layer: LayerId): HostPath => hostPath(`${path(layer)}${dataSuffix}`);
+
+  /** Removes the data-only layers whose original is gone and to which no meta layer refers. */
+  const removeUnusedData = async (): Promise<void> => {
+    const present = (await readdir(dir)).filter((name) => name.endsWith(dataSuffix));
+    if (present.length === 0) return;
+    const used = new Set(await list());
+    for (const layer of await list()) {
+      const kind = await readKind(path(layer));
+      if (kind.kind === 'meta') used.add(kind.data);
+    }
+    for (const name of present) {
+      if (used.has(name.slice(0, -dataSuffix.length))) continue;
+      await rename(`${dir}/${name}`, `${dir}/${name}${leaving}`);
+      await removeTree(`${dir}/${name}${leaving}`);
+    }
+  };
+
   return {
     dir,
     path,
+    dataPath,
     newId,
     list,
     kindOf: (layer) => readKind(path(layer)),
@@ -109,6 +134,7 @@ export function makeLayers(dir: HostPath): Layers {
       }
       await rm(kindFile(path(layer)), { force: true });
       await removeTree(gone);
+      await removeUnusedData();
     },
 
     sweep: async () => {
@@ -119,6 +145,7 @@ export function makeLayers(dir: HostPath): Layers {
           await removeTree(`${dir}/${name}`);
         }
       }
+      await removeUnusedData();
     },
   };
 }

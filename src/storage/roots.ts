@@ -41,11 +41,11 @@ export function overlayOptions(
   paths: Pick<Paths, 'mountDir'>,
   instanceId: number,
   layers: readonly LayerId[],
-  data?: LayerId,
+  data: readonly LayerId[] = [],
 ): string {
   const own = `${instancesLink(paths)}/${instanceId}`;
   const lower = layers.map((layer) => `${layersLink(paths)}/${layer}`).join(':');
-  const dataOnly = data === undefined ? '' : `::${layersLink(paths)}/${data}`;
+  const dataOnly = data.map((layer) => `::${layersLink(paths)}/${layer}.data`).join('');
   return `upperdir=${own}/upper,workdir=${own}/work,lowerdir=${lower}${dataOnly}`;
 }
 
@@ -174,7 +174,8 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
 interface RootPlan {
   readonly method: 'kernel' | 'fuse' | 'copy' | 'bind';
   readonly layers: readonly LayerId[];
-  readonly data?: LayerId | undefined;
+  /** Layers whose data-only layers hold the contents of meta layers. */
+  readonly data: readonly LayerId[];
 }
 
 /** Decides how a root is put together, by the tier and by what made each part of it. */
@@ -185,14 +186,13 @@ export function planRoot(input: {
   readonly instanceId: number;
 }): RootPlan {
   const { tier, upper, chain, instanceId } = input;
-  if (upper.kind === 'full') return { method: 'bind', layers: [] };
+  if (upper.kind === 'full') return { method: 'bind', layers: [], data: [] };
   const full = chain.findIndex(({ kind }) => kind === 'full');
   const used = full === -1 ? chain : chain.slice(0, full + 1);
   const ids = used.map(({ id }) => id);
   const [top, ...below] = used;
   if (top === undefined) throw new Error(`machine ${instanceId} has no layers`);
-  const bottom = used.at(-1);
-  const data = bottom?.kind === 'meta' ? bottom.data : undefined;
+  const data = [...new Set(used.flatMap((one) => (one.kind === 'meta' ? [one.data] : [])))];
   const lacks = (found: string, wanted: string, hint: string): WarrenError =>
     new WarrenError('host_lacks', {
       what: `mount the root of machine ${instanceId}`,
@@ -200,17 +200,28 @@ export function planRoot(input: {
       wanted,
       hint,
     });
-  if (data !== undefined && tier !== 'redirect') {
+  if (data.length > 0 && tier !== 'redirect') {
     throw lacks(
       'it was made with data-only overlay layers, which this kernel refuses',
       'the kernel that made it, or a later one',
       'uname -r',
     );
   }
+  if (
+    tier === 'redirect' &&
+    data.length > 0 &&
+    (upper.kind === 'fuse' || used.some(({ kind }) => kind === 'fuse'))
+  ) {
+    throw lacks(
+      'parts of it were written by fuse-overlayfs, which knows no data-only layers',
+      'a copy of it',
+      'warren copy',
+    );
+  }
   const fuseMade = upper.kind === 'fuse' || used.some(({ kind }) => kind === 'fuse');
   if (tier === 'copy') {
     if (below.length === 0 && top.kind !== 'fuse' && upper.kind !== 'fuse') {
-      return { method: 'copy', layers: ids };
+      return { method: 'copy', layers: ids, data };
     }
     throw lacks(
       'it is made of several overlay layers, and neither the kernel nor fuse-overlayfs mounts them',

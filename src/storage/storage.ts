@@ -1,13 +1,15 @@
+import { KeyedMutex } from '../base/mutex.ts';
 import { openGuestFiles } from './files/guest-files.ts';
 import { makeLayers } from './layers.ts';
 import { prepareMounts } from './mounts.ts';
 import { makeShift, shiftEntry } from './owners.ts';
+import { ensureData, makeMetaTree } from './redirect.ts';
 import { makeRoots, maxLayers } from './roots.ts';
 import { detectTier } from './tiers.ts';
 import { copyTree, treeUsage } from './trees.ts';
 import type { LayerId, MakeStorage, OwnerRange } from './types.ts';
 import { makeUppers } from './uppers.ts';
-import { walkTree } from './walk.ts';
+import { walkTree, type WalkEntry } from './walk.ts';
 
 /**
  * The layer store of one user. Must run in U0. It prepares the mount directory and finds out the
@@ -21,16 +23,27 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
   const uppers = makeUppers(paths.instancesDir, layers, log);
   const roots = makeRoots({ paths, log, tier, layers, uppers });
 
+  const dataLocks = new KeyedMutex();
+
   const shiftLayer = async (
     layer: LayerId,
     from: OwnerRange,
     to: OwnerRange,
     { signal }: { signal?: AbortSignal },
   ): Promise<LayerId> => {
-    await using staged = await layers.stage(undefined, await layers.kindOf(layer));
-    await copyTree(layers.path(layer), staged.path, { signal });
+    const kind = await layers.kindOf(layer);
     const shift = makeShift(from, to);
-    const enter = (entry: Parameters<typeof shiftEntry>[0]): void => {
+    if (tier === 'redirect' && kind.kind === 'plain') {
+      using _ = await dataLocks.hold(layer);
+      await ensureData(layers, layer, signal);
+      await using staged = await layers.stage(undefined, { kind: 'meta', data: layer });
+      await makeMetaTree(layers, layer, staged.path, { shift, signal });
+      await staged.commit();
+      return staged.id;
+    }
+    await using staged = await layers.stage(undefined, kind);
+    await copyTree(layers.path(layer), staged.path, { signal });
+    const enter = (entry: WalkEntry): void => {
       shiftEntry(entry, shift);
     };
     await walkTree(staged.path, { enter }, signal);

@@ -21,7 +21,7 @@ import { removeTree } from './trees.ts';
 import type { StorageTier, TierProblem } from './types.ts';
 
 /** Best first. */
-const tiers = ['userxattr', 'fuse', 'copy'] as const satisfies readonly StorageTier[];
+const tiers = ['redirect', 'userxattr', 'fuse', 'copy'] as const satisfies readonly StorageTier[];
 
 /**
  * The best tier that this host's kernel, file system and programs really do, found by doing it on a

@@ -28,10 +28,16 @@ export async function removeTree(path: string): Promise<void> {
 export async function copyTree(
   source: string,
   target: string,
-  { signal }: { readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    /** Files are made empty. */
+    readonly attributesOnly?: boolean;
+  },
 ): Promise<void> {
+  const { signal, attributesOnly = false } = options;
   const what = `copy ${source}`;
-  const args = ['-a', '--reflink=auto', '--one-file-system', '-T', '--', source, target];
+  const data = attributesOnly ? '--attributes-only' : '--reflink=auto';
+  const args = ['-a', data, '--one-file-system', '-T', '--', source, target];
   try {
     await run('cp', args, { what, timeoutMs: hourMs, ...(signal === undefined ? {} : { signal }) });
   } catch (error) {

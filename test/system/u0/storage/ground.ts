@@ -51,7 +51,7 @@ export function makeGround(parent = tmpdir(), prefix = 'warren,storage:'): Groun
 /** Everything of a tree that a copy must keep, one line per file, with ids as `guest` has them. */
 export function describeTree(directory: string, start: number): string[] {
   const script = `
-import os, sys
+import hashlib, os, stat, sys
 root, start = os.fsencode(sys.argv[1]), int(sys.argv[2])
 def shift(i): return i - start if start <= i < start + 20000 else 'U0:%d' % i
 def value(name, data):
@@ -69,7 +69,8 @@ for top, dirs, files in os.walk(root):
         s = os.lstat(path)
         first = links.setdefault(s.st_ino, path)
         xattrs = {} if os.path.islink(path) else {n: value(n, os.getxattr(path, n, follow_symlinks=False)) for n in sorted(os.listxattr(path, follow_symlinks=False))}
-        print(os.path.relpath(path, root), oct(s.st_mode), shift(s.st_uid), shift(s.st_gid),
+        small = stat.S_ISREG(s.st_mode) and s.st_size < 1 << 20
+        print(os.path.relpath(path, root), hashlib.md5(open(path, 'rb').read()).hexdigest() if small else '', oct(s.st_mode), shift(s.st_uid), shift(s.st_gid),
               0 if os.path.isdir(path) else s.st_size, s.st_mtime_ns, s.st_rdev, s.st_nlink,
               os.path.relpath(first, root), os.readlink(path) if os.path.islink(path) else '', xattrs)
 `;

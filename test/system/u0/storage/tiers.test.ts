@@ -59,7 +59,7 @@ os.utime('usr/bin/su', ns=(1, 1234567890123456789)); os.utime('usr', ns=(1, 1))`
   return staged.id;
 }
 
-const tiers: readonly StorageTier[] = ['userxattr', 'fuse', 'copy'];
+const tiers: readonly StorageTier[] = ['redirect', 'userxattr', 'fuse', 'copy'];
 
 describe.each(tiers)('the %s tier', (tier) => {
   const usable = tier === 'fuse' ? lacks('fuse') === undefined : true;
@@ -128,9 +128,11 @@ describe.each(tiers)('the %s tier', (tier) => {
     const original = await storage.mountRoot(1, [image]);
     const copy = await storage.mountRoot(2, [shifted]);
     const { layersDir } = ground.paths;
-    expect(describeTree(`${layersDir}/${shifted}`, sliceB.start)).toEqual(
-      describeTree(`${layersDir}/${image}`, sliceA.start),
-    );
+    if (tier !== 'redirect') {
+      expect(describeTree(`${layersDir}/${shifted}`, sliceB.start)).toEqual(
+        describeTree(`${layersDir}/${image}`, sliceA.start),
+      );
+    }
     // Through the mounts too, but for the time of the root, which is that of each upper.
     const tree = describeTree(copy, sliceB.start).slice(1);
     expect(tree).toEqual(describeTree(original, sliceA.start).slice(1));
