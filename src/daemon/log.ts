@@ -25,7 +25,7 @@ const maxLogBytes = 8 * 1024 * 1024;
 export function createLogger(path: string, hub: EventHub, level = 'info'): Logger {
   const file = new BoundedFile(path, maxLogBytes);
   return pino(
-    { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    { level, base: { daemon: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
     {
       write(line: string) {
         file.write(line);
@@ -39,7 +39,7 @@ export function createLogger(path: string, hub: EventHub, level = 'info'): Logge
 export function loggingMetadata(line: string): LoggingMetadata {
   const { level, msg, ...context } = JSON.parse(line) as Record<string, unknown>;
   const texts = Object.entries(context)
-    .filter(([key]) => key !== 'time' && key !== 'pid')
+    .filter(([key]) => key !== 'time' && key !== 'daemon')
     .map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]);
   return {
     message: typeof msg === 'string' ? msg : '',

@@ -53,7 +53,7 @@ describe('log file', () => {
 
   test('gives lines as logging events with text only', () => {
     expect(
-      loggingMetadata('{"level":40,"time":1,"pid":2,"a":"x","b":{"c":1},"msg":"hello"}'),
+      loggingMetadata('{"level":40,"time":1,"daemon":2,"a":"x","b":{"c":1},"msg":"hello"}'),
     ).toEqual({ level: 'warning', message: 'hello', context: { a: 'x', b: '{"c":1}' } });
   });
 });
