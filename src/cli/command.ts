@@ -111,5 +111,5 @@ export interface AnyCommand extends Omit<Command, 'run' | 'render'> {
 export function defineCommand<const P extends Positionals, const O extends OptionRows, Data>(
   command: Command<P, O, Data>,
 ): AnyCommand {
-  return command as AnyCommand;
+  return command;
 }

@@ -23,12 +23,11 @@ export function describeFailure(error: unknown, words: readonly string[]): Failu
   if (error instanceof UsageError) {
     return { message: error.message, hint: error.hint, exitCode: 2 };
   }
-  if (error instanceof WarrenError) {
-    const known: WarrenError = error;
+  if (isKnown(error)) {
     return {
-      message: known.message,
-      hint: mended(known, words) ?? known.hint,
-      exitCode: catalogue[known.code].exit,
+      message: error.message,
+      hint: mended(error, words) ?? error.hint,
+      exitCode: catalogue[error.code].exit,
     };
   }
   if (error instanceof ServerError) {
@@ -41,6 +40,10 @@ export function describeFailure(error: unknown, words: readonly string[]): Failu
     hint: `warren --debug ${quoteWords(words)}`,
     exitCode: 1,
   };
+}
+
+function isKnown(error: unknown): error is WarrenError {
+  return error instanceof WarrenError;
 }
 
 /** `error: …` and `try:   …`, each on its line. */
