@@ -8,14 +8,17 @@ import { exists, removeTree, syncDirectory, syncTree } from './trees.ts';
 import type { LayerId, OwnerRange, StagedLayer } from './types.ts';
 
 /**
- * What a directory of files is, beyond a plain overlay layer:
+ * What a directory of files is:
  *
+ * plain  an image or an upper; as a layer, the bottom of its chains
+ * delta  an upper that became a layer: it stands on others
  * full   a whole root file system on which nothing below it may show (the copy tier makes these)
  * fuse   written by fuse-overlayfs, whose marks for removed files the kernel does not know
  * meta   names, owners and modes only; the contents lie in the data-only layer of layer `data`
  */
 export type TreeKind =
-  { readonly kind: 'plain' | 'full' | 'fuse' } | { readonly kind: 'meta'; readonly data: LayerId };
+  | { readonly kind: 'plain' | 'delta' | 'full' | 'fuse' }
+  | { readonly kind: 'meta'; readonly data: LayerId };
 
 const plain: TreeKind = { kind: 'plain' };
 
@@ -153,6 +156,16 @@ export function makeLayers(dir: HostPath): Layers {
 /** Layer ids end up in mount options and paths. */
 export function isLayerId(text: string): boolean {
   return /^[0-9a-z]{1,12}$/.test(text);
+}
+
+/** The kind that an upper has once it is a layer. */
+export function asLayer(upper: TreeKind): TreeKind {
+  return upper.kind === 'plain' ? { kind: 'delta' } : upper;
+}
+
+/** The kind that such a layer has when it becomes an upper again. */
+export function asUpper(layer: TreeKind): TreeKind {
+  return layer.kind === 'delta' ? plain : layer;
 }
 
 function checkedId(layer: LayerId): LayerId {

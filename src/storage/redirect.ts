@@ -32,8 +32,9 @@ import { walkTree, type WalkEntry } from './walk.ts';
  * one costs its directories and inodes. Hard links to the original would cost nothing, but then the
  * machines on it saw link counts above one, which cron and others refuse.
  *
- * A content's place is `/LAYER/INODE`, after the inode in the original: so short that the attribute
- * fits into the inode itself, and no two data-only layers of one mount share a name.
+ * A content's place is `/INODE`, after the inode in the original: so short that the attribute fits
+ * into the inode itself. The kernel refuses such a file above another layer with a file of that
+ * name, so only the bottom layer of a chain can be of this kind.
  */
 const { O_DIRECTORY, O_RDONLY } = constants;
 
@@ -46,15 +47,15 @@ export async function ensureData(
   const final = layers.dataPath(layer);
   if (await exists(final)) return;
   const part = `${final}.part`;
-  const tree = `${part}/tree`;
-  const flat = `${part}/${layer}`;
+  // No number in base 36 has a dash.
+  const tree = `${part}/the-tree`;
   await removeTree(part);
   try {
-    await mkdir(flat, { recursive: true, mode: 0o700 });
+    await mkdir(part, { mode: 0o700 });
     await copyTree(layers.path(layer), tree, { signal });
     const gather = ({ path, stat }: WalkEntry, original: BigIntStats): void => {
       if (!stat.isFile() || stat.size === 0n) return;
-      const place = `${flat}/${dataName(original.ino)}`;
+      const place = `${part}/${dataName(original.ino)}`;
       // The second name of a file stays behind in the tree and goes with it.
       if (existsSync(place)) return;
       chmodSync(path, 0o600);
@@ -85,7 +86,7 @@ export async function makeMetaTree(
   const convert = (entry: WalkEntry, original: BigIntStats): void => {
     // Under its second name a file is done already.
     if (entry.stat.isFile() && entry.stat.size !== original.size) {
-      redirectFile(entry, original, layer);
+      redirectFile(entry, original);
     }
     shiftEntry(entry, shift);
   };
@@ -119,14 +120,14 @@ async function walkBeside(
   }
 }
 
-function redirectFile(entry: WalkEntry, original: BigIntStats, layer: LayerId): void {
+function redirectFile(entry: WalkEntry, original: BigIntStats): void {
   const { dirFd, name, path, stat } = entry;
   const capability = findXattr(path, 'security.capability');
   truncateSync(path, Number(original.size));
   // truncate(2) takes away what chown(2) does.
   chmodSync(path, Number(stat.mode) & 0o7777);
   if (capability !== undefined) setXattr(path, 'security.capability', capability);
-  const place = Buffer.from(`/${layer}/${dataName(original.ino)}`);
+  const place = Buffer.from(`/${dataName(original.ino)}`);
   setXattr(path, 'user.overlay.metacopy', Buffer.alloc(0));
   setXattr(path, 'user.overlay.redirect', place);
   setTimesAt(dirFd, name, { accessedNs: stat.atimeNs, modifiedNs: stat.mtimeNs });

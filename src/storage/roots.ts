@@ -16,8 +16,9 @@ import {
 } from '../sys/kernel/mount.ts';
 import { run } from '../sys/programs/run.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import { readKind, writeKind, type Layers, type TreeKind } from './layers.ts';
+import { readKind, writeKind, type Layers } from './layers.ts';
 import { instancesLink, layersLink, rootsDir } from './mounts.ts';
+import { planRoot } from './plan.ts';
 import { copyTree, exists, removeTree } from './trees.ts';
 import type { LayerId, StorageLog, StorageTier } from './types.ts';
 import type { Uppers } from './uppers.ts';
@@ -41,11 +42,11 @@ export function overlayOptions(
   paths: Pick<Paths, 'mountDir'>,
   instanceId: number,
   layers: readonly LayerId[],
-  data: readonly LayerId[] = [],
+  data?: LayerId,
 ): string {
   const own = `${instancesLink(paths)}/${instanceId}`;
   const lower = layers.map((layer) => `${layersLink(paths)}/${layer}`).join(':');
-  const dataOnly = data.map((layer) => `::${layersLink(paths)}/${layer}.data`).join('');
+  const dataOnly = data === undefined ? '' : `::${layersLink(paths)}/${data}.data`;
   return `upperdir=${own}/upper,workdir=${own}/work,lowerdir=${lower}${dataOnly}`;
 }
 
@@ -169,67 +170,6 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
       }
     },
   };
-}
-
-interface RootPlan {
-  readonly method: 'kernel' | 'fuse' | 'copy' | 'bind';
-  readonly layers: readonly LayerId[];
-  /** Layers whose data-only layers hold the contents of meta layers. */
-  readonly data: readonly LayerId[];
-}
-
-/** Decides how a root is put together, by the tier and by what made each part of it. */
-export function planRoot(input: {
-  readonly tier: StorageTier;
-  readonly upper: TreeKind;
-  readonly chain: readonly ({ readonly id: LayerId } & TreeKind)[];
-  readonly instanceId: number;
-}): RootPlan {
-  const { tier, upper, chain, instanceId } = input;
-  if (upper.kind === 'full') return { method: 'bind', layers: [], data: [] };
-  const full = chain.findIndex(({ kind }) => kind === 'full');
-  const used = full === -1 ? chain : chain.slice(0, full + 1);
-  const ids = used.map(({ id }) => id);
-  const [top, ...below] = used;
-  if (top === undefined) throw new Error(`machine ${instanceId} has no layers`);
-  const data = [...new Set(used.flatMap((one) => (one.kind === 'meta' ? [one.data] : [])))];
-  const lacks = (found: string, wanted: string, hint: string): WarrenError =>
-    new WarrenError('host_lacks', {
-      what: `mount the root of machine ${instanceId}`,
-      found,
-      wanted,
-      hint,
-    });
-  if (data.length > 0 && tier !== 'redirect') {
-    throw lacks(
-      'it was made with data-only overlay layers, which this kernel refuses',
-      'the kernel that made it, or a later one',
-      'uname -r',
-    );
-  }
-  if (
-    tier === 'redirect' &&
-    data.length > 0 &&
-    (upper.kind === 'fuse' || used.some(({ kind }) => kind === 'fuse'))
-  ) {
-    throw lacks(
-      'parts of it were written by fuse-overlayfs, which knows no data-only layers',
-      'a copy of it',
-      'warren copy',
-    );
-  }
-  const fuseMade = upper.kind === 'fuse' || used.some(({ kind }) => kind === 'fuse');
-  if (tier === 'copy') {
-    if (below.length === 0 && top.kind !== 'fuse' && upper.kind !== 'fuse') {
-      return { method: 'copy', layers: ids, data };
-    }
-    throw lacks(
-      'it is made of several overlay layers, and neither the kernel nor fuse-overlayfs mounts them',
-      'fuse-overlayfs',
-      'sudo apt-get install fuse-overlayfs',
-    );
-  }
-  return { method: fuseMade || tier === 'fuse' ? 'fuse' : 'kernel', layers: ids, data };
 }
 
 function checkedOptions(options: string, instanceId: number, most: number): string {

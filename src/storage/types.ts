@@ -37,7 +37,10 @@ export interface RootUsage {
 export interface Storage {
   readonly tier: StorageTier;
 
-  /** With `owner` the fresh directory belongs to its guest root with mode 0755, else to U0's root, 0700. */
+  /**
+   * A layer made so is the bottom of every chain it is in; the others come from uppers.
+   * With `owner` the fresh directory belongs to its guest root with mode 0755, else to U0's root, 0700.
+   */
   stageLayer(owner?: OwnerRange): Promise<StagedLayer>;
   /** Removes a layer that no mount uses. Absent is fine. */
   removeLayer(layer: LayerId): Promise<void>;

@@ -15,7 +15,7 @@ import { hostPath, type HostPath } from '../base/brand.ts';
 import { isObjectName } from '../base/names.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
-import { readKind, writeKind, type Layers } from './layers.ts';
+import { asLayer, asUpper, readKind, writeKind, type Layers } from './layers.ts';
 import { copyTree, exists, removeTree, syncDirectory } from './trees.ts';
 import type { LayerId, OwnerRange, StorageLog } from './types.ts';
 
@@ -95,7 +95,7 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
         return false;
       }
     }
-    await writeKind(upper, await layers.kindOf(layer));
+    await writeKind(upper, asUpper(await layers.kindOf(layer)));
     await rename(layers.path(layer), upper);
     await syncDirectory(home(instanceId));
     return true;
@@ -131,7 +131,7 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
       await forgetFreeze(instanceId);
       await symlink(layer, freezing(instanceId));
       await syncDirectory(home(instanceId));
-      await layers.adopt(upper, layer, await readKind(upper));
+      await layers.adopt(upper, layer, asLayer(await readKind(upper)));
       await writeKind(upper, { kind: 'plain' });
       await create(instanceId, owner, mode & 0o7777);
       await syncDirectory(home(instanceId));
@@ -140,7 +140,7 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
 
     copy: async (instanceId, { signal, copied }) => {
       const upper = upperPath(instanceId);
-      await using staged = await layers.stage(undefined, await readKind(upper));
+      await using staged = await layers.stage(undefined, asLayer(await readKind(upper)));
       await copyTree(upper, staged.path, { signal });
       await copied?.();
       await staged.commit();

@@ -104,10 +104,11 @@ function splitLong(path: Buffer): Buffer[] {
 export function splitLast(path: Buffer): { readonly parent: Buffer; readonly name: Buffer } {
   let end = path.length;
   while (end > 0 && path[end - 1] === 0x2f) end -= 1;
+  if (end === 0) return { parent: Buffer.from('/'), name: path.subarray(0, 0) };
   const slash = path.lastIndexOf(0x2f, end - 1);
   return {
     parent: slash <= 0 ? Buffer.from('/') : path.subarray(0, slash),
-    name: path.subarray(end === 0 ? 0 : slash + 1, end),
+    name: path.subarray(slash + 1, end),
   };
 }
 

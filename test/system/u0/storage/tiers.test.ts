@@ -142,6 +142,75 @@ describe.each(tiers)('the %s tier', (tier) => {
   });
 });
 
+describe('contents shared between slices', () => {
+  const contents = (): string[] =>
+    readdirSync(ground.paths.layersDir).filter((name) => name.endsWith('.data'));
+
+  it('are copied once, outlive the original, and go with the last layer that needs them', async () => {
+    const storage = await ground.storage('redirect');
+    const image = await makeImage(storage);
+    const sliceC = { start: 40_001, size: 20_000 };
+    const [second, third] = await Promise.all([
+      storage.shiftLayer(image, sliceA, sliceB, {}),
+      storage.shiftLayer(image, sliceA, sliceC, {}),
+    ]);
+    expect(contents()).toEqual([`${image}.data`]);
+    expect((await storage.listLayers()).sort()).toEqual([image, second, third].sort());
+    await storage.removeLayer(image);
+    await storage.sweepStaging();
+    await storage.removeLayer(third);
+    const moved = await storage.shiftLayer(second, sliceB, sliceC, {});
+    await storage.removeLayer(second);
+    await storage.createUpper(1, sliceC);
+    const root = await storage.mountRoot(1, [moved]);
+    expect(readFileSync(`${root}/usr/bin/ping`, 'utf8')).toBe('ping');
+    expect(statSync(`${root}/usr/bin/su`)).toMatchObject({ uid: 40_001, mode: 0o104755 });
+    await storage.unmountRoot(1);
+    await storage.removeLayer(moved);
+    expect(readdirSync(ground.paths.layersDir)).toEqual([]);
+  });
+
+  it('show through snapshots, whose own files are copied', async () => {
+    const storage = await ground.storage('redirect');
+    const image = await makeImage(storage);
+    await storage.createUpper(1, sliceA);
+    const root = await storage.mountRoot(1, [image]);
+    writeFileSync(`${root}/usr/bin/ping`, 'changed');
+    rmSync(`${root}/home`, { recursive: true });
+    mkdirSync(`${root}/home`);
+    rmSync(`${root}/raw`, { force: true });
+    rmSync(`${root}/fifo`);
+    await storage.unmountRoot(1);
+    const snapshot = await storage.freezeUpper(1, sliceA);
+    await storage.mountRoot(1, [snapshot, image]);
+    const chain = [
+      await storage.shiftLayer(snapshot, sliceA, sliceB, {}),
+      await storage.shiftLayer(image, sliceA, sliceB, {}),
+    ];
+    await storage.createUpper(2, sliceB);
+    const other = await storage.mountRoot(2, chain);
+    // What the test itself wrote through the mount belongs to U0's root, in both.
+    expect(describeTree(other, sliceB.start).slice(1)).toEqual(
+      describeTree(root, sliceA.start).slice(1),
+    );
+    expect(contents()).toEqual([`${image}.data`]);
+    expect(readFileSync(`${other}/usr/bin/ping`, 'utf8')).toBe('changed');
+    expect(readFileSync(`${other}/usr/bin/wall`, 'utf8')).toBe('wall');
+    expect(readdirSync(`${other}/home`)).toEqual([]);
+    expect(existsSync(`${other}/fifo`)).toBe(false);
+  });
+
+  it('leave nothing behind when the copy is cancelled', async () => {
+    const storage = await ground.storage('redirect');
+    const image = await makeImage(storage);
+    const signal = AbortSignal.abort();
+    await expect(storage.shiftLayer(image, sliceA, sliceB, { signal })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+    expect(readdirSync(ground.paths.layersDir)).toEqual([image]);
+  });
+});
+
 describe('a change of tier', () => {
   it('leaves machines of the copy tier whole when overlays work again', async () => {
     const before = await ground.storage('copy');
