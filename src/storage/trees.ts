@@ -24,6 +24,7 @@ export async function removeTree(path: string): Promise<void> {
 /**
  * Copies a tree onto `target` with owners, modes, times, links, holes and attributes, sharing
  * blocks where the file system can. What is copied when it fails stays for the caller to remove.
+ * `hostile` when a path is too long for cp: the upper of a stopped machine can still be frozen.
  */
 export async function copyTree(
   source: string,
@@ -44,9 +45,16 @@ export async function copyTree(
     if (isWarrenError(error, 'program_failed') && (await isFull(target))) {
       throw new WarrenError('no_space', { what, where: target }, { cause: error });
     }
+    if (isWarrenError(error, 'program_failed') && error.details.output.includes(tooLong)) {
+      const found = 'it has a path of more than 4,096 bytes';
+      throw new WarrenError('hostile', { what, found }, { cause: error });
+    }
     throw error;
   }
 }
+
+/** What cp says of ENAMETOOLONG in the locale that programs are run in. */
+const tooLong = 'File name too long';
 
 /** cp says it in words only; the file system says it in numbers. */
 async function isFull(path: string): Promise<boolean> {
