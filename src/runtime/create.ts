@@ -12,7 +12,7 @@ import { writeLimits } from './cgroup/limits.ts';
 import { delegate } from './cgroup/tree.ts';
 import { listenForConsole, noConsole } from './console.ts';
 import type { OciProgram } from './crun.ts';
-import { findOutsideId } from './machine-facts.ts';
+import { outsideId } from './machine-facts.ts';
 import { buildSpec, formatSpec } from './oci/spec.ts';
 import type { OciSpec } from './oci/types.ts';
 import type { Places } from './places.ts';
@@ -72,34 +72,24 @@ export async function createMachine(
     closeFd(consoleKeepaliveFd);
   });
   const init = readInit(pidFile, name);
-  confine(cgroup, machine);
+  confine(cgroup, machine, document);
   stopIfCancelled();
   undo.keep();
   return { created: { init, consoleFd, consoleKeepaliveFd }, document };
 }
 
 /** Limits stand before init runs, and the cgroup's owner is the machine's root. */
-function confine(cgroup: CgroupDriver, { name, limits, idmap }: MachineSpec): void {
+function confine(cgroup: CgroupDriver, { name, limits }: MachineSpec, document: OciSpec): void {
   const directory = cgroup.findDirectory(name);
   if (directory === undefined) {
     if (cgroup.report.driver === 'none') return;
     throw new Error(`the OCI runtime made no cgroup for ${name}`);
   }
-  const uid = rootOf(idmap.uid);
-  const gid = rootOf(idmap.gid);
-  delegate(directory, { uid, gid });
+  delegate(directory, {
+    uid: outsideId(document.linux.uidMappings, 0),
+    gid: outsideId(document.linux.gidMappings, 0),
+  });
   writeLimits(name, directory, limits);
-}
-
-function rootOf(map: MachineSpec['idmap']['uid']): number {
-  const mappings = map.map(({ inside, outside, count }) => ({
-    containerID: inside,
-    hostID: outside,
-    size: count,
-  }));
-  const root = findOutsideId(mappings, 0);
-  if (root === undefined) throw new Error('the id map has no root');
-  return root;
 }
 
 /** The directories' modes do not depend on our umask: a guest must get into one and not the other. */

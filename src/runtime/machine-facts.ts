@@ -37,3 +37,10 @@ export function findOutsideId(mappings: readonly OciIdMapping[], id: number): nu
   }
   return undefined;
 }
+
+/** Likewise, of an id that was checked before. */
+export function outsideId(mappings: readonly OciIdMapping[], id: number): number {
+  const outside = findOutsideId(mappings, id);
+  if (outside === undefined) throw new Error(`the id map has no ${id}`);
+  return outside;
+}

@@ -13,9 +13,16 @@ import { createMachine, ensureHostDir } from './create.ts';
 import { ociProgram } from './crun.ts';
 import { execWithPipes, execWithPty, type ExecContext } from './exec/exec.ts';
 import { allProcesses } from './exec/inside.ts';
-import { factsOf, findOutsideId, readFacts, type MachineFacts } from './machine-facts.ts';
+import {
+  factsOf,
+  findOutsideId,
+  outsideId,
+  readFacts,
+  type MachineFacts,
+} from './machine-facts.ts';
 import { listenNotify } from './notify.ts';
 import { buildExecProcess } from './oci/spec.ts';
+import type { OciIdMapping } from './oci/types.ts';
 import { bundlesDir, placesOf, type Places, type RuntimePaths } from './places.ts';
 import { isAlive, kill, requestShutdown, watchExit } from './processes.ts';
 import { removeMachine } from './remove.ts';
@@ -142,17 +149,29 @@ async function exec(
   spec: ExecSpec,
 ): Promise<ExecSession> {
   const { name } = context;
-  const uid = findOutsideId(uidMappings, spec.uid);
-  const gid = findOutsideId(gidMappings, spec.gid);
-  const foreign = spec.additionalGids.filter((id) => findOutsideId(gidMappings, id) === undefined);
-  if (uid === undefined || gid === undefined || foreign.length > 0) {
-    const id = uid === undefined ? `user ${spec.uid}` : `group ${foreign[0] ?? spec.gid}`;
-    const issues = [{ path: '', problem: `${id} is not among the ids of ${name}` }];
+  // The runtime itself would fail half-way, with an errno for an explanation.
+  const foreign = [
+    ...unmapped('user', uidMappings, [spec.uid]),
+    ...unmapped('group', gidMappings, [spec.gid, ...spec.additionalGids]),
+  ];
+  if (foreign.length > 0) {
+    const issues = foreign.map((id) => ({
+      path: '',
+      problem: `${id} is not among the ids of ${name}`,
+    }));
     throw new WarrenError('invalid', { what: `run a command in ${name}`, issues });
   }
   const document = buildExecProcess(spec, noNewPrivileges);
-  if (spec.terminal === undefined) return execWithPipes(context, document, { uid, gid });
+  if (spec.terminal === undefined) {
+    const uid = outsideId(uidMappings, spec.uid);
+    const gid = outsideId(gidMappings, spec.gid);
+    return execWithPipes(context, document, { uid, gid });
+  }
   return execWithPty(context, document, spec.terminal);
+}
+
+function unmapped(kind: string, map: readonly OciIdMapping[], ids: readonly number[]): string[] {
+  return ids.filter((id) => findOutsideId(map, id) === undefined).map((id) => `${kind} ${id}`);
 }
 
 /** Whatever of a machine can be left: state, cgroup, bundle, or only the directories around them. */

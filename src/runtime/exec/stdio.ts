@@ -24,8 +24,8 @@ export interface Pipes {
 }
 
 /**
- * Three pipes owned by `owner` (U0 ids), so that the process may open /dev/stdout by name although
- * it is another user.
+ * Three pipes owned by `owner` (U0 ids), so that the process may open /dev/stdout by name. The OCI
+ * runtime tries the same, but from where our own id is not mapped and may not be changed.
  */
 export function openPipes(owner: { uid: number; gid: number }): Pipes {
   const [input, output, error] = [openPipe(), openPipe(), openPipe()];

@@ -43,9 +43,7 @@ export function planMounts({ hostDir, binds, nesting, cgroup }: MountPlan): OciM
     mount('/run', 'tmpfs', ['nosuid', 'nodev', 'strictatime', 'mode=755', 'size=20%']),
     mount('/run/lock', 'tmpfs', ['nosuid', 'nodev', 'noexec', 'mode=1777', 'size=5m']),
     bind(hostDir, '/run/host', ['bind', 'ro', 'nosuid', 'nodev', 'noexec']),
-    // /proc shows the host's, which would make every machine look like the same boot.
-    bind(`${hostDir}/boot_id`, '/proc/sys/kernel/random/boot_id', ['bind', 'ro']),
-    ...(nesting ? uncovered : []),
+    ...(nesting ? [] : [ownBootId(hostDir)]),
     ...binds.map(({ source, target, readonly, recursive }) =>
       bind(source, target, [
         recursive ? 'rbind' : 'bind',
@@ -58,14 +56,13 @@ export function planMounts({ hostDir, binds, nesting, cgroup }: MountPlan): OciM
 }
 
 /**
- * The kernel lets a nested user namespace mount proc or sysfs only where one that nothing covers is
- * visible already (mount_too_revealing). /proc has boot_id over it and /sys is read-only, so inner
- * runtimes get these.
+ * /proc shows the host's boot id, so that every machine, and every boot of one, would look the same.
+ * Not with nesting: the kernel lets a nested user namespace mount proc only where it sees one that
+ * nothing covers (mount_too_revealing), and the runtime mounts a second proc nowhere but at /proc.
  */
-const uncovered: readonly OciMount[] = [
-  mount('/dev/.lxc/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
-  mount('/dev/.lxc/sys', 'sysfs', ['nosuid', 'noexec', 'nodev']),
-];
+function ownBootId(hostDir: string): OciMount {
+  return bind(`${hostDir}/boot_id`, '/proc/sys/kernel/random/boot_id', ['bind', 'ro']);
+}
 
 /**
  * What a guest has no use for and could read through procfs. No boundary: the machine's root can
