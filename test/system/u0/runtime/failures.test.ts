@@ -38,13 +38,14 @@ afterEach(async () => {
   }
 });
 
-/** Processes in a pid namespace of their own: machines, waiting or not. */
+/** Children of ours in a pid namespace of their own: inits of machines, started or not. */
 function inits(): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-      return /^NSpid:\t\d+\t1$/m.test(status) && !/^State:\tZ/m.test(status);
+      const ours = new RegExp(`^PPid:\\t${process.pid}$`, 'm').test(status);
+      return ours && /^NSpid:\t\d+\t1$/m.test(status) && !/^State:\tZ/m.test(status);
     } catch {
       return false;
     }
