@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isatty } from 'node:tty';
 
 import { Client } from '../client/client.ts';
 import { startDaemon } from '../client/daemon-start.ts';
@@ -8,6 +9,7 @@ import { resolvePaths, type Paths } from '../contract/paths.ts';
 import { Interrupts } from './interrupts.ts';
 import { Progress } from './progress.ts';
 import { Terminal } from './terminal.ts';
+import { readVersion } from './version.ts';
 
 import type { Context } from './context.ts';
 
@@ -23,13 +25,14 @@ export function createContext({ binDir, quiet, debug }: ContextInput): {
   readonly context: Context;
   readonly close: () => void;
 } {
-  const { env, stderr, stdin, stdout } = process;
+  const { env } = process;
   const paths = userPaths(env);
   const host = { path: `${binDir}/warren-host.js` };
-  const progress = new Progress(stderr, stderr.isTTY && !quiet && env['TERM'] !== 'dumb');
+  const watched = isatty(2) && !quiet && env['TERM'] !== 'dumb';
+  const progress = new Progress(() => process.stderr, watched);
   const say = (line: string): void => {
     progress.clear();
-    stderr.write(`${line}\n`);
+    process.stderr.write(`${line}\n`);
   };
   const transport = new Transport({
     socket: paths.socket,
@@ -53,17 +56,24 @@ export function createContext({ binDir, quiet, debug }: ContextInput): {
     client,
     paths,
     env,
-    stdin,
-    stdout,
-    stderr,
-    terminal: new Terminal(stdin, stdout),
+    // Node makes each of these streams when it is first asked for, which most commands never do.
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return process.stdout;
+    },
+    get stderr() {
+      return process.stderr;
+    },
+    terminal: new Terminal(),
     progress,
     interrupts,
     host,
     version: () => readVersion(binDir),
     warn,
     print: (line) => {
-      stdout.write(`${line}\n`);
+      process.stdout.write(`${line}\n`);
     },
     exitCode: 0,
   };
@@ -81,13 +91,7 @@ function userPaths(env: NodeJS.ProcessEnv): Paths {
   const isOurs = statSync(runUserDir, { throwIfNoEntry: false })?.uid === uid;
   return resolvePaths({
     env,
-    home: env['HOME'] ?? userInfo().homedir,
+    home: homedir(),
     runUserDir: isOurs ? runUserDir : undefined,
   });
-}
-
-/** From the package.json two directories above the bin files. */
-export function readVersion(binDir: string): string {
-  const text = readFileSync(`${binDir}/../../package.json`, 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,9 +1,6 @@
-import { refuseRealRoot } from '../client/real-root.ts';
-import { createContext, readVersion } from './create-context.ts';
-import { describeFailures, formatFailure } from './failure.ts';
-import { parseArguments } from './parse.ts';
-import { findCommand, loadCommand } from './registry.ts';
-import { formatAnswer, type Format } from './render/format.ts';
+import { findCommand } from './registry.ts';
+import { readVersion } from './version.ts';
+import { write } from './write.ts';
 
 import type { Look } from './render/look.ts';
 import type { Writable } from 'node:stream';
@@ -21,6 +18,7 @@ export async function main({ words, binDir }: MainInput): Promise<never> {
   try {
     exitCode = await runLine(words, binDir, lookOf(process.stdout));
   } catch (error) {
+    const { describeFailures, formatFailure } = await import('./failure.ts');
     const failures = describeFailures(error, words);
     exitCode = failures[0]?.exitCode ?? 1;
     const look = lookOf(process.stderr);
@@ -51,38 +49,8 @@ async function runLine(words: readonly string[], binDir: string, look: Look): Pr
     await write(process.stdout, await formatGroup(found.name, look));
     return 0;
   }
+  const { runCommand } = await import('./run.ts');
   return await runCommand(found.name, [...globals, ...found.words], binDir, look);
-}
-
-async function runCommand(
-  name: string,
-  words: readonly string[],
-  binDir: string,
-  look: Look,
-): Promise<number> {
-  const command = await loadCommand(name);
-  const args = parseArguments(command, words);
-  if (args['help'] === true) {
-    const { formatHelp } = await import('./help.ts');
-    await write(process.stdout, formatHelp(command, look));
-    return 0;
-  }
-  if (command.needsUser !== false) refuseRealRoot();
-  const { context, close } = createContext({
-    binDir,
-    quiet: args['quiet'] === true,
-    debug: args['debug'] === true,
-  });
-  try {
-    const data = await command.run(context, args);
-    context.progress.stop();
-    const format = (args['format'] as Format | undefined) ?? 'table';
-    const text = await formatAnswer(format, data, () => command.render?.(data, look, args), look);
-    if (text !== '') await write(process.stdout, text);
-    return context.exitCode;
-  } finally {
-    close();
-  }
 }
 
 /** Options before the command's name: `warren --debug list`. */
@@ -99,16 +67,4 @@ function lookOf(stream: Writable & { readonly isTTY?: boolean; readonly columns?
     width: isTerminal ? stream.columns : undefined,
     now: Date.now(),
   };
-}
-
-/** Resolves when it is written. Whoever stopped reading does not want to hear of it. */
-async function write(stream: Writable, text: string): Promise<void> {
-  await new Promise<void>((resolve) => {
-    stream.once('error', () => {
-      resolve();
-    });
-    stream.write(text, () => {
-      resolve();
-    });
-  });
 }

@@ -17,10 +17,12 @@ export interface Step {
   readonly percent?: number | undefined;
 }
 
+type Screen = Writable & { readonly columns?: number };
+
 /** One live line on stderr, drawn on a terminal only and only for what takes longer than 300 ms. */
 export class Progress implements OperationObserver {
   readonly wanted: boolean;
-  readonly #stream: Writable & { readonly columns?: number };
+  readonly #openStream: () => Screen;
   readonly #now: () => number;
   #title = '';
   #startedAt = 0;
@@ -28,12 +30,8 @@ export class Progress implements OperationObserver {
   #timer: NodeJS.Timeout | undefined;
   #drawn = false;
 
-  constructor(
-    stream: Writable & { readonly columns?: number },
-    wanted: boolean,
-    now: () => number = Date.now,
-  ) {
-    this.#stream = stream;
+  constructor(openStream: () => Screen, wanted: boolean, now: () => number = Date.now) {
+    this.#openStream = openStream;
     this.wanted = wanted;
     this.#now = now;
   }
@@ -78,6 +76,10 @@ export class Progress implements OperationObserver {
   /** Makes room for a line of somebody else; the live line is drawn again below it. */
   clear(): void {
     if (this.#drawn) this.#stream.write('\r\u001b[K');
+  }
+
+  get #stream(): Screen {
+    return this.#openStream();
   }
 
   #draw(): void {

@@ -1,35 +1,21 @@
-import type { Control, TerminalSize } from '../client/exec.ts';
-import type { ReadStream } from 'node:tty';
+import { isatty } from 'node:tty';
 
-interface Screen {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  readonly rows?: number;
-  on(event: 'resize', listener: () => void): unknown;
-  off(event: 'resize', listener: () => void): unknown;
-}
+import type { Control, TerminalSize } from '../client/exec.ts';
 
 /**
  * The terminal that warren runs in. Raw mode is left on every way out: at the end of `raw`, on
  * `process.exit` and on the signals that end a process.
  */
 export class Terminal {
-  readonly #input: ReadStream | undefined;
-  readonly #screen: Screen;
-
-  constructor(stdin: NodeJS.ReadStream, stdout: Screen) {
-    // Undefined for a pipe, whatever the types say.
-    this.#input = (stdin.isTTY as boolean | undefined) === true ? stdin : undefined;
-    this.#screen = stdout;
-  }
-
   /** Both ends are a terminal. */
   get isInteractive(): boolean {
-    return this.#input !== undefined && this.#screen.isTTY === true;
+    return isatty(0) && isatty(1);
   }
 
   size(): TerminalSize {
-    return { width: this.#screen.columns ?? 80, height: this.#screen.rows ?? 24 };
+    // Undefined for a pipe, whatever the types say.
+    const { columns = 80, rows = 24 } = process.stdout as Partial<typeof process.stdout>;
+    return { width: columns, height: rows };
   }
 
   /** Sends every change of size to `control` until the result is called. */
@@ -37,16 +23,16 @@ export class Terminal {
     const send = (): void => {
       control.resize(this.size());
     };
-    this.#screen.on('resize', send);
+    process.stdout.on('resize', send);
     return () => {
-      this.#screen.off('resize', send);
+      process.stdout.off('resize', send);
     };
   }
 
   /** Runs `work` while every key goes through unread by the terminal driver. */
   async raw<T>(work: () => Promise<T>): Promise<T> {
-    const input = this.#input;
-    if (input === undefined) return await work();
+    if (!isatty(0)) return await work();
+    const input = process.stdin;
     const leave = (): void => {
       input.setRawMode(false);
     };

@@ -95,6 +95,8 @@ export class Transport {
       const request = http.request({
         socketPath: this.socket,
         agent: this.#agent,
+        // Empty, so that the agent does not work out a name for TLS.
+        ...{ servername: '' },
         method,
         path,
         headers: {

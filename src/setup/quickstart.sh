@@ -22,10 +22,10 @@ install_program() {
   as_root tar -xzf "$pack"/warren-*.tgz -C "$prefix.new" --strip-components 1 --no-same-owner
   rm -r "$pack"
   as_root chmod -R u+rwX,go+rX,go-w "$prefix.new"
-  as_root chmod 0755 "$prefix.new/dist/bin/warren.js"
+  as_root chmod 0755 "$prefix.new/dist/bin/warren.cjs"
   as_root rm -rf "$prefix"
   as_root mv "$prefix.new" "$prefix"
-  as_root ln -sfn "$prefix/dist/bin/warren.js" "$link"
+  as_root ln -sfn "$prefix/dist/bin/warren.cjs" "$link"
 }
 
 # An ordinary account for those who start this as root.

@@ -1,0 +1,40 @@
+import { refuseRealRoot } from '../client/real-root.ts';
+import { createContext } from './create-context.ts';
+import { parseArguments } from './parse.ts';
+import { loadCommand } from './registry.ts';
+import { formatAnswer, type Format } from './render/format.ts';
+import { write } from './write.ts';
+
+import type { Look } from './render/look.ts';
+
+/** Runs one command and resolves with the exit code. Throws what it failed with. */
+export async function runCommand(
+  name: string,
+  words: readonly string[],
+  binDir: string,
+  look: Look,
+): Promise<number> {
+  const command = await loadCommand(name);
+  const args = parseArguments(command, words);
+  if (args['help'] === true) {
+    const { formatHelp } = await import('./help.ts');
+    await write(process.stdout, formatHelp(command, look));
+    return 0;
+  }
+  if (command.needsUser !== false) refuseRealRoot();
+  const { context, close } = createContext({
+    binDir,
+    quiet: args['quiet'] === true,
+    debug: args['debug'] === true,
+  });
+  try {
+    const data = await command.run(context, args);
+    context.progress.stop();
+    const format = (args['format'] as Format | undefined) ?? 'table';
+    const text = await formatAnswer(format, data, () => command.render?.(data, look, args), look);
+    if (text !== '') await write(process.stdout, text);
+    return context.exitCode;
+  } finally {
+    close();
+  }
+}
