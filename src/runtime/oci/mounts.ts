@@ -44,14 +44,12 @@ export function planMounts({ hostDir, binds, nesting, cgroup }: MountPlan): OciM
     mount('/run/lock', 'tmpfs', ['nosuid', 'nodev', 'noexec', 'mode=1777', 'size=5m']),
     bind(hostDir, '/run/host', ['bind', 'ro', 'nosuid', 'nodev', 'noexec']),
     ...(nesting ? [] : [ownBootId(hostDir)]),
-    ...binds.map(({ source, target, readonly, recursive }) =>
-      bind(source, target, [
-        recursive ? 'rbind' : 'bind',
-        readonly ? (recursive ? 'rro' : 'ro') : 'rw',
-        'nosuid',
-        'nodev',
-      ]),
-    ),
+    // Neither nosuid nor nodev: a bound device node must open, and set-id bits count only for ids
+    // that the machine's map holds.
+    ...binds.map(({ source, target, readonly, recursive }) => {
+      const access = readonly ? (recursive ? 'rro' : 'ro') : 'rw';
+      return bind(source, target, [recursive ? 'rbind' : 'bind', access]);
+    }),
   ];
 }
 
