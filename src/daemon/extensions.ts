@@ -33,6 +33,7 @@ export const extensions: readonly string[] = [
   'operation_wait',
   'patch',
   'profile_usedby',
+  'project_usage',
   'projects',
   'resources',
   'resources_v2',

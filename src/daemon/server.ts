@@ -106,6 +106,10 @@ function prepare(app: FastifyInstance, context: DaemonContext): void {
   app.setErrorHandler((error, request, reply) => {
     const status = (error as { statusCode?: number }).statusCode;
     const what = `answer ${request.method} ${request.url.split('?')[0] ?? ''}`;
+    if (request.raw.destroyed && !request.raw.complete) {
+      // The client broke off while it sent its body; nobody is there to be answered.
+      return reply.code(400).send(errorBody(new WarrenError('cancelled', { what })));
+    }
     const isFrameworks = status !== undefined && status >= 400 && status < 500;
     const failure =
       isFrameworks && error instanceof Error && !(error instanceof WarrenError)

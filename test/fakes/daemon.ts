@@ -48,7 +48,10 @@ export async function openDaemon(
   const events = new EventHub();
   const log = createLogger(paths.daemonLog, events);
   const bootId = readBootId();
-  const runtime = fakeRuntime(bootId);
+  const keeper = fakeKeeper();
+  const runtime = fakeRuntime(bootId, (init, signal) => {
+    keeper.announce({ ...init, exit: { kind: 'killed', value: signal } });
+  });
   const store = openStore(paths.database);
   const engine = createEngine({
     store,
@@ -56,7 +59,7 @@ export async function openDaemon(
     images: fakeImages(),
     runtime,
     networks: fakeNetworks(),
-    keeper: fakeKeeper(),
+    keeper,
     events: lifecycleSink(events),
     log,
     paths,

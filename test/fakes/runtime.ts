@@ -28,7 +28,10 @@ export interface FakeRuntime extends Runtime {
  * Machines without a kernel's help: an init is a number, its console a real pty. Commands run as
  * processes of the host, as the user who runs the test.
  */
-export function fakeRuntime(bootId: string): FakeRuntime {
+export function fakeRuntime(
+  bootId: string,
+  onExit: (init: ProcessIdentity, signal: number) => void,
+): FakeRuntime {
   const machines = new Map<string, Machine>();
   let lastPid = 4_000_000;
   const find = (init: ProcessIdentity): Machine | undefined =>
@@ -38,10 +41,12 @@ export function fakeRuntime(bootId: string): FakeRuntime {
     if (machine === undefined) throw new Error(`there is no ${name}`);
     return machine;
   };
-  const end = (machine: Machine | undefined): void => {
+  /** `signal`: 2 halted, 9 killed, as the parent of an init sees it (man 2 reboot). */
+  const end = (machine: Machine | undefined, signal: number): void => {
     if (machine === undefined || machine.state === 'ended') return;
     machine.state = 'ended';
     closeSync(machine.consoleFd);
+    onExit(machine.init, signal);
     for (const watcher of machine.watchers) setImmediate(watcher);
     machine.watchers.clear();
   };
@@ -72,13 +77,13 @@ export function fakeRuntime(bootId: string): FakeRuntime {
       const state = find(init)?.state;
       return state !== undefined && state !== 'ended';
     },
-    watchExit: (init, onExit) => {
+    watchExit: (init, onEnd) => {
       const machine = find(init);
-      if (machine === undefined || machine.state === 'ended') setImmediate(onExit);
-      else machine.watchers.add(onExit);
+      if (machine === undefined || machine.state === 'ended') setImmediate(onEnd);
+      else machine.watchers.add(onEnd);
       return {
         [Symbol.dispose]: () => {
-          machine?.watchers.delete(onExit);
+          machine?.watchers.delete(onEnd);
         },
       };
     },
@@ -94,11 +99,11 @@ export function fakeRuntime(bootId: string): FakeRuntime {
     },
     requestShutdown: (init) => {
       setTimeout(() => {
-        end(find(init));
+        end(find(init), 2);
       }, 10);
     },
     killAll: (name) => {
-      end(machines.get(name));
+      end(machines.get(name), 9);
       return Promise.resolve();
     },
     freeze: (name) => {
@@ -124,13 +129,13 @@ export function fakeRuntime(bootId: string): FakeRuntime {
           : undefined,
       ),
     delete: (name) => {
-      end(machines.get(name));
+      end(machines.get(name), 9);
       machines.delete(name);
       return Promise.resolve();
     },
     list: () => Promise.resolve([...machines.keys()]),
     halt: (name) => {
-      end(get(name));
+      end(get(name), 2);
     },
     say: (name, text) => {
       writeSync(get(name).consoleFd, text);

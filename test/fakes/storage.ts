@@ -33,10 +33,14 @@ export function fakeStorage(paths: Paths): StorageService {
     const { stdout } = await exec('du', ['-s', '--block-size=1', dir]);
     return { bytes: Number(stdout.split('\t')[0]), inodes: readdirSync(dir).length };
   };
+  /** What was copied from a whole root hides everything below it. */
+  const whole = new Set<string>();
   const nextLayer = (): string => `f${(++last).toString(36)}`;
   const keepUpper = async (id: number): Promise<string> => {
     const made = nextLayer();
-    await copy(existsSync(root(id)) ? root(id) : upper(id), layer(made));
+    const isMounted = existsSync(root(id));
+    await copy(isMounted ? root(id) : upper(id), layer(made));
+    if (isMounted || whole.has(upper(id))) whole.add(layer(made));
     return made;
   };
   return {
@@ -88,6 +92,7 @@ export function fakeStorage(paths: Paths): StorageService {
       const made = await keepUpper(id);
       rmSync(upper(id), { recursive: true, force: true });
       mkdirSync(upper(id), { recursive: true });
+      whole.delete(upper(id));
       return made;
     },
     copyUpper: async (id, { copied }) => {
@@ -97,14 +102,20 @@ export function fakeStorage(paths: Paths): StorageService {
     },
     mountRoot: async (id, layers) => {
       if (!existsSync(root(id))) {
-        for (const name of layers.toReversed()) await copy(layer(name), root(id));
-        await copy(upper(id), root(id));
+        const chain = [upper(id), ...layers.map(layer)];
+        const lowest = chain.findIndex((dir) => whole.has(dir));
+        const seen = lowest === -1 ? chain : chain.slice(0, lowest + 1);
+        for (const dir of seen.toReversed()) await copy(dir, root(id));
       }
       return hostPath(root(id));
     },
     unmountRoot: async (id) => {
       if (!existsSync(root(id))) return;
-      if (existsSync(upper(id))) await copy(root(id), upper(id));
+      if (existsSync(upper(id))) {
+        rmSync(upper(id), { recursive: true });
+        await copy(root(id), upper(id));
+        whole.add(upper(id));
+      }
       rmSync(root(id), { recursive: true, force: true });
     },
     rootPath: (id) => hostPath(root(id)),

@@ -76,7 +76,7 @@ export class ApiClient {
   async get<T>(path: string): Promise<T> {
     const { json, status } = await this.call('GET', path);
     if (json.type === 'error') throw new Error(`GET ${path}: ${status} ${json.error}`);
-    return json.metadata as T;
+    return json.metadata;
   }
 
   /** Starts an operation and waits for its end. Fails when it is none. */
@@ -91,6 +91,16 @@ export class ApiClient {
     const operation = await this.operate(method, path, body);
     if (operation.status !== 'Success') throw new Error(`${method} ${path}: ${operation.err}`);
     return operation;
+  }
+
+  /** Uploads an image, as it is, and waits for the end of its import. */
+  async upload(
+    body: string | Uint8Array | Readable,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Operation> {
+    const { json } = await this.send('POST', '/1.0/images', { body, headers });
+    if (json.type !== 'async') throw new Error(`upload: ${json.error}`);
+    return await this.get<Operation>(`${json.operation ?? ''}/wait`);
   }
 
   websocket(path: string): TestSocket {

@@ -1,4 +1,4 @@
-import { bufferOf } from './pipes.ts';
+import { bufferOf, onceClosed } from './pipes.ts';
 
 import type { WebSocket } from 'ws';
 
@@ -24,7 +24,7 @@ export function receiveControl(socket: WebSocket, handlers: ControlHandlers): vo
       if (Number.isInteger(number) && number >= 1 && number <= 64) handlers.signal(number);
     }
   });
-  socket.once('close', () => {
+  onceClosed(socket, () => {
     handlers.closed();
   });
   socket.resume();

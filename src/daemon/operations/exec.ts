@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 
-import { receiveStream, sendStream } from './pipes.ts';
+import { onceClosed, receiveStream, sendStream } from './pipes.ts';
 
 import type { ExecSession } from '../../runtime/types.ts';
 import type { OperationSockets } from './sockets.ts';
@@ -63,10 +63,12 @@ function join(session: ExecSession, sockets: OperationSockets): Output[] {
   const input = sockets.get('0');
   if (stdio.kind === 'pty') {
     // Losing the terminal's socket is a hang-up; an end marker on it means nothing to a terminal.
-    input?.once('close', () => {
-      session.kill();
-    });
-    if (input !== undefined) receiveStream(input, stdio.stream, () => undefined);
+    if (input !== undefined) {
+      receiveStream(input, stdio.stream, () => undefined);
+      onceClosed(input, () => {
+        session.kill();
+      });
+    }
     return [{ source: stdio.stream, sent: sendStream(stdio.stream, input) }];
   }
   if (input !== undefined) {

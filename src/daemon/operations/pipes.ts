@@ -1,4 +1,23 @@
+import { Readable } from 'node:stream';
+
 import type { RawData, WebSocket } from 'ws';
+
+/** Calls back once when the websocket is closed, also when it is already. */
+export function onceClosed(socket: WebSocket, listener: () => void): void {
+  if (socket.readyState === socket.CLOSED) queueMicrotask(listener);
+  else socket.once('close', listener);
+}
+
+/** Resolves when a stream gives no more, for whatever reason; also when it does not already. */
+export async function streamEnd(source: NodeJS.ReadableStream): Promise<void> {
+  if (source instanceof Readable && (source.readableEnded || source.destroyed)) return;
+  await new Promise<void>((resolve) => {
+    // The master of a pty ends with EIO when the last process on it has gone.
+    source.once('error', resolve);
+    source.once('end', resolve);
+    source.once('close', resolve);
+  });
+}
 
 /** Bytes that may wait for a slow client before its source is paused. */
 const highWaterBytes = 256 * 1024;
@@ -14,20 +33,19 @@ export async function sendStream(
   socket: WebSocket | undefined,
 ): Promise<void> {
   const isOpen = (): boolean => socket !== undefined && socket.readyState === socket.OPEN;
-  await new Promise<void>((resolve) => {
-    source.on('data', (chunk: Buffer) => {
-      if (socket === undefined || !isOpen()) return;
-      socket.send(chunk, { binary: true }, () => {
-        if (socket.bufferedAmount < highWaterBytes) source.resume();
-      });
-      if (socket.bufferedAmount >= highWaterBytes) source.pause();
+  source.on('data', (chunk: Buffer) => {
+    if (socket === undefined || !isOpen()) return;
+    socket.send(chunk, { binary: true }, () => {
+      if (socket.bufferedAmount < highWaterBytes) source.resume();
     });
-    socket?.once('close', () => source.resume());
-    // The master of a pty ends with EIO when the last process on it has gone.
-    source.once('error', resolve);
-    source.once('end', resolve);
-    source.once('close', resolve);
+    if (socket.bufferedAmount >= highWaterBytes) source.pause();
   });
+  if (socket !== undefined) {
+    onceClosed(socket, () => {
+      source.resume();
+    });
+  }
+  await streamEnd(source);
   if (socket !== undefined && isOpen()) {
     await new Promise<void>((resolve) => {
       socket.once('close', resolve);
@@ -71,7 +89,7 @@ export function receiveStream(
       });
     }
   });
-  socket.once('close', end);
+  onceClosed(socket, end);
   socket.resume();
 }
 

@@ -24,10 +24,17 @@ export function operationRoutes(app: FastifyInstance, { operations }: DaemonCont
     const seconds = Number(query(request, 'timeout') ?? '-1');
     const timeoutMs = seconds >= 0 ? Math.min(seconds * 1000, 0x7fff_ffff) : undefined;
     const gone = new AbortController();
-    request.raw.socket.once('close', () => {
+    const onClose = (): void => {
       gone.abort();
-    });
-    return syncBody(await operations.wait(param(request, 'id'), timeoutMs, gone.signal));
+    };
+    const { socket } = request.raw;
+    socket.once('close', onClose);
+    try {
+      return syncBody(await operations.wait(param(request, 'id'), timeoutMs, gone.signal));
+    } finally {
+      // The connection lives on, and other requests wait on it.
+      socket.off('close', onClose);
+    }
   });
   app.delete('/1.0/operations/:id', (request) => {
     operations.get(param(request, 'id')).cancel();

@@ -11,7 +11,7 @@ import { Fields } from '../../http/fields.ts';
 import { syncBody } from '../../http/replies.ts';
 import { param } from '../../http/request.ts';
 import { isSize, receiveControl } from '../../operations/control.ts';
-import { bufferOf } from '../../operations/pipes.ts';
+import { bufferOf, onceClosed } from '../../operations/pipes.ts';
 import { OperationSockets } from '../../operations/sockets.ts';
 import { instanceTrees, startOn } from './tree.ts';
 
@@ -114,7 +114,7 @@ async function joinConsole(
     data.on('message', (frame, isBinary) => {
       if (isBinary) attachment.write(bufferOf(frame));
     });
-    data.once('close', end);
+    onceClosed(data, end);
     data.resume();
     receiveControl(control, {
       resize: (columns, rows) => {

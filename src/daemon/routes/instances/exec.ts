@@ -143,9 +143,12 @@ function detached(context: DaemonContext, { input, record }: ExecRequest): ExecO
     description: 'Executing command',
     cancellable: true,
     metadata: { command: input.command, environment: input.environment, interactive: false },
-    work: async (work) => {
-      const session = await startSession(context, input, work);
-      return recordExec(context, { session, name: input.name, record, work });
-    },
+    work: (work) =>
+      recordExec(context, {
+        name: input.name,
+        record,
+        work,
+        start: () => startSession(context, input, work),
+      }),
   };
 }

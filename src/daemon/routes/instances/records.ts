@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 
 import { settled } from '../../operations/exec.ts';
+import { streamEnd } from '../../operations/pipes.ts';
 import { hasErrno } from '../../../sys/sys-error.ts';
 
 import type { ExecSession } from '../../../runtime/types.ts';
@@ -56,13 +57,11 @@ export function followInstances(
 /** Runs a command without a client: no input, output recorded or dropped. */
 export async function recordExec(
   { engine }: DaemonContext,
-  {
-    session,
-    name,
-    record,
-    work,
-  }: { session: ExecSession; name: string; record: boolean; work: OperationWork },
+  { name, record, work, start }: RecordedExec,
 ): Promise<Readonly<Record<string, unknown>>> {
+  const dir = recordsDir(engine.paths, name);
+  if (record) await mkdir(dir, { recursive: true, mode: 0o700 });
+  const session = await start();
   const onAbort = (): void => {
     session.kill();
   };
@@ -71,28 +70,31 @@ export async function recordExec(
   const { stdio } = session;
   if (stdio.kind !== 'pipes') throw new Error('a command without a client has a terminal');
   stdio.stdin.end();
-  const dir = recordsDir(engine.paths, name);
-  if (record) await mkdir(dir, { recursive: true, mode: 0o700 });
-  const file = (stream: string): string | undefined =>
-    record ? `exec_${work.id}.${stream}` : undefined;
   const targets = [
-    { fd: '1', source: stdio.stdout, file: file('stdout') },
-    { fd: '2', source: stdio.stderr, file: file('stderr') },
+    { fd: '1', source: stdio.stdout, file: `exec_${work.id}.stdout` },
+    { fd: '2', source: stdio.stderr, file: `exec_${work.id}.stderr` },
   ] as const;
-  const outputs = targets.map(({ source, file: target }) => ({
+  const outputs = targets.map(({ source, file }) => ({
     source,
-    sent: saveStream(source, target === undefined ? undefined : `${dir}/${target}`),
+    sent: saveStream(source, record ? `${dir}/${file}` : undefined),
   }));
   try {
     const status = await session.exited;
     await settled(outputs, 200);
     const output = Object.fromEntries(
-      targets.map(({ fd, file: target }) => [fd, `/1.0/instances/${name}/logs/${target ?? ''}`]),
+      targets.map(({ fd, file }) => [fd, `/1.0/instances/${name}/logs/${file}`]),
     );
     return { return: status, ...(record ? { output } : {}) };
   } finally {
     work.signal.removeEventListener('abort', onAbort);
   }
+}
+
+interface RecordedExec {
+  readonly name: string;
+  readonly record: boolean;
+  readonly work: OperationWork;
+  readonly start: () => Promise<ExecSession>;
 }
 
 async function saveStream(source: NodeJS.ReadableStream, path: string | undefined): Promise<void> {
@@ -102,16 +104,12 @@ async function saveStream(source: NodeJS.ReadableStream, path: string | undefine
   file?.on('error', (error) => {
     failure = error;
   });
-  await new Promise<void>((resolve) => {
-    source.on('data', (chunk: Buffer) => {
-      const kept = chunk.subarray(0, left);
-      left -= kept.length;
-      if (kept.length > 0 && failure === undefined) file?.write(kept);
-    });
-    source.once('error', resolve);
-    source.once('end', resolve);
-    source.once('close', resolve);
+  source.on('data', (chunk: Buffer) => {
+    const kept = chunk.subarray(0, left);
+    left -= kept.length;
+    if (kept.length > 0 && failure === undefined) file?.write(kept);
   });
+  await streamEnd(source);
   await new Promise<void>((resolve) => {
     if (file === undefined || failure !== undefined) resolve();
     else file.end(resolve);

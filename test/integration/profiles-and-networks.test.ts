@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { openDaemon } from '../fakes/daemon.ts';
+import { ApiClient } from './client.ts';
+
+import type { Network } from '../../src/contract/api/networks.ts';
+import type { Profile } from '../../src/contract/api/profiles.ts';
+import type { TestDaemon } from '../fakes/daemon.ts';
+
+let daemon: TestDaemon;
+let api: ApiClient;
+beforeAll(async () => {
+  daemon = await openDaemon();
+  api = new ApiClient(daemon.socket);
+});
+afterAll(async () => {
+  await daemon[Symbol.asyncDispose]();
+});
+
+describe('profiles', () => {
+  test('are made with nulls, read, replaced, merged, renamed and deleted, all at once', async () => {
+    const made = await api.call('POST', '/1.0/profiles', {
+      name: 'p',
+      config: null,
+      devices: null,
+    });
+    expect(made.status).toBe(201);
+    expect(made.headers.location).toBe('/1.0/profiles/p');
+    expect(made.json.type).toBe('sync');
+    const read = await api.call('GET', '/1.0/profiles/p');
+    expect(read.json.metadata).toEqual({
+      name: 'p',
+      description: '',
+      config: {},
+      devices: {},
+      used_by: [],
+    });
+    const put = (ifMatch?: string) =>
+      api.send('PUT', '/1.0/profiles/p', {
+        body: JSON.stringify({ config: { 'user.a': '1' }, description: 'd' }),
+        headers: ifMatch === undefined ? {} : { 'If-Match': ifMatch },
+      });
+    expect((await put(read.headers.etag)).status).toBe(200);
+    expect((await put(read.headers.etag)).status).toBe(412);
+    await api.call('PATCH', '/1.0/profiles/p', { config: { 'user.b': '2' } });
+    expect(await api.get('/1.0/profiles/p')).toMatchObject({
+      description: 'd',
+      config: { 'user.a': '1', 'user.b': '2' },
+    });
+    expect((await api.call('POST', '/1.0/profiles', { name: 'p' })).status).toBe(409);
+    const renamed = await api.call('POST', '/1.0/profiles/p', { name: 'q' });
+    expect([renamed.status, renamed.headers.location]).toEqual([201, '/1.0/profiles/q']);
+    expect((await api.call('GET', '/1.0/profiles/p')).status).toBe(404);
+    expect((await api.call('DELETE', '/1.0/profiles/q')).status).toBe(200);
+    expect((await api.call('DELETE', '/1.0/profiles/q')).status).toBe(404);
+  });
+
+  test('ship with warren, and default stays', async () => {
+    const names = await api.get<string[]>('/1.0/profiles');
+    for (const name of ['default', 'student', 'nesting', 'strict']) {
+      expect(names).toContain(`/1.0/profiles/${name}`);
+    }
+    expect((await api.call('DELETE', '/1.0/profiles/default')).status).toBe(403);
+    expect((await api.call('POST', '/1.0/profiles/default', { name: 'x' })).status).toBe(403);
+  });
+
+  test('say who uses them and cannot go before', async () => {
+    await api.call('POST', '/1.0/profiles', { name: 'used' });
+    const source = { type: 'none' };
+    await api.done('POST', '/1.0/instances', { name: 'user', source, profiles: ['used'] });
+    const { used_by: users } = await api.get<Profile>('/1.0/profiles/used');
+    expect(users).toEqual(['/1.0/instances/user']);
+    const refused = await api.call('DELETE', '/1.0/profiles/used');
+    expect(refused.status).toBe(400);
+    expect(refused.json.warren?.code).toBe('in_use');
+    await api.done('DELETE', '/1.0/instances/user');
+    expect((await api.call('DELETE', '/1.0/profiles/used')).status).toBe(200);
+  });
+
+  test.each([
+    [{}],
+    [{ name: '' }],
+    [{ name: '../x' }],
+    [{ name: 'x', config: { nonsense: '1' } }],
+    [{ name: 'x', devices: { d: { type: 'nonsense' } } }],
+    [{ name: 'x', config: { 'user.a': {} } }],
+  ])('refuse %j', async (body) => {
+    expect((await api.call('POST', '/1.0/profiles', body)).status).toBe(400);
+  });
+});
+
+describe('networks', () => {
+  test('are made, read, replaced, renamed and deleted, all at once', async () => {
+    const made = await api.call('POST', '/1.0/networks', { name: 'n1', type: '', config: null });
+    expect([made.status, made.json.type]).toEqual([201, 'sync']);
+    const read = await api.call('GET', '/1.0/networks/n1');
+    const network: Network = read.json.metadata;
+    expect(network).toMatchObject({
+      type: 'bridge',
+      managed: true,
+      status: 'Created',
+      used_by: [],
+    });
+    expect(network.config['ipv4.address']).toMatch(/^10\.\d+\.\d+\.1\/24$/);
+    const put = await api.send('PUT', '/1.0/networks/n1', {
+      body: JSON.stringify({ ...network, config: { ...network.config, 'user.a': 'b' } }),
+      headers: { 'If-Match': read.headers.etag ?? '' },
+    });
+    expect(put.status).toBe(200);
+    expect(await api.get('/1.0/networks/n1/leases')).toBeInstanceOf(Array);
+    expect((await api.call('POST', '/1.0/networks/n1', { name: 'n2' })).status).toBe(201);
+    expect((await api.call('DELETE', '/1.0/networks/n2')).status).toBe(200);
+    expect((await api.call('DELETE', '/1.0/networks/n2')).status).toBe(404);
+  });
+
+  test('are bridges', async () => {
+    const { status } = await api.call('POST', '/1.0/networks', { name: 'x', type: 'macvlan' });
+    expect(status).toBe(501);
+    const bad = await api.call('POST', '/1.0/networks', {
+      name: 'x',
+      config: { 'ipv4.address': 'lots' },
+    });
+    expect(bad.status).toBe(400);
+  });
+});
