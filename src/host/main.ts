@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs';
 import { catalogue } from '../contract/errors.ts';
 import { describeFailure } from '../contract/host.ts';
 import { currentUser, refuseRealRoot, userPaths, type Environment } from './account.ts';
-import { runDoctor } from './doctor.ts';
 import { start } from './start.ts';
 import { failureFile, install, uninstall } from './systemd.ts';
 
@@ -28,7 +27,7 @@ export async function hostMain({ args, env, binDir }: HostInput): Promise<number
         await start({ env, binDir, asService });
         return 0;
       case 'doctor':
-        return await runDoctor({ args: rest, env, print });
+        return await (await import('./doctor.ts')).runDoctor({ args: rest, env, print });
       case 'install':
       case 'uninstall': {
         refuseRealRoot();
