@@ -25,15 +25,9 @@ export function planRoot(input: {
   if (top === undefined) throw new Error(`machine ${instanceId} has no layers`);
   const bottom = used.at(-1);
   const data = bottom?.kind === 'meta' ? bottom.data : undefined;
-  const lacks = (found: string, wanted: string, hint: string): WarrenError =>
-    new WarrenError('host_lacks', {
-      what: `mount the root of machine ${instanceId}`,
-      found,
-      wanted,
-      hint,
-    });
   if (data !== undefined && tier !== 'redirect') {
     throw lacks(
+      instanceId,
       'it was made with data-only overlay layers, which this kernel refuses',
       'the kernel that made it, or a later one',
       'uname -r',
@@ -42,6 +36,7 @@ export function planRoot(input: {
   const fuseMade = upper.kind === 'fuse' || used.some(({ kind }) => kind === 'fuse');
   if (data !== undefined && fuseMade) {
     throw lacks(
+      instanceId,
       'parts of it were written by fuse-overlayfs, which knows no data-only layers',
       'a machine made anew from its image',
       'warren image list',
@@ -51,11 +46,22 @@ export function planRoot(input: {
     if (below.length === 0 && !fuseMade) {
       return { method: 'copy', layers: ids };
     }
-    throw lacks(
-      'it is made of several overlay layers, and neither the kernel nor fuse-overlayfs mounts them',
-      'fuse-overlayfs',
-      'sudo apt-get install fuse-overlayfs',
-    );
+    throw lacksOverlay(instanceId);
   }
   return { method: fuseMade || tier === 'fuse' ? 'fuse' : 'kernel', layers: ids, data };
+}
+
+/** For a machine whose files an overlay mount made, where there is none. */
+export function lacksOverlay(instanceId: number): WarrenError {
+  return lacks(
+    instanceId,
+    'it is made of overlay layers, and neither the kernel nor fuse-overlayfs mounts them',
+    'fuse-overlayfs',
+    'sudo apt-get install fuse-overlayfs',
+  );
+}
+
+function lacks(instanceId: number, found: string, wanted: string, hint: string): WarrenError {
+  const what = `mount the root of machine ${instanceId}`;
+  return new WarrenError('host_lacks', { what, found, wanted, hint });
 }

@@ -16,10 +16,10 @@ import {
 } from '../sys/kernel/mount.ts';
 import { run } from '../sys/programs/run.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import { readKind, writeKind, type Layers } from './layers.ts';
+import { readKind, writeKind, type Layers, type TreeKind } from './layers.ts';
 import { instancesLink, layersLink, rootsDir } from './mounts.ts';
-import { planRoot } from './plan.ts';
-import { copyTree, exists, removeTree } from './trees.ts';
+import { lacksOverlay, planRoot } from './plan.ts';
+import { copyTree, removeTree } from './trees.ts';
 import type { LayerId, StorageLog, StorageTier } from './types.ts';
 import type { Uppers } from './uppers.ts';
 
@@ -114,7 +114,7 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
       const upper = uppers.upperPath(instanceId);
       const plan = planRoot({
         tier,
-        upper: await readKind(upper),
+        upper: await kindOfUpper(upper),
         chain: await Promise.all(chain.map(async (id) => ({ id, ...(await layers.kindOf(id)) }))),
         instanceId,
       });
@@ -139,7 +139,7 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
           });
           break;
         case 'copy':
-          await fill(upper, layers.path(plan.layers[0] ?? ''));
+          await fill(upper, layers.path(plan.layers[0] ?? ''), instanceId);
           bind(upper, root);
           break;
         case 'bind':
@@ -186,20 +186,27 @@ function bind(source: string, target: string): void {
 }
 
 /**
- * The copy tier's first mount: the whole of the layer becomes the upper. Death before the kind is
- * written makes the next mount do it again, and no guest has used it by then.
+ * The copy tier's first mount: the whole of the layer becomes the upper, in one step, since rename(2)
+ * replaces an empty directory. One that is not empty holds changes that an overlay made.
  */
-async function fill(upper: HostPath, layer: HostPath): Promise<void> {
+async function fill(upper: HostPath, layer: HostPath, instanceId: number): Promise<void> {
+  if (!(await isEmpty(upper))) throw lacksOverlay(instanceId);
   const part = `${upper}.part`;
-  const gone = `${upper}.gone`;
   await removeTree(part);
-  await removeTree(gone);
   await mkdir(part, { mode: 0o700 });
   await copyTree(layer, part, {});
-  if (await exists(upper)) await rename(upper, gone);
-  await rename(part, upper);
   await writeKind(upper, { kind: 'full' });
-  await removeTree(gone);
+  await rename(part, upper);
+}
+
+/** A full tree that is empty is one whose filling a dead daemon had just announced. */
+async function kindOfUpper(upper: HostPath): Promise<TreeKind> {
+  const kind = await readKind(upper);
+  return kind.kind === 'full' && (await isEmpty(upper)) ? { kind: 'plain' } : kind;
+}
+
+async function isEmpty(directory: string): Promise<boolean> {
+  return (await readdir(directory)).length === 0;
 }
 
 /** True for a file system of its own, false for a bind mount of the user's. */

@@ -77,7 +77,10 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     plainDirectory: (instanceId, name, owner) => uppers.plainDirectory(instanceId, name, owner),
     openFiles: (root, owner) => openGuestFiles(root, owner, paths.dataDir),
 
-    sweepStaging: () => layers.sweep(),
+    sweepStaging: async () => {
+      await layers.sweep();
+      await uppers.sweep();
+    },
     undoUnrecordedFreezes: (known) => uppers.undoUnrecordedFreezes(known),
   };
 };

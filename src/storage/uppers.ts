@@ -40,6 +40,8 @@ export interface Uppers {
   plainDirectory(instanceId: number, name: string, owner: OwnerRange): Promise<HostPath>;
   /** A freeze is past undoing once its machine runs on it. */
   forgetFreeze(instanceId: number): Promise<void>;
+  /** Removes what was being made or removed when a daemon died. */
+  sweep(): Promise<void>;
   undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<number[]>;
 }
 
@@ -155,6 +157,16 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
       const directory = hostPath(`${parent}/${name}`);
       await makeOwned(directory, owner, 0o711);
       return directory;
+    },
+
+    sweep: async () => {
+      for (const instanceId of await list()) {
+        for (const directory of [home(instanceId), `${home(instanceId)}/plain`]) {
+          const names = await readdir(directory).catch(() => []);
+          const left = names.filter((name) => /\.(part|gone)$/.test(name));
+          for (const name of left) await removeTree(`${directory}/${name}`);
+        }
+      }
     },
 
     undoUnrecordedFreezes: async (known) => {

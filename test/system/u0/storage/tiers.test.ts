@@ -226,8 +226,39 @@ describe('a change of tier', () => {
     expect(existsSync(`${root}/usr`)).toBe(true);
     writeFileSync(`${root}/new`, '');
     await after.unmountRoot(1);
-    await expect(
-      before.mountRoot(1, [await after.freezeUpper(1, sliceA), frozen, image]),
-    ).rejects.toMatchObject({ code: 'host_lacks' });
+    const changes = await after.freezeUpper(1, sliceA);
+    // The new upper on top of the whole tree was an overlay's: it needs one from now on.
+    const again = await ground.storage('copy');
+    await expect(again.mountRoot(1, [changes, frozen, image])).rejects.toMatchObject({
+      code: 'host_lacks',
+    });
+  });
+
+  it('never drops what an overlay wrote when overlays no longer work', async () => {
+    const before = await ground.storage('userxattr');
+    const image = await makeImage(before);
+    await before.createUpper(1, sliceA);
+    const root = await before.mountRoot(1, [image]);
+    writeFileSync(`${root}/mine`, 'mine');
+    await before.unmountRoot(1);
+    const after = await ground.storage('copy');
+    await expect(after.mountRoot(1, [image])).rejects.toMatchObject({ code: 'host_lacks' });
+    expect(await after.listMountedRoots()).toEqual([]);
+    await before.mountRoot(1, [image]);
+    expect(readFileSync(`${root}/mine`, 'utf8')).toBe('mine');
+  });
+
+  it('finishes a copy that a dead daemon had only announced', async () => {
+    const storage = await ground.storage('copy');
+    const image = await makeImage(storage);
+    await storage.createUpper(1, sliceA);
+    const home = `${ground.paths.instancesDir}/1`;
+    mkdirSync(`${home}/upper.part/half`, { recursive: true });
+    writeFileSync(`${home}/upper.json`, '{"kind":"full"}');
+    await storage.sweepStaging();
+    expect(readdirSync(home).sort()).toEqual(['upper', 'upper.json', 'work']);
+    const root = await storage.mountRoot(1, [image]);
+    expect(existsSync(`${root}/usr/bin/su`)).toBe(true);
+    expect(existsSync(`${root}/half`)).toBe(false);
   });
 });
