@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 
 export const root = join(import.meta.dirname, '../..');
-export const cli = join(root, 'dist/bin/warren.js');
+export const cli = join(root, 'dist/bin/warren.cjs');
 
 export interface CommandResult {
   readonly exitCode: number;
