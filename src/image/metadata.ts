@@ -1,4 +1,4 @@
-import { parseDocument, stringify } from 'yaml';
+import { isScalar, Lexer, parseDocument, stringify, visit, type Document } from 'yaml';
 
 import { hasControlCharacter } from '../base/text.ts';
 import { WarrenError, type Issue } from '../contract/errors.ts';
@@ -8,6 +8,11 @@ import type { ImageMetadata } from './types.ts';
 /** Longest `metadata.yaml` that is read. */
 export const maxMetadataBytes = 1024 * 1024;
 
+/**
+ * Words and marks in it. Honest files have some hundreds; the parser takes many seconds for a
+ * mebibyte of nothing but brackets, and the daemon would wait.
+ */
+const maxTokens = 20_000;
 const maxItems = 1000;
 const maxValueLength = 64 * 1024;
 /** 9999-12-31, the last second RFC 3339 can say. */
@@ -58,10 +63,24 @@ function parseYaml(content: Buffer, report: Report): YamlMap | undefined {
     return undefined;
   }
   const text = content.toString('utf8');
+  if (hasTooManyTokens(text)) {
+    report('', `it has more than ${maxTokens} words`);
+    return undefined;
+  }
   try {
-    const document = parseDocument(text, { merge: false, uniqueKeys: true, logLevel: 'silent' });
-    for (const { message } of document.errors) report('', firstLine(message));
+    // The library compares every key with every other, which for a hostile file takes minutes.
+    const document = parseDocument(text, {
+      merge: false,
+      uniqueKeys: false,
+      logLevel: 'silent',
+      prettyErrors: false,
+    });
+    for (const { message, pos } of document.errors.slice(0, 20)) {
+      const line = text.slice(0, pos[0]).split('\n').length;
+      report(` line ${line}`, firstLine(message));
+    }
     if (document.errors.length > 0) return undefined;
+    reportRepeatedKeys(document, report);
     const value: unknown = document.toJS({ mapAsMap: true, maxAliasCount: 20 });
     if (value instanceof Map) return value;
     report('', 'it is no mapping');
@@ -70,6 +89,28 @@ function parseYaml(content: Buffer, report: Report): YamlMap | undefined {
     report('', error instanceof Error ? firstLine(error.message) : 'it cannot be read');
   }
   return undefined;
+}
+
+function hasTooManyTokens(text: string): boolean {
+  let count = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (!/^[ \t]*$/.test(token)) count += 1;
+    if (count > maxTokens) return true;
+  }
+  return false;
+}
+
+function reportRepeatedKeys(document: Document, report: Report): void {
+  visit(document, {
+    Map(_position, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        const value = isScalar(key) ? key.value : key;
+        if (seen.has(value)) report('', `the key ${show(value)} is there twice`);
+        seen.add(value);
+      }
+    },
+  });
 }
 
 function readRoot(root: YamlMap, report: Report): ImageMetadata | undefined {

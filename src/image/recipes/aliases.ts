@@ -40,7 +40,8 @@ export function parseAlias(alias: string, hostArchitecture: string): RecipeSourc
   if (distribution === 'busybox') return release === undefined ? { kind: 'busybox' } : undefined;
   const suite = suites.find(
     (one) =>
-      one.distribution === distribution && (one.release === release || one.codename === release),
+      one.distribution === distribution &&
+      [one.release ?? one.codename, one.codename].includes(release ?? ''),
   );
   const variant = variantNames.find((name) => name === variantName);
   if (suite === undefined || variant === undefined || more.length > 0) return undefined;

@@ -10,7 +10,7 @@ export interface VariantInfo {
 }
 
 /** What every machine needs to be reached, to reach others, and to install the rest. */
-const base = ['ca-certificates', 'iproute2', 'netbase'];
+const base = ['iproute2', 'netbase'];
 
 const systemd = ['dbus', 'libpam-systemd', 'systemd-sysv'];
 
@@ -21,6 +21,7 @@ const systemd = ['dbus', 'libpam-systemd', 'systemd-sysv'];
 const comfort = [
   'bash-completion',
   'bzip2',
+  'ca-certificates',
   'cron',
   'curl',
   'file',
