@@ -4,11 +4,15 @@ import { parseFilter } from '../../http/filter.ts';
 import { syncBody } from '../../http/replies.ts';
 import { query, recursionOf } from '../../http/request.ts';
 import { instanceFullView, instanceView } from '../../views/instances.ts';
+import { mapLimited } from '../../views/limited.ts';
 import { listAnswer } from '../listing.ts';
 import { instanceTrees } from './tree.ts';
 
 import type { FastifyInstance } from 'fastify';
 import type { DaemonContext } from '../../context.ts';
+
+/** Each state costs processes and descriptors: a thousand machines must not ask for theirs at once. */
+const statesAtOnce = 16;
 
 /** `GET /1.0/instances`. */
 export function instanceListRoutes(app: FastifyInstance, context: DaemonContext): void {
@@ -31,7 +35,9 @@ export function instanceListRoutes(app: FastifyInstance, context: DaemonContext)
       // What the filter can be asked of needs no question to the kernel for those it leaves out.
       const wanted = parseFilter(query(request, 'filter'));
       const chosen = records.filter((record) => wanted(instanceView(engine, record)));
-      return syncBody(await Promise.all(chosen.map((record) => instanceFullView(engine, record))));
+      return syncBody(
+        await mapLimited(chosen, statesAtOnce, (record) => instanceFullView(engine, record)),
+      );
     });
   }
 }
