@@ -5,7 +5,7 @@ import { parseAssignments, stripRemote } from './names.ts';
 import { UsageError } from './usage-error.ts';
 
 import type { Context } from './context.ts';
-import type { StringMap } from '../contract/api/instances.ts';
+import type { Instance, StringMap } from '../contract/api/instances.ts';
 
 /** An object of the API that has config keys. */
 export interface KeyedObject {
@@ -179,19 +179,24 @@ export function showCommand(group: KeyedGroup): AnyCommand {
     next: `warren ${group.group} edit`,
     async run(context, args: object) {
       const name = (args as Named)[group.noun];
-      const value = await context.client.get<object>(keyedPath(group, name));
-      return shownObject(value, name, (args as { expanded?: boolean }).expanded === true);
+      return await context.client.get<object>(keyedPath(group, name));
     },
-    render: (data) => ({ yaml: data }),
+    render: (value, _look, args: object) => ({
+      yaml: shownObject(group, value, args as Named & { readonly expanded?: boolean }),
+    }),
   });
 }
 
-/** What `show` prints: for the server its keys, for a machine without or with its profiles. */
-function shownObject(value: object, name: string | undefined, expanded: boolean): object {
-  if (name === undefined) return pick(value, ['config']);
-  if (!('expanded_config' in value)) return value;
-  const { expanded_config, expanded_devices, ...own } = value as Readonly<Record<string, unknown>>;
-  return expanded ? { ...own, config: expanded_config, devices: expanded_devices } : own;
+/** What a person is shown: that which can be changed, with `--expanded` as profiles complete it. */
+function shownObject(
+  group: KeyedGroup,
+  value: object,
+  args: Named & { readonly expanded?: boolean },
+): object {
+  const shown = pick(value, writableOf(group, args[group.noun]));
+  if (args.expanded !== true || !('expanded_config' in value)) return shown;
+  const { expanded_config: config, expanded_devices: devices } = value as Partial<Instance>;
+  return { ...shown, config, devices };
 }
 
 export function editCommand(group: KeyedGroup): AnyCommand {

@@ -1,12 +1,11 @@
 import { apiPath } from '../../client/client.ts';
-import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { networkGroup } from '../groups.ts';
 import { editCommand, getCommand, setCommand, showCommand, unsetCommand } from '../keyed.ts';
 import { parseAssignments } from '../names.ts';
+import { plain } from '../render/look.ts';
 import { forEachName } from '../together.ts';
 
-import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
 import type { Network, NetworkLease } from '../../contract/api/networks.ts';
 
 export const get = getCommand(networkGroup);
@@ -50,44 +49,36 @@ export const list = defineCommand({
   }),
 });
 
-interface NetworkInfo {
-  readonly network: Network;
-  readonly state: InstanceStateNetwork;
-}
-
 export const info = defineCommand({
   name: 'network info',
-  summary: 'State, addresses and traffic of a network',
-  examples: [{ line: 'warren network info warrenbr0', does: 'on one screen' }],
+  summary: 'Addresses, names and machines of a network on one screen',
+  examples: [{ line: 'warren network info warrenbr0', does: 'what it gives and who is on it' }],
   positionals: { network },
   options: {},
   next: 'warren network list-leases NAME',
-  async run({ client }, { network: name }): Promise<NetworkInfo> {
+  async run({ client }, { network: name }) {
     const path = apiPath('networks', name);
-    const [value, state] = await Promise.all([
+    const [value, leases] = await Promise.all([
       client.get<Network>(path),
-      client.get<InstanceStateNetwork>(`${path}/state`),
+      client.get<NetworkLease[]>(`${path}/leases`),
     ]);
-    return { network: value, state };
+    return { ...value, leases };
   },
-  render: ({ network: { name, config, used_by: users }, state }) => {
-    const addresses = state.addresses.map(({ address, netmask }) => `${address}/${netmask}`);
-    const { counters } = state;
-    const rows = [
-      ['address', addresses.join('  ') || (config['ipv4.address'] ?? '-')],
-      ['hwaddr', `${state.hwaddr || '-'}   mtu ${state.mtu}`],
+  render: ({ name, type, config, leases, description }) => {
+    const hosts = leases.filter((lease) => lease.type !== 'gateway');
+    const outside = config['ipv4.nat'] === 'false' ? 'not reachable' : 'through the host';
+    const rows: readonly (readonly [string, string])[] = [
+      ['address', config['ipv4.address'] ?? '-'],
+      ['outside', outside],
+      ['names', `NAME.${config['dns.domain'] ?? 'warren'}`],
       [
-        'traffic',
-        `in ${formatSize(counters.bytes_received)}   out ${formatSize(counters.bytes_sent)}`,
+        'machines',
+        hosts.map(({ hostname, address }) => `${hostname} ${address}`).join(', ') || '-',
       ],
-      ['machines', String(users.length)],
     ];
-    const title = `${name}  ${state.state === 'up' ? '●' : '○'} ${state.state}`;
-    return {
-      text: [title, ...rows.map(([key, text]) => `  ${(key ?? '').padEnd(10)} ${text ?? ''}`)].join(
-        '\n',
-      ),
-    };
+    const about = description === '' ? '' : `   ${plain(description)}`;
+    const lines = rows.map(([key, text]) => `  ${key.padEnd(10)} ${plain(text)}`);
+    return { text: [`${name}  ${type}${about}`, ...lines].join('\n') };
   },
 });
 

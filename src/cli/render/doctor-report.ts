@@ -11,20 +11,25 @@ export function formatReport({ checks, canRun }: DoctorReport, look: Look): stri
   return `${[...lines, verdict(ill, canRun, look)].join('\n')}\n`;
 }
 
+/** Short findings share a line, three of them where the terminal is wide enough; long ones do not. */
 function formatColumns(checks: readonly DoctorCheck[], look: Look): readonly string[] {
-  const texts = checks.map(({ summary }) => plain(summary));
-  const width = Math.max(0, ...texts.map(displayWidth)) + 5;
-  const columns = Math.max(1, Math.min(3, Math.floor((look.width ?? 80) / width)));
-  const tick = paint(look, 'green', '✔');
+  const columns = Math.max(1, Math.min(3, Math.floor((look.width ?? 80) / cellWidth)));
   const rows: string[] = [];
-  for (let start = 0; start < texts.length; start += columns) {
-    const cells = texts
-      .slice(start, start + columns)
-      .map((text) => `${tick} ${text}${' '.repeat(Math.max(0, width - 2 - displayWidth(text)))}`);
-    rows.push(cells.join('').trimEnd());
+  let used = columns;
+  for (const { summary } of checks) {
+    const text = plain(summary);
+    const cells = Math.ceil((displayWidth(text) + 4) / cellWidth);
+    const pad = ' '.repeat(Math.max(0, cells * cellWidth - 2 - displayWidth(text)));
+    const cell = `${paint(look, 'green', '✔')} ${text}${pad}`;
+    const fits = used + cells <= columns;
+    rows.push((fits ? (rows.pop() ?? '') : '') + cell);
+    used = fits ? used + cells : cells;
   }
-  return rows;
+  return rows.map((row) => row.trimEnd());
 }
+
+/** Columns of a terminal for a short finding. */
+const cellWidth = 26;
 
 function formatIll({ level, vital, summary, remedy }: DoctorCheck, look: Look): readonly string[] {
   const sign =

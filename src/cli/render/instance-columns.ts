@@ -81,8 +81,7 @@ export function imageName(instance: Pick<InstanceFull, 'config'>): string {
   const os = config['image.os']?.toLowerCase();
   const release = config['image.release'];
   return (
-    config['image.alias'] ??
-    config['volatile.base_image.alias'] ??
+    config['image.name'] ??
     (os !== undefined && release !== undefined ? `${os}/${release}` : undefined) ??
     config['image.description'] ??
     (fingerprint(instance).slice(0, 12) || '-')
