@@ -17,6 +17,7 @@ import {
   UplinkError,
   uplinkFacts,
   type Uplink,
+  type UplinkDriver,
 } from './uplink.ts';
 
 /** The bridges of the switch with what serves them. Its caller lets only one change run at a time. */
@@ -38,8 +39,10 @@ export function makeBridges(deps: {
   readonly net: Switch;
   readonly places: Places;
   readonly log: NetworkLog;
+  /** Uplink drivers in the order in which they are tried. */
+  readonly drivers: readonly UplinkDriver[];
 }): Bridges {
-  const { net, places, log } = deps;
+  const { net, places, log, drivers } = deps;
   let configs: readonly BridgeConfig[] = [];
   const services = new Map<string, NameService>();
   let uplink: Uplink | undefined;
@@ -56,8 +59,7 @@ export function makeBridges(deps: {
   };
 
   const ensureUplink = async (): Promise<void> => {
-    if (uplink !== undefined && isRunning(uplink.helper.identity)) return;
-    uplink = findUplink(net.file);
+    if (uplink === undefined || !isRunning(uplink.helper.identity)) uplink = findUplink(net.file);
     if (!configs.some(({ ipv4, nat }) => ipv4 !== undefined && nat)) {
       if (uplink !== undefined) await stopUplink(uplink);
       uplink = undefined;
@@ -66,7 +68,11 @@ export function makeBridges(deps: {
     }
     if (uplink !== undefined || Date.now() < retryAt) return;
     try {
-      uplink = await startUplink(net.file, `${places.logDir}/uplink.log`);
+      uplink = await startUplink({
+        netnsFile: net.file,
+        logFile: `${places.logDir}/uplink.log`,
+        drivers,
+      });
     } catch (error) {
       if (!(error instanceof UplinkError)) throw error;
       why = error.message;

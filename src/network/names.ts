@@ -37,6 +37,19 @@ export interface NameService {
 
 const program = 'dnsmasq';
 
+/**
+ * It hears packets from machines, so it keeps of its rights as root of U0 only what it serves with,
+ * and can win none back.
+ */
+const confined = [
+  'setpriv',
+  '--no-new-privs',
+  '--inh-caps=-all',
+  // setgid: for the call that sets the group it has already.
+  '--bounding-set=-all,+net_admin,+net_raw,+net_bind_service,+setgid',
+  '--',
+];
+
 export function makeNameService(net: Switch, places: Places, first: BridgeConfig): NameService {
   let bridge = first;
   let helper: Helper | undefined;
@@ -90,7 +103,7 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
       }
       await stopAll();
       // It goes into the background once its sockets are bound, and belongs to the keeper then.
-      await run('nsenter', [`--net=${net.file}`, '--', program, ...args], {
+      await run('nsenter', [`--net=${net.file}`, '--', ...confined, program, ...args], {
         what: `serve names on ${bridge.name}`,
         timeoutMs: 10_000,
       });

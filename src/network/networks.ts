@@ -14,10 +14,13 @@ import { makeProxies } from './proxy/proxies.ts';
 import { runNft } from './run-nft.ts';
 import { openSwitch, type Switch } from './switch.ts';
 import type { Networks, NicSpec } from './types.ts';
+import type { UplinkDriver } from './uplink.ts';
 
 export interface NetworksDeps {
   readonly paths: Paths;
   readonly log: NetworkLog;
+  /** Uplink drivers in the order in which they are tried; slirp4netns first, whose sandbox is tighter. */
+  readonly drivers?: readonly UplinkDriver[];
 }
 
 interface Open {
@@ -33,13 +36,17 @@ const superviseMs = 2000;
  * daemon left: the switch's namespace behind its mount, dnsmasq and the uplink by their command
  * lines. Must run in U0.
  */
-export function makeNetworks({ paths, log }: NetworksDeps): Networks {
+export function makeNetworks({
+  paths,
+  log,
+  drivers = ['slirp4netns', 'pasta'],
+}: NetworksDeps): Networks {
   const places = networkPlaces(paths);
   const mutex = new KeyedMutex();
   const guarded = new Set<string>();
   const thread = openNetnsThread();
   const proxies = makeProxies(thread, ({ instance, device }, error) => {
-    log.info({ instance, device, err: error }, 'a proxied connection failed');
+    log.debug({ instance, device, err: error }, 'a proxied connection failed');
   });
   let opening: Promise<Open> | undefined;
   let open: Open | undefined;
@@ -56,7 +63,7 @@ export function makeNetworks({ paths, log }: NetworksDeps): Networks {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
     }
     const net = await openSwitch(places.netnsFile, thread);
-    open = { net, bridges: makeBridges({ net, places, log }) };
+    open = { net, bridges: makeBridges({ net, places, log, drivers }) };
     return open;
   };
 

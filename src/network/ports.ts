@@ -37,13 +37,14 @@ export function portOwner(link: Link): PortOwner | undefined {
  * the bridge and up. A pair of the same name that has outlived its machine is replaced.
  */
 export function attachPort(net: Switch, initPid: number, nic: NicSpec): { hostName: string } {
-  const bridge = net.findLink(nic.bridge);
+  const links = net.links();
+  const bridge = links.find((link) => link.name === nic.bridge);
   if (bridge === undefined) {
     throw new WarrenError('not_found', { kind: 'network', name: nic.bridge });
   }
   const what = `attach ${nic.instance} to ${nic.bridge}`;
   const name = portName(nic);
-  const netnsFd = openSync(`/proc/${initPid}/ns/net`, 'r');
+  const netnsFd = openNetnsOf(initPid, nic.instance);
   try {
     const request = vethLink({
       name,
@@ -51,20 +52,43 @@ export function attachPort(net: Switch, initPid: number, nic: NicSpec): { hostNa
       mtu: nic.mtu ?? bridge.mtu,
       peer: { name: nic.name, hwaddr: nic.hwaddr, netnsFd },
     });
-    if (net.findLink(name) !== undefined) removePort(net, name);
-    net.request(what, request);
+    if (links.some((link) => link.name === name)) removePort(net, name);
+    try {
+      net.request(what, request);
+    } catch (error) {
+      // The switch's own name is free: it is the one inside that is taken.
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      throw new WarrenError('exists', {
+        kind: `interface of ${nic.instance}`,
+        name: nic.name,
+      });
+    }
   } finally {
     closeSync(netnsFd);
   }
   try {
-    const port = net.findLink(name);
-    if (nic.isolated === true && port !== undefined) net.request(what, isolateLink(port.index));
+    const port = nic.isolated === true ? net.findLink(name) : undefined;
+    if (port !== undefined) net.request(what, isolateLink(port.index));
     net.request(what, claimLink(name, `${nic.instance}/${nic.device}`));
   } catch (error) {
     removePort(net, name);
     throw error;
   }
   return { hostName: name };
+}
+
+function openNetnsOf(initPid: number, instance: string): number {
+  try {
+    return openSync(`/proc/${initPid}/ns/net`, 'r');
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT', 'ESRCH')) throw error;
+    throw new WarrenError('wrong_state', {
+      name: instance,
+      action: 'attach a network to',
+      state: 'stopped',
+      wanted: 'running',
+    });
+  }
 }
 
 /** A port that is not there is fine. */

@@ -12,7 +12,7 @@ export interface BridgeConfig {
   readonly leaseTime: string;
   readonly domain: string;
   readonly mtu: number;
-  /** Extra addresses of machines that ask for a fixed one. */
+  /** Names in DNS, and fixed addresses, of all machines with a nic here, running or not. */
   readonly reservations: readonly {
     readonly instance: string;
     readonly hwaddr: string;

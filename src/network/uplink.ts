@@ -17,14 +17,16 @@ export const uplinkFacts: UplinkFacts = { device: 'tap0', subnet: `${prefix}.0/2
 /** Answers DNS with what the host's own resolver says. */
 export const uplinkDns = `${prefix}.3`;
 
+export type UplinkDriver = 'slirp4netns' | 'pasta';
+
 export interface Uplink {
-  readonly driver: 'slirp4netns' | 'pasta';
+  readonly driver: UplinkDriver;
   readonly helper: Helper;
 }
 
 /** How a driver is started; tried in order, since older programs and kernels lack some protections. */
 interface Attempt {
-  readonly driver: Uplink['driver'];
+  readonly driver: UplinkDriver;
   readonly args: readonly string[];
   /** Writes to descriptor 3 once the interface is up; else it is up when the parent has exited with 0. */
   readonly readyFd: boolean;
@@ -39,24 +41,32 @@ export function findUplink(netnsFile: string): Uplink | undefined {
   return undefined;
 }
 
-/** Starts the first driver that works. Throws an `UplinkError` that says why none did. */
-export async function startUplink(netnsFile: string, logFile: string): Promise<Uplink> {
-  const reasons = new Set<string>();
+/**
+ * Starts the first of `drivers` that works, each with as many of its protections as this host lets
+ * it have. Throws an `UplinkError` that says why none did.
+ */
+export async function startUplink(options: {
+  readonly netnsFile: string;
+  readonly logFile: string;
+  readonly drivers: readonly UplinkDriver[];
+}): Promise<Uplink> {
+  const { netnsFile, logFile, drivers } = options;
   try {
     accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
   } catch (error) {
-    if (!hasErrno(error, 'ENOENT', 'EACCES', 'EPERM')) throw error;
+    if (!hasErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV')) throw error;
     throw new UplinkError(
       '/dev/net/tun is not readable and writable; sudo chmod 0666 /dev/net/tun',
     );
   }
-  for (const attempt of attempts(netnsFile)) {
-    const reason = await start(attempt, logFile);
-    if (reason === undefined) {
-      const uplink = findUplink(netnsFile);
+  const reasons = new Set<string>();
+  for (const driver of drivers) {
+    for (const attempt of attempts(netnsFile).filter((each) => each.driver === driver)) {
+      const reason = await start(attempt, logFile);
+      const uplink = reason === undefined ? findUplink(netnsFile) : undefined;
       if (uplink !== undefined) return uplink;
+      reasons.add(`${driver} ${reason ?? 'ended at once'}`);
     }
-    reasons.add(`${attempt.driver} ${reason ?? 'ended at once'}`);
   }
   throw new UplinkError([...reasons].join('; '));
 }

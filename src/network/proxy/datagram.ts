@@ -29,9 +29,8 @@ export async function openDatagramProxy(options: {
   const server = createSocket(isIPv6(listenAt.host) ? 'udp6' : 'udp4');
   const flows = new Map<string, Flow>();
 
-  const end = (key: string): void => {
-    const flow = flows.get(key);
-    if (flow === undefined) return;
+  const end = (key: string, flow = flows.get(key)): void => {
+    if (flow === undefined || flows.get(key) !== flow) return;
     flows.delete(key);
     clearTimeout(flow.timer);
     flow.socket.close();
@@ -42,7 +41,7 @@ export async function openDatagramProxy(options: {
     if (oldest !== undefined && flows.size >= maxFlows) end(oldest);
     const socket = createSocket(isIPv6(connectTo.host) ? 'udp6' : 'udp4');
     const timer = setTimeout(() => {
-      end(key);
+      end(key, flow);
     }, idleMs).unref();
     const flow: Flow = { socket, timer, waiting: [] };
     flows.set(key, flow);
@@ -52,7 +51,7 @@ export async function openDatagramProxy(options: {
     });
     // ECONNREFUSED: nobody listens there (yet). The next datagram tries again.
     socket.on('error', () => {
-      end(key);
+      end(key, flow);
     });
     connectSide.connectDatagram(socket, connectTo).then(
       () => {
@@ -62,7 +61,7 @@ export async function openDatagramProxy(options: {
       },
       (error: unknown) => {
         onError(error);
-        end(key);
+        end(key, flow);
       },
     );
     return flow;

@@ -1,3 +1,4 @@
+import type { Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -153,13 +154,11 @@ export function openMachineSide(initPid: number, thread: NetnsThread): Side & Di
     },
 
     async bindDatagram(socket, at) {
-      socket.bind({ fd: await bound('udp', at.host, at.port) });
-      await once(socket, 'listening');
+      adopt(socket, await bound('udp', at.host, at.port));
     },
 
     async connectDatagram(socket, to) {
-      socket.bind({ fd: await unbound('udp', to.host) });
-      await once(socket, 'listening');
+      adopt(socket, await unbound('udp', to.host));
       socket.connect(to.port, to.host);
       await once(socket, 'connect');
     },
@@ -168,6 +167,16 @@ export function openMachineSide(initPid: number, thread: NetnsThread): Side & Di
       closeSync(pidfd);
     },
   };
+}
+
+/** Makes `socket` of the descriptor, at once; it is closed when `socket` has been closed meanwhile. */
+function adopt(socket: DatagramSocket, fd: number): void {
+  try {
+    socket.bind({ fd });
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
 }
 
 function socketKind(kind: 'tcp' | 'udp', host: string): 'tcp4' | 'tcp6' | 'udp4' | 'udp6' {

@@ -5,6 +5,9 @@ import type { Side, StreamTarget } from './side.ts';
 /** Connections one listener relays at a time; more wait in the kernel's queue or are refused. */
 const maxConnections = 1024;
 
+/** After so long a silence it is asked whether the other end is still there. */
+const keepAliveMs = 60_000;
+
 /** A listener that relays. Disposing ends it and its connections. */
 export async function openStreamProxy(options: {
   readonly listenSide: Side;
@@ -57,6 +60,7 @@ function relay(a: Socket, b: Socket, onError: (error: unknown) => void): void {
     [b, a],
   ] as const) {
     from.setNoDelay(true);
+    from.setKeepAlive(true, keepAliveMs);
     from.pipe(to);
     from.on('error', (error) => {
       onError(error);

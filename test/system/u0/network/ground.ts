@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathsIn, type Paths } from '../../../../src/contract/paths.ts';
 import { makeNetworks } from '../../../../src/network/networks.ts';
 import type { BridgeConfig, Networks, NicSpec } from '../../../../src/network/types.ts';
+import type { UplinkDriver } from '../../../../src/network/uplink.ts';
 
 export const bridge: BridgeConfig = {
   name: 'warrenbr0',
@@ -23,7 +24,10 @@ export const bridge: BridgeConfig = {
 export const problems: string[] = [];
 
 /** A network layer with directories of its own; a second one over the same paths is the next daemon. */
-export function openGround(): { readonly paths: Paths; readonly networks: () => Networks } {
+export function openGround(drivers?: readonly UplinkDriver[]): {
+  readonly paths: Paths;
+  readonly networks: () => Networks;
+} {
   const dir = mkdtempSync(join(tmpdir(), 'wnet-'));
   chmodSync(dir, 0o700);
   const paths: Paths = {
@@ -32,12 +36,15 @@ export function openGround(): { readonly paths: Paths; readonly networks: () => 
   };
   mkdirSync(paths.mountDir, { recursive: true });
   const log = {
-    info: () => undefined,
+    debug: () => undefined,
     warn: (context: object, message: string) => {
       problems.push(`${message} ${JSON.stringify(context)}`);
     },
   };
-  return { paths, networks: () => makeNetworks({ paths, log }) };
+  return {
+    paths,
+    networks: () => makeNetworks({ paths, log, ...(drivers === undefined ? {} : { drivers }) }),
+  };
 }
 
 /** A process in namespaces of its own that stands for a machine's init. */
@@ -61,13 +68,14 @@ let count = 0;
 
 export async function startMachine(name: string, nic: Partial<NicSpec> = {}): Promise<Machine> {
   count += 1;
+  const number = count.toString(16).padStart(4, '0');
   const dir = mkdtempSync(join(tmpdir(), `wnet-${name}-`));
   writeFileSync(join(dir, 'resolv.conf'), '');
   writeFileSync(
     join(dir, 'lease.sh'),
     `#!/bin/sh
 [ "$1" = bound ] || exit 0
-busybox ip addr flush dev $interface
+busybox ip -4 addr flush dev $interface
 busybox ip addr add $ip/$mask dev $interface
 busybox ip route add default via $router
 printf 'search %s\\nnameserver %s\\n' "$domain" "$dns" > ${dir}/resolv.conf
@@ -111,7 +119,7 @@ printf 'search %s\\nnameserver %s\\n' "$domain" "$dns" > ${dir}/resolv.conf
       device: 'eth0',
       name: 'eth0',
       bridge: bridge.name,
-      hwaddr: `00:16:3e:00:${(count >> 8).toString(16).padStart(2, '0')}:${(count & 255).toString(16).padStart(2, '0')}`,
+      hwaddr: `00:16:3e:00:${number.slice(0, 2)}:${number.slice(2)}`,
       mtu: undefined,
       ...nic,
     },
