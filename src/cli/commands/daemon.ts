@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { apiPath } from '../../client/client.ts';
 import { hostError, runHost } from '../../client/daemon-start.ts';
@@ -73,8 +75,8 @@ export const stop = defineCommand({
     if (purge) await deleteEverything(context);
     progress.start('Stopping the daemon');
     await client.operate('POST', apiPath('warren', 'daemon'), { action: 'stop', machines });
-    // The keeper holds the consoles of machines that go on. Without any it has nothing to do.
-    if (machines || purge || before.instances_running === 0) endKeeper(before.keeper_pid);
+    const alone = machines || purge || before.instances_running === 0;
+    await goneWithin(alone ? before.keeper_pid : before.pid, 20_000);
     progress.stop('the daemon has stopped');
     return undefined;
   },
@@ -108,12 +110,19 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
   }
 }
 
-function endKeeper(pid: number): void {
-  if (pid <= 1) return;
+/** Waits for the end of a process, so that the next command meets a fresh one or none. */
+async function goneWithin(pid: number, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (pid > 1 && isThere(pid) && Date.now() < deadline) await sleep(20);
+}
+
+function isThere(pid: number): boolean {
   try {
-    process.kill(pid, 'SIGTERM');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    process.kill(pid, 0);
+    // A process that has ended but is not reaped yet answers as well; its memory is gone.
+    return readFileSync(`/proc/${pid}/statm`, 'utf8').trim() !== '0 0 0 0 0 0 0';
+  } catch {
+    return false;
   }
 }
 

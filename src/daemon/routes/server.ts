@@ -46,8 +46,10 @@ export function serverRoutes(app: FastifyInstance, context: DaemonContext): void
     fields.done();
     const again = action === 'restart';
     if (!machines || again) {
+      // The keeper holds the consoles of machines that go on. Without any it has nothing to do.
+      const idle = !listInstances(engine).some((record) => statusOf(engine, record) !== 'Stopped');
       reply.raw.once('finish', () => {
-        context.lifecycle.leave({ again });
+        context.lifecycle.leave({ again, keeper: idle && !again });
       });
       return syncBody(null);
     }
