@@ -1,8 +1,10 @@
+import { guestPath } from '../../base/brand.ts';
 import { hasControlCharacter } from '../../base/text.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
 import { readPrefix } from '../../contract/config/read.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import type { ExecSession } from '../../runtime/types.ts';
+import type { GuestFiles } from '../../storage/types.ts';
 import type { EngineDeps } from '../types.ts';
 import { lookUpUser } from './accounts.ts';
 import { expandInstance, getInstance } from './list.ts';
@@ -15,7 +17,7 @@ export interface ExecInput {
   readonly uid: number;
   /** Undefined: the primary group of `uid` in the machine's /etc/passwd, else 0. */
   readonly gid: number | undefined;
-  /** Undefined or empty: the home of `uid`. */
+  /** Undefined or empty: the home of `uid`, or `/` where that does not exist. */
   readonly cwd: string | undefined;
   readonly terminal: { readonly width: number; readonly height: number } | undefined;
 }
@@ -45,6 +47,7 @@ export async function execInstance(deps: EngineDeps, input: ExecInput): Promise<
   const { config } = expandInstance(deps, record);
   const isRoot = input.uid === 0;
   const home = isRoot ? '/root' : (user?.home ?? '/');
+  const place = isRoot || (await isThere(files, home)) ? home : '/';
   return await deps.runtime.exec(input.name, {
     command: input.command,
     environment: {
@@ -55,12 +58,22 @@ export async function execInstance(deps: EngineDeps, input: ExecInput): Promise<
       ...readPrefix(config, 'environment.*'),
       ...input.environment,
     },
-    cwd: input.cwd === undefined || input.cwd === '' ? home : input.cwd,
+    cwd: input.cwd === undefined || input.cwd === '' ? place : input.cwd,
     uid: input.uid,
     gid: input.gid ?? user?.gid ?? 0,
     additionalGids: user?.groups ?? [],
     terminal: input.terminal,
   });
+}
+
+/** System accounts often have a home that was never made. */
+async function isThere(files: GuestFiles, directory: string): Promise<boolean> {
+  try {
+    return (await files.stat(guestPath(directory))).type !== 'file';
+  } catch (error) {
+    if (error instanceof WarrenError) return false;
+    throw error;
+  }
 }
 
 function check(input: ExecInput): void {
