@@ -8,7 +8,9 @@ import type { Writable } from 'node:stream';
 /** What finishes sooner shows nothing. */
 const quietMs = 300;
 const redrawMs = 100;
-const barCells = 26;
+/** The bar takes what the other parts of the line leave it, within these bounds. */
+const maxBarCells = 26;
+const minBarCells = 6;
 
 /** How far something is, for the live line. */
 export interface Step {
@@ -85,21 +87,33 @@ export class Progress implements OperationObserver {
   #draw(): void {
     this.#drawn = true;
     const width = (this.#stream.columns ?? 80) - 1;
-    const line = formatStep(this.#title, this.#step, this.#now() - this.#startedAt);
+    const elapsedMs = this.#now() - this.#startedAt;
+    const line = formatStep(this.#title, this.#step, elapsedMs, width);
     this.#stream.write(`\r\u001b[K${line.slice(0, width)}`);
   }
 }
 
 /** `Building image debian/12   ━━━━━━━━────── 68%  installing packages   11s`. */
-export function formatStep(title: string, { stage, percent }: Step, elapsedMs: number): string {
+export function formatStep(
+  title: string,
+  { stage, percent }: Step,
+  elapsedMs: number,
+  width: number,
+): string {
   const parts = [plain(title)];
+  const after = [
+    ...(stage === undefined || stage === '' ? [] : [plain(stage)]),
+    formatDuration(elapsedMs),
+  ];
   if (percent !== undefined) {
-    const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * barCells);
-    parts.push(`${'━'.repeat(full)}${'─'.repeat(barCells - full)} ${Math.round(percent)}%`);
+    const share = `${Math.round(percent)}%`;
+    const others = [...parts, share, ...after].join('   ').length;
+    const cells = Math.min(maxBarCells, width - others - 1);
+    const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * cells);
+    const bar = cells < minBarCells ? '' : `${'━'.repeat(full)}${'─'.repeat(cells - full)} `;
+    parts.push(`${bar}${share}`);
   }
-  if (stage !== undefined && stage !== '') parts.push(plain(stage));
-  parts.push(formatDuration(elapsedMs));
-  return parts.join('   ');
+  return [...parts, ...after].join('   ');
 }
 
 /**

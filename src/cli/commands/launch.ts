@@ -27,7 +27,7 @@ export const launch = defineCommand({
   next: 'warren shell NAME',
   async run(context, args) {
     const { client, progress } = context;
-    progress.start(`Creating ${args.name ?? 'a machine'} from ${args.image}`);
+    progress.start(`Creating ${args.name ?? `a ${args.image}`}`);
     const name = await createInstance(context, args.image, args.name, args);
     const path = apiPath('instances', name);
     progress.start(`Starting ${name}`);
