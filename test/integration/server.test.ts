@@ -159,6 +159,18 @@ describe('the server', () => {
     await expect.poll(() => daemon.left).toEqual([{ again: true }]);
   });
 
+  test('stops every machine before it leaves, and stays to tell', async () => {
+    await api.done('POST', '/1.0/instances', { name: 'last', source: { type: 'none' } });
+    await api.done('POST', '/1.0/warren/daemon', { action: 'stop', machines: true });
+    await expect
+      .poll(() => daemon.left.at(-1), { timeout: 3000 })
+      .toEqual({
+        again: false,
+        keeper: true,
+      });
+    await api.done('DELETE', '/1.0/instances/last');
+  });
+
   test('serves nobody but its user', async () => {
     await using other = await openDaemon({ uid: (process.getuid?.() ?? 0) + 1 });
     await expect(new ApiClient(other.socket).call('GET', '/1.0')).rejects.toThrow(

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { dropEmpty, validateConfig } from '../../contract/config/validate.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { configurationMetadata } from '../../contract/config/metadata.ts';
@@ -16,6 +18,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { SyncResponse } from '../../contract/api/envelope.ts';
 import type { DaemonStatus, Server } from '../../contract/api/server.ts';
 import type { DaemonContext } from '../context.ts';
+
+/** How long the daemon stays to be asked how the operation that ends it went. */
+const tellMs = 1_000;
 
 /** `/`, `/1.0` and what describes the server and its host. */
 export function serverRoutes(app: FastifyInstance, context: DaemonContext): void {
@@ -62,8 +67,10 @@ export function serverRoutes(app: FastifyInstance, context: DaemonContext): void
         return undefined;
       },
     });
-    void operation.finished.then(() => {
-      if (operation.status === 'Success') context.lifecycle.leave({ again: false, keeper: true });
+    void operation.finished.then(async () => {
+      if (operation.status !== 'Success') return;
+      await sleep(tellMs);
+      context.lifecycle.leave({ again: false, keeper: true });
     });
     return accepted(reply, operation.render());
   });
