@@ -13,8 +13,9 @@ const maxWaiting = 64;
 interface Flow {
   readonly socket: Socket;
   readonly timer: NodeJS.Timeout;
-  /** Undefined once it is connected. */
-  waiting: Buffer[] | undefined;
+  /** Sends to the service, once the socket can. */
+  send: ((data: Buffer) => void) | undefined;
+  readonly waiting: Buffer[];
 }
 
 /** Relays datagrams; each sender gets a socket of its own on the other side, so that answers find back. */
@@ -43,9 +44,10 @@ export async function openDatagramProxy(options: {
     const timer = setTimeout(() => {
       end(key, flow);
     }, idleMs).unref();
-    const flow: Flow = { socket, timer, waiting: [] };
+    const flow: Flow = { socket, timer, send: undefined, waiting: [] };
     flows.set(key, flow);
-    socket.on('message', (answer) => {
+    socket.on('message', (answer, { port }) => {
+      if (port !== connectTo.port) return;
       timer.refresh();
       server.send(answer, sender.port, sender.address);
     });
@@ -53,11 +55,11 @@ export async function openDatagramProxy(options: {
     socket.on('error', () => {
       end(key, flow);
     });
-    connectSide.connectDatagram(socket, connectTo).then(
-      () => {
-        const waiting = flow.waiting ?? [];
-        flow.waiting = undefined;
-        if (flows.get(key) === flow) for (const data of waiting) socket.send(data);
+    connectSide.openDatagram(socket, connectTo).then(
+      (send) => {
+        if (flows.get(key) !== flow) return;
+        flow.send = send;
+        for (const data of flow.waiting.splice(0)) send(data);
       },
       (error: unknown) => {
         onError(error);
@@ -71,7 +73,7 @@ export async function openDatagramProxy(options: {
     const key = `${sender.address} ${sender.port}`;
     const flow = flows.get(key) ?? open(key, sender);
     flow.timer.refresh();
-    if (flow.waiting === undefined) flow.socket.send(data);
+    if (flow.send !== undefined) flow.send(data);
     else if (flow.waiting.length < maxWaiting) flow.waiting.push(data);
   });
   await listenSide.bindDatagram(server, listenAt);

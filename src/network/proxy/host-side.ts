@@ -33,9 +33,12 @@ export const hostSide: Side = {
       throw listenError(error, `${at.host}:${at.port}`);
     }
   },
-  async connectDatagram(socket, to) {
+  async openDatagram(socket, to) {
     socket.connect(to.port, to.host);
     await once(socket, 'connect');
+    return (data) => {
+      socket.send(data);
+    };
   },
 };
 

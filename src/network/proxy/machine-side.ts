@@ -1,5 +1,4 @@
 import type { Socket as DatagramSocket } from 'node:dgram';
-import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -157,10 +156,13 @@ export function openMachineSide(initPid: number, thread: NetnsThread): Side & Di
       adopt(socket, await bound('udp', at.host, at.port));
     },
 
-    async connectDatagram(socket, to) {
+    async openDatagram(socket, to) {
       adopt(socket, await unbound('udp', to.host));
-      socket.connect(to.port, to.host);
-      await once(socket, 'connect');
+      // Not connected: a service on 0.0.0.0 answers from the address that it was called from, and
+      // not from the loopback address it was called at.
+      return (data) => {
+        socket.send(data, to.port, to.host);
+      };
     },
 
     [Symbol.dispose]: () => {

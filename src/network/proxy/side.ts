@@ -19,5 +19,6 @@ export interface Side {
   /** A socket that connects; its failure comes as an `error` event. Half-open is allowed. */
   connect(to: StreamTarget): Promise<Socket>;
   bindDatagram(socket: DatagramSocket, at: DatagramTarget): Promise<void>;
-  connectDatagram(socket: DatagramSocket, to: DatagramTarget): Promise<void>;
+  /** Readies a socket to talk to one service, and answers how a datagram is sent there. */
+  openDatagram(socket: DatagramSocket, to: DatagramTarget): Promise<(data: Buffer) => void>;
 }

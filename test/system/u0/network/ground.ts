@@ -97,6 +97,7 @@ printf 'search %s\\nnameserver %s\\n' "$domain" "$dns" > ${dir}/resolv.conf
     });
   });
   const pid = init.pid ?? 0;
+  const children = new Set<ChildProcess>();
   const enter = ['-t', `${pid}`, '-U', '--preserve-credentials', '-n', '-m', '-u', '--'];
   const exec = (...command: readonly string[]): { status: number; stdout: string } => {
     const { status, stdout, stderr } = spawnSync('nsenter', [...enter, ...command], {
@@ -125,8 +126,12 @@ printf 'search %s\\nnameserver %s\\n' "$domain" "$dns" > ${dir}/resolv.conf
     },
     run,
     exec,
-    start: (...command) =>
-      spawn('nsenter', [...enter, ...command], { stdio: ['pipe', 'pipe', 'inherit'] }),
+    start: (...command) => {
+      const child = spawn('nsenter', [...enter, ...command], { stdio: ['pipe', 'pipe', 'ignore'] });
+      children.add(child);
+      child.once('exit', () => children.delete(child));
+      return child;
+    },
     lease: async () => {
       const from = performance.now();
       run('busybox', 'ip', 'link', 'set', 'eth0', 'up');
@@ -161,6 +166,7 @@ printf 'search %s\\nnameserver %s\\n' "$domain" "$dns" > ${dir}/resolv.conf
       if (init.exitCode !== null || init.signalCode !== null) return;
       const ended = new Promise((resolve) => init.once('exit', resolve));
       process.kill(-pid, 'SIGKILL');
+      for (const child of children) child.kill('SIGKILL');
       await ended;
       rmSync(dir, { recursive: true, force: true });
     },
