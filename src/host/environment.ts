@@ -18,9 +18,20 @@ const handedOn = [
   'NODE_EXTRA_CA_CERTS',
 ];
 
+/** The part of the caller's environment that is meant for the keeper: the list, and WARREN_…. */
+export function handedOnEnvironment(env: Environment): Record<string, string> {
+  const names = [...handedOn, ...Object.keys(env).filter((name) => name.startsWith('WARREN_'))];
+  const chosen: Record<string, string> = {};
+  for (const name of names) {
+    const value = env[name];
+    if (value !== undefined) chosen[name] = value;
+  }
+  return chosen;
+}
+
 /**
  * The whole environment of the keeper. Whoever calls first must not decide by chance how machines
- * run, so only what is meant for it is handed on: the list above and what is named WARREN_….
+ * run, so nothing else of the caller's is in it.
  */
 export function keeperEnvironment(
   env: Environment,
@@ -28,15 +39,9 @@ export function keeperEnvironment(
   paths: Paths,
   cgroupDir: string | undefined,
 ): Record<string, string> {
-  const names = [...handedOn, ...Object.keys(env).filter((name) => name.startsWith('WARREN_'))];
-  const chosen: Record<string, string> = {};
-  for (const name of names) {
-    const value = env[name];
-    if (value !== undefined) chosen[name] = value;
-  }
   const runtimeDir = env['XDG_RUNTIME_DIR'] ?? user.runUserDir;
   return programEnvironment({
-    ...chosen,
+    ...handedOnEnvironment(env),
     HOME: user.home,
     USER: user.name,
     LOGNAME: user.name,

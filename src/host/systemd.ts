@@ -6,6 +6,7 @@ import type { Paths } from '../contract/paths.ts';
 import { run } from '../sys/programs/run.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import type { Environment, User } from './account.ts';
+import { handedOnEnvironment } from './environment.ts';
 import { serviceEnvironment, serviceName, unitProperties, unitText } from './unit.ts';
 
 /** The user's systemd manager, by the environment in which systemctl reaches it. */
@@ -45,8 +46,8 @@ export interface ServiceInput {
 }
 
 /**
- * Has the manager start the service and waits until the keeper listens: the installed unit when it
- * is for these very directories, else a transient one. What the service failed with comes back
+ * Has the manager start the service and waits until the keeper listens: the installed unit when there
+ * is one for these very directories, else a transient one. What the service failed with comes back
  * through a file, since its standard error goes to the journal.
  */
 export async function startService(input: ServiceInput): Promise<void> {
@@ -55,7 +56,8 @@ export async function startService(input: ServiceInput): Promise<void> {
   const failurePath = failureFile(paths);
   rmSync(failurePath, { force: true });
   try {
-    if (await isInstalled(input)) await systemctl(manager, ['start', name]);
+    if (existsSync(unitPath(input.env, input.user, paths)))
+      await systemctl(manager, ['start', name]);
     else await startTransient(input, name);
   } catch (error) {
     throw serviceError(failurePath) ?? error;
@@ -66,9 +68,8 @@ async function startTransient(input: ServiceInput, name: string): Promise<void> 
   const { manager, env, user, paths, binDir } = input;
   // One that failed is kept for its status and would be in the way.
   await systemctl(manager, ['reset-failed', name], [1, 5]);
-  const settings = Object.entries(serviceEnvironment(env, user, paths)).map(
-    ([key, value]) => `--setenv=${key}=${value}`,
-  );
+  const environment = { ...handedOnEnvironment(env), ...serviceEnvironment(env, user, paths) };
+  const settings = Object.entries(environment).map(([key, value]) => `--setenv=${key}=${value}`);
   try {
     await run(
       'systemd-run',
@@ -106,17 +107,6 @@ function serviceError(path: string): Error | undefined {
     return new WarrenError(error.code, error.details as never);
   } catch (error) {
     if (error instanceof SyntaxError || hasErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-async function isInstalled({ env, user, paths, binDir }: ServiceInput): Promise<boolean> {
-  const path = unitPath(env, user, paths);
-  await Promise.resolve();
-  try {
-    return readFileSync(path, 'utf8') === unitText({ env, user, paths, binDir });
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return false;
     throw error;
   }
 }

@@ -70,6 +70,7 @@ export class Supervisor {
       this.#options.log(`daemon ${old.pid} of an earlier keeper is being ended`);
       this.#evict(old.pid);
     } else {
+      removeRecord(this.#options.recordPath);
       this.#rest();
     }
   }

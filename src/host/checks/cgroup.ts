@@ -10,7 +10,7 @@ import { missing, ok, warning, type Check } from './check.ts';
 const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 
 /** What an administrator writes once. Without it, `cpuset` and `io` are never delegated. */
-export const dropIn = [
+const dropIn = [
   'sudo mkdir -p /etc/systemd/system/user@.service.d',
   'sudo tee /etc/systemd/system/user@.service.d/delegate.conf <<EOF',
   '[Service]',
@@ -30,13 +30,14 @@ export const checkCgroup: Check = async ({ env, user }) => {
       'add systemd.unified_cgroup_hierarchy=1 to the kernel command line and restart the host',
     );
   }
+  const hasSystemd = existsSync('/run/systemd/system');
   const manager = await findUserManager(env, user);
   const ofManager = `${mount.mountPoint}/user.slice/user-${user.uid}.slice/user@${user.uid}.service`;
   const directory = manager !== undefined && existsSync(ofManager) ? ofManager : findDelegated();
   if (directory === undefined) {
     return missing(
       'no cgroup is delegated to you: machines with systemd are refused, and no limit can be set',
-      existsSync('/run/systemd/system')
+      hasSystemd
         ? `log in through ssh or a console and not su, or: sudo loginctl enable-linger ${user.name}`
         : `mkdir ${mount.mountPoint}/warren-${user.name} as root, chown it with its cgroup.procs and cgroup.subtree_control to ${user.name}, and log in inside it`,
     );
@@ -47,6 +48,8 @@ export const checkCgroup: Check = async ({ env, user }) => {
   if (lacking.length === 0) return ok(`cgroup: ${delegated}`);
   return warning(
     `cgroup: ${delegated === '' ? 'no controller is' : `${delegated} are`} delegated; limits that need ${lacking.join(', ')} will be refused`,
-    dropIn,
+    hasSystemd
+      ? dropIn
+      : `have root write "${lacking.map((controller) => `+${controller}`).join(' ')}" to cgroup.subtree_control of each directory above ${directory}`,
   );
 };
