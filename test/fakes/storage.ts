@@ -126,7 +126,14 @@ export function fakeStorage(paths: Paths): StorageService {
     },
     openFiles: (path) => {
       const start = process.getuid?.() ?? 0;
-      return openGuestFiles(path, { start, size: 1 }, 'the test directory');
+      const files = openGuestFiles(path, { start, size: 1 }, 'the test directory');
+      if (start === 0) return files;
+      // The real one takes only what belongs to uid 0 for what it has just made.
+      const makeDirectory: typeof files.makeDirectory = (name, { mode = 0o755 }) => {
+        mkdirSync(`${path}${name.toString()}`, { mode });
+        return Promise.resolve();
+      };
+      return { ...files, makeDirectory, [Symbol.dispose]: files[Symbol.dispose].bind(files) };
     },
     sweepStaging: () => Promise.resolve(),
     undoUnrecordedFreezes: () => Promise.resolve([]),

@@ -156,7 +156,7 @@ describe('the server', () => {
     expect((await api.call('POST', '/1.0/warren/daemon', { action: 'jump' })).status).toBe(400);
     const { status } = await api.call('POST', '/1.0/warren/daemon', { action: 'restart' });
     expect(status).toBe(200);
-    await expect.poll(() => daemon.left).toEqual([{ again: true }]);
+    await expect.poll(() => daemon.left).toEqual([{ again: true, keeper: false }]);
   });
 
   test('stops every machine before it leaves, and stays to tell', async () => {
