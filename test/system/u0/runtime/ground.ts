@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { hostPath, type HostPath } from '../../../../src/base/brand.ts';
+import { openCgroupfs } from '../../../../src/runtime/cgroup/cgroupfs.ts';
 import type { CgroupDriver } from '../../../../src/runtime/cgroup/driver.ts';
 import { makeRuntime } from '../../../../src/runtime/runtime.ts';
 import type {
@@ -29,6 +31,7 @@ import { becomeSubreaper } from '../../../../src/sys/kernel/process.ts';
 import { openReadiness, type Readiness } from '../../../../src/sys/kernel/readiness.ts';
 import { closeFd } from '../../../../src/sys/kernel/socket.ts';
 import { findEndedChild, reap, type WaitStatus } from '../../../../src/sys/kernel/wait.ts';
+import { parseCgroupProcs } from '../../../../src/sys/proc/cgroup.ts';
 import { readProcessStatus } from '../../../../src/sys/proc/identity.ts';
 
 /** U0 ids of the machines: guest root is U0 id 1000, so that it is nobody who owns anything else. */
@@ -66,6 +69,7 @@ export async function layGround(
   mkdirSync(paths.mountDir);
   const readiness = openReadiness();
   const warnings: string[] = [];
+  await clearCgroupRoot();
   const runtime = await makeRuntime({
     paths,
     readiness,
@@ -150,6 +154,17 @@ export async function layGround(
       rmSync(dir, { recursive: true });
     },
   };
+}
+
+/**
+ * The test runner's processes start in the root of the cgroup namespace, which may hold none if it
+ * is to hand controllers down. In the real thing the keeper starts in a leaf.
+ */
+async function clearCgroupRoot(): Promise<void> {
+  await openCgroupfs();
+  for (const pid of parseCgroupProcs(readFileSync('/sys/fs/cgroup/cgroup.procs', 'utf8'))) {
+    writeFileSync('/sys/fs/cgroup/keeper/cgroup.procs', String(pid));
+  }
 }
 
 export function execSpec(command: readonly string[], change: Partial<ExecSpec> = {}): ExecSpec {

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { hasErrno } from '../../../../src/sys/sys-error.ts';
 import { closeFd } from '../../../../src/sys/kernel/socket.ts';
 import { ended, layGround, type Ground } from './ground.ts';
 
@@ -21,14 +20,19 @@ afterAll(async () => {
   await ground[Symbol.asyncDispose]();
 });
 
-function readConsole(fd: number): string {
+/** Collects what a console says; never reads before there is something, since the master blocks. */
+function listen(consoleFd: number): Disposable & { said: () => string } {
   const buffer = Buffer.alloc(4096);
-  try {
-    return buffer.toString('utf8', 0, readSync(fd, buffer));
-  } catch (error) {
-    if (hasErrno(error, 'EAGAIN')) return '';
-    throw error;
-  }
+  let said = '';
+  const watch = ground.readiness.watchReadable(consoleFd, () => {
+    said += buffer.toString('utf8', 0, readSync(consoleFd, buffer));
+  });
+  return {
+    said: () => said,
+    [Symbol.dispose]: () => {
+      watch[Symbol.dispose]();
+    },
+  };
 }
 
 function openFds(): number {
@@ -65,14 +69,15 @@ describe('a machine', () => {
       exited = true;
     });
     expect(watch).toBeDefined();
+    using console = listen(consoleFd);
     await runtime.start('life');
-    let said = '';
-    await expect.poll(() => (said += readConsole(consoleFd))).toContain('up');
+    await expect.poll(() => console.said()).toContain('up');
     runtime.requestShutdown(init);
     await expect.poll(() => exited, { timeout: 10_000 }).toBe(true);
     expect(runtime.isAlive(init)).toBe(false);
     expect(await ended(init.pid)).toEqual({ pid: init.pid, kind: 'killed', value: 2 });
     expect(runtime.isAlive(init)).toBe(false);
+    console[Symbol.dispose]();
     closeFd(consoleFd);
     closeFd(consoleKeepaliveFd);
     await runtime.delete('life');
