@@ -28,7 +28,7 @@ export function parseArguments(command: AnyCommand, words: readonly string[]): P
   const rows: OptionRows = { ...globalOptions, ...command.options };
   const { own, rest } = splitRest(command, rows, words);
   const names = Object.keys(rows);
-  const parsed = Parser([...own], {
+  const parsed = Parser(detachValues(rows, own), {
     alias: Object.fromEntries(
       names.flatMap((name) => (rows[name]?.alias === undefined ? [] : [[rows[name].alias, name]])),
     ),
@@ -100,6 +100,19 @@ function splitRest(
     else return { own: words.slice(0, index), rest: words.slice(index) };
   }
   return { own: words, rest: [] };
+}
+
+/** `-u0` and `-eKEY=VALUE` as two words each: the parser takes them for options of that name. */
+function detachValues(rows: OptionRows, words: readonly string[]): string[] {
+  const end = words.indexOf('--');
+  return words.flatMap((word, index) => {
+    const [, letter = '', value = ''] = /^-([A-Za-z0-9])(.+)$/s.exec(word) ?? [];
+    const row = Object.values(rows).find(({ alias }) => alias === letter);
+    const isBefore = end === -1 || index < end;
+    return isBefore && row !== undefined && row.kind !== 'flag'
+      ? [`-${letter}`, value.replace(/^=/, '')]
+      : [word];
+  });
 }
 
 /** `--user 0` and `-u 0`, not `--user=0`, `-u0` or a flag. */

@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+
+import { ServerError } from '../../../src/client/errors.ts';
+import {
+  describeFailures,
+  formatFailure,
+  quoteWords,
+  type Failure,
+} from '../../../src/cli/failure.ts';
+import { UsageError } from '../../../src/cli/usage-error.ts';
+import { WarrenError } from '../../../src/contract/errors.ts';
+
+const look = { color: false, width: undefined, now: 0 };
+
+function only(error: unknown, words: readonly string[] = []): Failure {
+  const failures = describeFailures(error, words);
+  expect(failures).toHaveLength(1);
+  return failures[0] as Failure;
+}
+
+describe('a failure', () => {
+  test('has the sentence, the hint and the exit code of its row', () => {
+    const error = new WarrenError('limit_unenforceable', {
+      name: 'db',
+      key: 'limits.cpu',
+      value: '0-1',
+      controller: 'cpuset',
+    });
+    expect(only(error)).toEqual({
+      message:
+        'Cannot hold db to limits.cpu=0-1: this host does not delegate the cpuset controller',
+      hint: 'warren doctor cgroup',
+      exitCode: 12,
+    });
+  });
+
+  test('of a misspelt name hints the same line with the nearest name', () => {
+    const error = new WarrenError('not_found', {
+      kind: 'image',
+      name: 'debain/12',
+      nearest: 'debian/12',
+    });
+    const failure = only(error, ['launch', 'debain/12', 'my web']);
+    expect(failure.hint).toBe("warren launch debian/12 'my web'");
+    expect(failure.exitCode).toBe(4);
+  });
+
+  test('of usage exits with 2', () => {
+    expect(only(new UsageError('Cannot do this', 'warren --help'))).toMatchObject({
+      exitCode: 2,
+      hint: 'warren --help',
+    });
+  });
+
+  test('of a server that is not warren keeps the code of its status', () => {
+    expect(only(new ServerError('no such thing', 404)).exitCode).toBe(4);
+    expect(only(new ServerError('broken', 500)).exitCode).toBe(17);
+  });
+
+  test('of a file here is told as what it is', () => {
+    const error = Object.assign(new Error('ENOENT: …'), {
+      code: 'ENOENT',
+      path: './site.conf',
+      syscall: 'open',
+    });
+    expect(only(error)).toMatchObject({
+      message: 'Cannot open ./site.conf: there is no such file',
+      exitCode: 4,
+    });
+  });
+
+  test('that nobody foresaw is called a bug, and exits with 1', () => {
+    expect(only(new TypeError('x is not a function'), ['list'])).toMatchObject({
+      message: 'This is a bug in warren: x is not a function',
+      hint: 'warren --debug list',
+      exitCode: 1,
+    });
+  });
+
+  test('of several names at once is one each', () => {
+    const errors = ['a', 'b'].map(
+      (name) => new WarrenError('not_found', { kind: 'instance', name }),
+    );
+    expect(describeFailures(new AggregateError(errors), []).map(({ message }) => message)).toEqual([
+      'Cannot find instance "a"',
+      'Cannot find instance "b"',
+    ]);
+  });
+});
+
+test('an error is two aligned lines, harmless for the terminal', () => {
+  expect(
+    formatFailure({ message: 'Cannot \u001b[2J', hint: 'warren list', exitCode: 1 }, look),
+  ).toBe('error: Cannot ?[2J\ntry:   warren list\n');
+});
+
+test('quoted words are what a shell reads back', () => {
+  expect(quoteWords(['a b', "it's", '', 'x=1'])).toBe(String.raw`'a b' 'it'\''s' '' x=1`);
+});

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+
+import { findCommand } from '../../../src/cli/registry.ts';
+
+test.each([
+  ['list', 'list', []],
+  ['ls -c n', 'list', ['-c', 'n']],
+  ['rm web', 'delete', ['web']],
+  ['create debian/12', 'init', ['debian/12']],
+  ['config device add web eth0 nic', 'config device add', ['web', 'eth0', 'nic']],
+  ['image ls', 'image list', []],
+  ['image alias rm x', 'image alias delete', ['x']],
+  ['profile create lab', 'profile create', ['lab']],
+  ['delete rm', 'delete', ['rm']],
+] as const)('"%s" is %s', (line, name, words) => {
+  expect(findCommand(line.split(' '))).toEqual({ kind: 'command', name, words });
+});
+
+test.each(['config', 'config device', 'image alias', 'config --help', 'daemon -h'])(
+  '"%s" is a group',
+  (line) => {
+    expect(findCommand(line.split(' '))).toMatchObject({ kind: 'group' });
+  },
+);
+
+test('a misspelt command is refused with the nearest, at its level', () => {
+  expect(() => findCommand(['lauch'])).toThrow('the nearest is "launch"');
+  expect(() => findCommand(['config', 'devcie', 'add'])).toThrow('the nearest is "config device"');
+  expect(() => findCommand(['xyzzyxyzzy'])).toThrow('Cannot find command "xyzzyxyzzy"');
+});

@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest';
+
+import { formatRunning } from '../../../src/cli/boot.ts';
+import { formatLogLine } from '../../../src/cli/commands/daemon.ts';
+import { formatEvent } from '../../../src/cli/commands/monitor.ts';
+import { formatReport } from '../../../src/cli/render/doctor-report.ts';
+import { formatInstance } from '../../../src/cli/render/instance-info.ts';
+import { machine } from './machine.ts';
+
+const look = { color: false, width: 80, now: Date.parse('2026-06-15T12:00:00Z') };
+
+test('info is one screen that says whether the machine is well', () => {
+  expect(formatInstance(machine(), look).split('\n')).toEqual([
+    'web  ● running since 3 minutes ago, booted in 0.3s',
+    '  image      debian/12 (3f9c1a2b4d5e)            created yesterday',
+    '  ids        65,536 from 100000, isolated        profiles  default, strict',
+    '  address    10.77.0.12                          ports     127.0.0.1:8080 → 80',
+    '  limits     memory 34 MiB of 512 MiB   processes 12 of 500',
+    '  storage    18 MiB of its own in pool default',
+    '  snapshots  before-upgrade (2 days ago)',
+    '',
+  ]);
+});
+
+test('info of a stopped machine says how it ended', () => {
+  const text = formatInstance(machine({ status: 'Stopped', lastExit: 'crashed (signal 9)' }), look);
+  expect(text.split('\n')[0]).toBe('web  ○ stopped, crashed (signal 9)');
+  expect(text).toContain('limits     memory 512 MiB   processes 500\n');
+  expect(text).not.toContain('address');
+});
+
+test('launch leaves one line, and the command that comes next', () => {
+  expect(formatRunning('web', machine().state, look)).toBe(
+    'web is running at 10.77.0.12 (booted in 0.3s)           next: warren shell web',
+  );
+});
+
+test('doctor shows short findings together, and below each problem what mends it', () => {
+  const well = (name: 'crun' | 'tun' | 'fuse' | 'overlay', summary: string) =>
+    ({ name, level: 'ok', vital: true, summary }) as const;
+  const text = formatReport(
+    {
+      canRun: true,
+      checks: [
+        well('crun', 'crun 1.8.1'),
+        well('tun', '/dev/net/tun'),
+        well('fuse', '/dev/fuse'),
+        well('overlay', 'overlay: redirect'),
+        {
+          name: 'lxcfs',
+          level: 'missing',
+          vital: false,
+          summary: "lxcfs is not installed: machines see the host's memory",
+          remedy: 'sudo apt install lxcfs',
+        },
+        { name: 'limits', level: 'warning', vital: false, summary: 'inotify is 128' },
+      ],
+    },
+    look,
+  );
+  expect(text.split('\n')).toEqual([
+    '✔ crun 1.8.1              ✔ /dev/net/tun            ✔ /dev/fuse',
+    '✔ overlay: redirect',
+    "✘ lxcfs is not installed: machines see the host's memory",
+    '    sudo apt install lxcfs',
+    '! inotify is 128',
+    'warren can run machines. 1 warning, 1 missing.',
+    '',
+  ]);
+});
+
+test('doctor says when machines cannot run', () => {
+  const text = formatReport(
+    {
+      canRun: false,
+      checks: [
+        { name: 'subids', level: 'missing', vital: true, summary: 'no subordinate ids for anna' },
+      ],
+    },
+    look,
+  );
+  expect(text).toBe('✘ no subordinate ids for anna\nwarren cannot run machines here. 1 missing.\n');
+});
+
+test('monitor has a line per event, harmless for the terminal', () => {
+  const line = formatEvent({
+    type: 'lifecycle',
+    timestamp: '2026-06-15T12:00:00Z',
+    location: 'none',
+    project: 'default',
+    metadata: { action: 'instance-started', source: '/1.0/instances/web\u001b[2J', context: {} },
+  });
+  expect(line).toMatch(
+    /^\d\d:\d\d:\d\d {2}lifecycle {2}instance-started {2}\/1\.0\/instances\/web\?\[2J$/,
+  );
+});
+
+test('a line of the log is told, not dumped', () => {
+  expect(
+    formatLogLine(
+      '{"level":40,"time":1781524800000,"pid":1,"hostname":"h","name":"web","msg":"slow"}',
+    ),
+  ).toBe('2026-06-15T12:00:00.000Z warn  slow {"name":"web"}');
+  expect(formatLogLine('plain words')).toBe('plain words');
+});

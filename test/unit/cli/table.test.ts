@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+
+import { paintState } from '../../../src/cli/render/look.ts';
+import { displayWidth, formatCsv, formatTable } from '../../../src/cli/render/table.ts';
+
+const look = { color: false, width: undefined, now: 0 };
+const table = {
+  columns: [{ title: 'NAME' }, { title: 'SIZE', align: 'right' as const }],
+  rows: [
+    ['web', '9 MiB'],
+    ['database', '10 MiB'],
+  ],
+};
+
+test('columns align, numbers to the right, and no line ends in blanks', () => {
+  expect(formatTable(table, look)).toBe(
+    ['NAME         SIZE', 'web         9 MiB', 'database   10 MiB', ''].join('\n'),
+  );
+});
+
+test('compact has one blank between columns', () => {
+  expect(formatTable(table, look, 1)).toBe(
+    ['NAME       SIZE', 'web       9 MiB', 'database 10 MiB', ''].join('\n'),
+  );
+});
+
+test('an empty table says so', () => {
+  expect(formatTable({ columns: [], rows: [], empty: 'Nothing.' }, look)).toBe('Nothing.\n');
+});
+
+test('colour does not move columns', () => {
+  const colored = { ...look, color: true };
+  const state = (text: string) => ({ text, painted: paintState(colored, text) });
+  const text = formatTable(
+    {
+      columns: [{ title: 'STATE' }, { title: 'NAME' }],
+      rows: [
+        [state('running'), 'a'],
+        [state('stopped'), 'b'],
+      ],
+    },
+    colored,
+  );
+  expect(text).toContain('\u001b[32mrunning\u001b[0m   a');
+  expect(text).toContain('stopped   b');
+});
+
+test('what a machine says cannot move the cursor', () => {
+  const text = formatTable(
+    { columns: [{ title: 'NAME' }], rows: [['\u001b]0;owned\u0007\u009b2J\nx']] },
+    look,
+  );
+  expect(text).toBe('NAME\n?]0;owned??2J?x\n');
+});
+
+test('wide characters take two columns, marks none', () => {
+  expect(displayWidth('abc')).toBe(3);
+  expect(displayWidth('日本')).toBe(4);
+  expect(displayWidth('e\u0301')).toBe(1);
+});
+
+test('csv has no header, quotes what must be quoted, and leaves out dashes that mean nothing', () => {
+  const csv = formatCsv({
+    columns: [],
+    rows: [['a,b', 'say "x"', '-', { text: 'running', painted: '\u001b[32mrunning\u001b[0m' }]],
+  });
+  expect(csv).toBe('"a,b","say ""x""",,running\n');
+});
