@@ -60,9 +60,7 @@ export function openWarren(): Warren {
     keeperPid,
     daemonPid: async () => (await json<{ pid: number }>(['daemon', 'status'])).pid,
     [Symbol.asyncDispose]: async () => {
-      const machines = await json<{ name: string }[]>(['list']);
-      for (const { name } of machines) await ok(['delete', '--force', name]);
-      await ok(['daemon', 'stop']);
+      await ok(['daemon', 'stop', '--purge']);
       await eventually(() => {
         expect(processesUnder(dir)).toEqual([]);
       });

@@ -43,7 +43,7 @@ describe('bad input', () => {
     ['a name that is taken', ['init', 'busybox', 'm'], 'exists', 'm'],
     ['a missing image', ['launch', 'debain/12', 'x'], 'not_found', 'debian/12'],
     ['a missing machine', ['start', 'nobody'], 'not_found', 'nobody'],
-    ['a missing profile', ['init', 'busybox', 'x', '-p', 'nope'], 'not_found', 'nope'],
+    ['a missing profile', ['init', 'busybox', 'x', '-p', 'nope'], 'invalid', 'nope'],
     ['a machine that runs already', ['delete', 'm'], 'wrong_state', 'running'],
   ] as const)('%s is one sentence with the exit code of its row', async (_, args, code, says) => {
     const result = await warren.run(args);

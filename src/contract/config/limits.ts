@@ -2,6 +2,7 @@ import { formatCpuSet, parseCpuSet } from '../../base/cpus.ts';
 import { parseSize } from '../../base/units.ts';
 import type { StringMap } from '../api/instances.ts';
 
+import type { Expanded } from './expand.ts';
 import { readBool, readInteger, readPrefix, readSize, readString } from './read.ts';
 import { parsePercent, parseQuota, parseRlimit } from './values.ts';
 
@@ -30,8 +31,8 @@ export interface EffectiveLimits {
   /** The config entries behind `limits`, such as `limits.memory` → `512MiB`, for error sentences. */
   readonly keys: StringMap;
   /**
-   * Entries left out of `limits` because `warren.limits.missing` is `warn` and the host lacks their
-   * controller; start says so. With `refuse` they stay in `limits`, for the runtime to refuse.
+   * Optional entries left out of `limits` because the host lacks their controller; start says so.
+   * The others stay in `limits`, for the runtime to refuse.
    */
   readonly skipped: readonly Missing[];
 }
@@ -52,25 +53,26 @@ interface Part {
 const cpuPeriodUs = 100_000;
 
 /** The cgroup limits that a validated, expanded config asks for on this host. */
-export function effectiveLimits(config: StringMap, host: LimitHost): EffectiveLimits {
+export function effectiveLimits(
+  { config, optionalLimits }: Pick<Expanded, 'config' | 'optionalLimits'>,
+  host: LimitHost,
+): EffectiveLimits {
   const parts = [
     ...memoryParts(config, host),
     ...cpuParts(config),
     ...otherParts(config),
     ...hugepageParts(config),
   ];
-  const warn = readString(config, 'warren.limits.missing') === 'warn';
-  const isMissing = ({ controller }: Part): boolean => !host.controllers.includes(controller);
-  const kept = warn ? parts.filter((part) => !isMissing(part)) : parts;
+  const isSkipped = ({ key, controller }: Part): boolean =>
+    optionalLimits.has(key) && !host.controllers.includes(controller);
+  const kept = parts.filter((part) => !isSkipped(part));
   const value = (key: string): string => config[key] ?? '';
   return {
     limits: combine(kept.map((part) => part.fields)),
     keys: Object.fromEntries(kept.map(({ key }) => [key, value(key)])),
-    skipped: warn
-      ? parts
-          .filter(isMissing)
-          .map(({ key, controller }) => ({ key, value: value(key), controller }))
-      : [],
+    skipped: parts
+      .filter(isSkipped)
+      .map(({ key, controller }) => ({ key, value: value(key), controller })),
   };
 }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Revert } from '../../base/revert.ts';
-import type { ConfigLayer } from '../../contract/config/expand.ts';
+import type { Expanded } from '../../contract/config/expand.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { planNics } from '../networks/nics.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
@@ -16,8 +16,8 @@ import { planProxies } from './proxies.ts';
 export async function applyLive(
   deps: EngineDeps,
   record: InstanceRecord,
-  before: ConfigLayer,
-  after: ConfigLayer,
+  before: Expanded,
+  after: Expanded,
   undo: Revert,
 ): Promise<void> {
   const { name, run } = record;
@@ -52,12 +52,12 @@ export async function applyLive(
 async function applyLimits(
   deps: EngineDeps,
   name: string,
-  before: ConfigLayer,
-  after: ConfigLayer,
+  before: Expanded,
+  after: Expanded,
   undo: Revert,
 ): Promise<void> {
-  const old = planLimits(deps, before.config);
-  const wanted = planLimits(deps, after.config);
+  const old = planLimits(deps, before);
+  const wanted = planLimits(deps, after);
   if (isDeepStrictEqual(old.limits, wanted.limits)) return;
   deps.runtime.checkLimits(name, wanted.limits, wanted.keys);
   undo.push('set the old limits again', () => deps.runtime.applyLimits(name, old.limits));

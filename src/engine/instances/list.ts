@@ -1,5 +1,5 @@
 import { nearestName } from '../../base/text.ts';
-import { type ConfigLayer, expand } from '../../contract/config/expand.ts';
+import { expand, type Expanded } from '../../contract/config/expand.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 
@@ -24,7 +24,7 @@ export function getInstance(deps: Pick<EngineDeps, 'store'>, name: string): Inst
 export function expandInstance(
   deps: Pick<EngineDeps, 'store'>,
   record: Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>,
-): ConfigLayer {
+): Expanded {
   const profiles = record.profiles.flatMap((name) => deps.store.profiles.find(name) ?? []);
   return expand(profiles, record);
 }

@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 
 import { guestPath, type HostPath } from '../../base/brand.ts';
-import type { ConfigLayer } from '../../contract/config/expand.ts';
+import type { ConfigLayer, Expanded } from '../../contract/config/expand.ts';
 import {
   type EffectiveLimits,
   effectiveLimits,
@@ -15,11 +15,8 @@ import { planIdmap } from '../idmap.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 
 /** The limits a machine's config asks for, measured against this host. */
-export function planLimits(
-  deps: Pick<EngineDeps, 'runtime'>,
-  config: ConfigLayer['config'],
-): EffectiveLimits {
-  return effectiveLimits(config, {
+export function planLimits(deps: Pick<EngineDeps, 'runtime'>, expanded: Expanded): EffectiveLimits {
+  return effectiveLimits(expanded, {
     memoryBytes: totalmem(),
     controllers: deps.runtime.cgroup.controllers,
   });

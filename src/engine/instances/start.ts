@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 
 import { Revert } from '../../base/revert.ts';
-import type { ConfigLayer } from '../../contract/config/expand.ts';
+import type { Expanded } from '../../contract/config/expand.ts';
 import { readBool } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { BindMount } from '../../runtime/types.ts';
@@ -78,12 +78,12 @@ export async function startLocked(
 async function run(
   deps: EngineDeps,
   record: InstanceRecord,
-  expanded: ConfigLayer,
+  expanded: Expanded,
   { signal }: WorkContext,
 ): Promise<void> {
   const { id, name } = record;
   const { store, storage, runtime, networks } = deps;
-  const limits = planLimits(deps, expanded.config);
+  const limits = planLimits(deps, expanded);
   runtime.checkLimits(name, limits.limits, limits.keys);
   const binds = await planBinds(name, expanded.devices);
 
@@ -155,7 +155,7 @@ async function run(
 async function prepareRoot(
   deps: EngineDeps,
   record: InstanceRecord,
-  expanded: ConfigLayer,
+  expanded: Expanded,
   root: Awaited<ReturnType<EngineDeps['storage']['mountRoot']>>,
 ): Promise<{ init: Awaited<ReturnType<typeof findInit>>; plain: BindMount[] }> {
   using files = deps.storage.openFiles(root, record.slice);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { expand } from '../../../../src/contract/config/expand.ts';
 import { effectiveLimits, effectiveRlimits } from '../../../../src/contract/config/limits.ts';
 import {
   readBool,
@@ -8,11 +9,12 @@ import {
   readString,
 } from '../../../../src/contract/config/read.ts';
 
+const ofInstance = (config: Record<string, string>) => expand([], { config, devices: {} });
 const host = { memoryBytes: 1000, controllers: ['memory', 'pids', 'cpu'] };
 
 describe('effectiveLimits', () => {
   it('asks for nothing when nothing is set', () => {
-    expect(effectiveLimits({}, host)).toEqual({ limits: {}, keys: {}, skipped: [] });
+    expect(effectiveLimits(ofInstance({}), host)).toEqual({ limits: {}, keys: {}, skipped: [] });
   });
 
   it.each([
@@ -39,16 +41,29 @@ describe('effectiveLimits', () => {
       { hugetlbMax: { '2MB': 4 * 1024 ** 2, '1GB': 1024 ** 3 } },
     ],
   ])('reads %o as %o', (config, limits) => {
-    expect(effectiveLimits(config as Record<string, string>, host).limits).toEqual(limits);
+    expect(effectiveLimits(ofInstance(config as Record<string, string>), host).limits).toEqual(
+      limits,
+    );
   });
 
   it('leaves out what the host cannot hold when told to warn, and names it', () => {
     const config = { 'limits.cpu': '0-1', 'limits.memory': '10B', 'warren.limits.missing': 'warn' };
-    expect(effectiveLimits(config, host)).toEqual({
+    expect(effectiveLimits(ofInstance(config), host)).toEqual({
       limits: { memoryMaxBytes: 10 },
       keys: { 'limits.memory': '10B' },
       skipped: [{ key: 'limits.cpu', value: '0-1', controller: 'cpuset' }],
     });
+  });
+
+  it('leaves out only what the lenient profile itself brought', () => {
+    const lenient = {
+      config: { 'limits.cpu': '0-1', 'limits.disk.priority': '1', 'warren.limits.missing': 'warn' },
+      devices: {},
+    };
+    const own = { config: { 'limits.cpu': '0-0' }, devices: {} };
+    const { limits, skipped } = effectiveLimits(expand([lenient], own), host);
+    expect(limits).toEqual({ cpuset: '0' });
+    expect(skipped.map(({ key }) => key)).toEqual(['limits.disk.priority']);
   });
 
   it('reads resource limits with the kernel names', () => {

@@ -49,17 +49,20 @@ describe('the shipped profiles', () => {
   });
 
   it('default asks nothing of a host that delegates no controller', () => {
-    const { limits, skipped } = effectiveLimits(load('default').config, {
-      memoryBytes: 1000,
-      controllers: [],
-    });
+    const { limits, skipped } = effectiveLimits(
+      expand([load('default')], { config: {}, devices: {} }),
+      {
+        memoryBytes: 1000,
+        controllers: [],
+      },
+    );
     expect(limits).toEqual({});
     expect(skipped.map(({ key }) => key)).toEqual(['limits.memory', 'limits.processes']);
   });
 
   it('student keeps its limits, for start to refuse, on a host that delegates no controller', () => {
-    const { config } = expand([load('default'), load('student')], { config: {}, devices: {} });
-    const { limits, skipped } = effectiveLimits(config, { memoryBytes: 1000, controllers: [] });
+    const student = expand([load('default'), load('student')], { config: {}, devices: {} });
+    const { limits, skipped } = effectiveLimits(student, { memoryBytes: 1000, controllers: [] });
     expect(limits).toEqual({
       memoryMaxBytes: 1024 ** 3,
       swapMaxBytes: 0,
