@@ -114,7 +114,12 @@ export function makeNetworks({
       // Before the machine can send its first frame.
       bridges.introduce(nic);
       await guard(net, nic);
-      return attachPort(net, initPid, nic);
+      try {
+        return attachPort(net, initPid, nic);
+      } catch (error) {
+        await drop(net, portName(nic));
+        throw error;
+      }
     },
 
     async detach(instance, device) {
