@@ -30,7 +30,11 @@ export interface TransportOptions {
   readonly trace?: ((line: string) => void) | undefined;
 }
 
-/** HTTP over the unix socket of the daemon, on kept-alive connections. */
+/**
+ * HTTP over the unix socket of the daemon. GET goes over kept connections and may be sent twice;
+ * what changes something has a connection of its own, since a daemon that dies over it must not be
+ * asked for it again.
+ */
 export class Transport {
   readonly socket: string;
   readonly #agent = new http.Agent({ keepAlive: true });
@@ -94,7 +98,7 @@ export class Transport {
       const streamed = body !== undefined && typeof body !== 'string' && 'pipe' in body;
       const request = http.request({
         socketPath: this.socket,
-        agent: this.#agent,
+        agent: method === 'GET' ? this.#agent : false,
         // Empty, so that the agent does not work out a name for TLS.
         ...{ servername: '' },
         method,
@@ -110,7 +114,7 @@ export class Transport {
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
       });
       request.once('error', (error: NodeJS.ErrnoException) => {
-        const stale = request.reusedSocket && error.code === 'ECONNRESET' && !streamed;
+        const stale = request.reusedSocket && error.code === 'ECONNRESET';
         reject(stale ? new StaleConnection() : error);
       });
       if (!streamed) request.end(body);
