@@ -1,5 +1,6 @@
 import { onMachineExit } from './instances/exit.ts';
 import { ExitLedger } from './live/exits.ts';
+import { DiskMeter } from './live/disk-meter.ts';
 import { LiveMachines } from './live/machines.ts';
 import type { EngineDeps } from './types.ts';
 
@@ -14,7 +15,8 @@ export function createEngine(ports: EnginePorts): EngineDeps {
   const exits = new ExitLedger(ports.keeper, (error) => {
     ports.log.warn({ err: error }, 'the keeper could not be told to forget exits');
   });
-  const deps = { ...ports, live: new LiveMachines(exits) };
+  const disks = new DiskMeter((id) => ports.storage.upperUsage(id), ports.now);
+  const deps = { ...ports, live: new LiveMachines(exits, disks) };
   deps.live.onEnded = (machine) => {
     onMachineExit(deps, machine);
   };

@@ -95,7 +95,7 @@ async function diskOf(
 ): Promise<InstanceStateReport['disk']> {
   const devices = visibleDevices(expandInstance(deps, record).devices);
   const root = Object.entries(devices).find(([, keys]) => keys['path'] === '/')?.[0] ?? 'root';
-  const usage = await orUndefined(deps.storage.upperUsage(record.id));
+  const usage = await deps.live.disks.read(record.id);
   return { [root]: { usageBytes: usage?.bytes ?? 0, totalBytes: 0 } };
 }
 

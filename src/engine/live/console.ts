@@ -1,6 +1,7 @@
 import { closeSync, write } from 'node:fs';
 import { ReadStream } from 'node:tty';
 
+import { duplicateFd } from '../../sys/kernel/process.ts';
 import { setWindowSize } from '../../sys/kernel/tty.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 import type { ConsoleLog } from './console-log.ts';
@@ -28,7 +29,8 @@ const retryMs = 20;
  */
 export class MachineConsole implements Disposable {
   readonly log: ConsoleLog;
-  readonly #fd: number;
+  /** A duplicate for writing: it is closed when no write is under way, or one could hit another file. */
+  readonly #writeFd: number;
   readonly #keepaliveFd: number | undefined;
   readonly #stream: ReadStream;
   readonly #clients = new Set<ConsoleClient>();
@@ -45,7 +47,7 @@ export class MachineConsole implements Disposable {
     onFailure: (error: unknown) => void,
   ) {
     this.log = log;
-    this.#fd = fds.consoleFd;
+    this.#writeFd = duplicateFd(fds.consoleFd);
     this.#keepaliveFd = fds.keepaliveFd;
     this.#onFailure = onFailure;
     // libuv polls a pty master as it is and makes it non-blocking; closing the stream closes it.
@@ -74,7 +76,8 @@ export class MachineConsole implements Disposable {
         if (this.#clients.has(client)) this.#send(data);
       },
       resize: (width, height) => {
-        if (this.#open && this.#clients.has(client)) setWindowSize(this.#fd, { width, height });
+        if (this.#open && this.#clients.has(client))
+          setWindowSize(this.#writeFd, { width, height });
       },
       [Symbol.dispose]: () => {
         this.#clients.delete(client);
@@ -88,6 +91,7 @@ export class MachineConsole implements Disposable {
     this.#open = false;
     this.#queue = [];
     this.#stream.destroy();
+    if (!this.#writing) closeSync(this.#writeFd);
     if (this.#keepaliveFd !== undefined) closeSync(this.#keepaliveFd);
     void this.log.close();
   }
@@ -107,28 +111,29 @@ export class MachineConsole implements Disposable {
     if (!this.#writing) this.#writeNext();
   }
 
+  /** `#writing` from the first write until the queue is empty or the console is closed. */
   #writeNext(): void {
     const next = this.#queue[0];
+    if (!this.#open) closeSync(this.#writeFd);
     this.#writing = next !== undefined && this.#open;
     if (next === undefined || !this.#open) return;
-    write(this.#fd, next, (error, written) => {
-      if (!this.#open) return;
-      if (error !== null && !hasErrno(error, 'EAGAIN')) {
+    write(this.#writeFd, next, (error, written) => {
+      const full = error !== null && hasErrno(error, 'EAGAIN');
+      if (error !== null && !full) {
+        if (!hasErrno(error, 'EIO')) this.#onFailure(error);
         this.#queue = [];
         this.#queuedBytes = 0;
-        this.#writing = false;
-        if (!hasErrno(error, 'EIO')) this.#onFailure(error);
-        return;
+      } else if (!full) {
+        this.#queuedBytes -= written;
+        if (written === next.length) this.#queue.shift();
+        else this.#queue[0] = next.subarray(written);
       }
-      const done = error === null ? written : 0;
-      this.#queuedBytes -= done;
-      if (done === next.length) this.#queue.shift();
-      else this.#queue[0] = next.subarray(done);
-      if (done > 0) this.#writeNext();
-      else
-        setTimeout(() => {
+      setTimeout(
+        () => {
           this.#writeNext();
-        }, retryMs);
+        },
+        full ? retryMs : 0,
+      );
     });
   }
 }

@@ -3,6 +3,7 @@ import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { ImageRecord } from '../../store/records.ts';
 import { Asks } from './asks.ts';
 import type { MachineConsole } from './console.ts';
+import type { DiskMeter } from './disk-meter.ts';
 import type { ExitLedger } from './exits.ts';
 import { MachineLocks } from './locks.ts';
 import { SharedWork } from './shared-work.ts';
@@ -28,6 +29,7 @@ export type Transition = 'Starting' | 'Stopping';
 export class LiveMachines {
   readonly locks = new MachineLocks();
   readonly exits: ExitLedger;
+  readonly disks: DiskMeter;
   /** Builds of images, by alias. */
   readonly builds = new SharedWork<ImageRecord>();
   /** Copies of layers for other ids, by layer and range. */
@@ -43,8 +45,9 @@ export class LiveMachines {
   /** What becomes of a machine whose init has ended. Set once, by `createEngine`. */
   onEnded: (machine: LiveMachine) => void = () => undefined;
 
-  constructor(exits: ExitLedger) {
+  constructor(exits: ExitLedger, disks: DiskMeter) {
     this.exits = exits;
+    this.disks = disks;
   }
 
   find(id: number): LiveMachine | undefined {
