@@ -127,7 +127,10 @@ function keeperError(line: string | undefined, paths: Paths): Error {
     const { error } = JSON.parse(line) as HostFailure;
     return new WarrenError(error.code, error.details as never);
   }
-  const lastLine = readIfThere(paths.keeperLog)?.trim().split('\n').at(-1) ?? '';
+  const lines = readIfThere(paths.keeperLog)?.trim().split('\n') ?? [];
+  // Node ends a stack trace with lines that say nothing.
+  const lastLine =
+    lines.findLast((candidate) => /error|cannot/i.test(candidate)) ?? lines.at(-1) ?? '';
   return new WarrenError('program_failed', {
     what: 'start the keeper',
     program: 'warren-keeper',

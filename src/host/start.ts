@@ -31,11 +31,12 @@ export async function start({ env, binDir, asService }: StartInput): Promise<voi
   if (keeperRuns(paths)) return;
   const manager = asService ? undefined : await findUserManager(env, user);
   if (manager !== undefined) {
-    // The service calls us again with `asService`; the manager lets only one of it run.
-    await startService({ manager, env, user, paths, binDir });
+    // The service calls us again with `asService`, and that takes the start lock.
+    using _ = await holdLock(`${paths.runtimeDir}/service.lock`);
+    if (!keeperRuns(paths)) await startService({ manager, env, user, paths, binDir });
     return;
   }
-  using _ = await holdStartLock(paths);
+  using _ = await holdLock(paths.startLock);
   if (keeperRuns(paths)) return;
   await startKeeper({
     user,
@@ -56,8 +57,8 @@ export function keeperRuns(paths: Paths): boolean {
   }
 }
 
-async function holdStartLock(paths: Paths): Promise<Disposable> {
-  const fd = openSync(paths.startLock, 'a', 0o600);
+async function holdLock(path: string): Promise<Disposable> {
+  const fd = openSync(path, 'a', 0o600);
   for (let waitedMs = 0; !tryLock(fd); waitedMs += 20) {
     if (waitedMs > LOCK_TIMEOUT_S * 1000) {
       closeSync(fd);

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import type { HostFailure } from '../contract/host.ts';
@@ -7,7 +8,13 @@ import { run } from '../sys/programs/run.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import type { Environment, User } from './account.ts';
 import { handedOnEnvironment } from './environment.ts';
-import { serviceEnvironment, serviceName, unitProperties, unitText } from './unit.ts';
+import {
+  serviceEnvironment,
+  serviceName,
+  unitDescription,
+  unitProperties,
+  unitText,
+} from './unit.ts';
 
 /** The user's systemd manager, by the environment in which systemctl reaches it. */
 export interface UserManager {
@@ -46,54 +53,54 @@ export interface ServiceInput {
 }
 
 /**
- * Has the manager start the service and waits until the keeper listens: the installed unit when there
- * is one for these very directories, else a transient one. What the service failed with comes back
- * through a file, since its standard error goes to the journal.
+ * Has the manager start the service and waits until the keeper listens: the installed unit when
+ * there is one for these very directories, else a transient one. What the service failed with comes
+ * back through a file, since its standard error goes to the journal. The caller sees to it that only
+ * one process does this at a time.
  */
 export async function startService(input: ServiceInput): Promise<void> {
-  const { manager, paths } = input;
+  const { manager, env, user, paths } = input;
   const name = serviceName(paths);
   const failurePath = failureFile(paths);
   rmSync(failurePath, { force: true });
+  const isInstalled = existsSync(unitPath(env, user, paths));
+  // No keeper runs: what is there of a transient unit has failed, or is about to be tried again.
+  if (!isInstalled) await forgetUnit(manager, name);
   try {
-    if (existsSync(unitPath(input.env, input.user, paths)))
-      await systemctl(manager, ['start', name]);
+    if (isInstalled) await systemctl(manager, ['start', name]);
     else await startTransient(input, name);
   } catch (error) {
+    if (!isInstalled) await forgetUnit(manager, name);
     throw serviceError(failurePath) ?? error;
   }
 }
 
 async function startTransient(input: ServiceInput, name: string): Promise<void> {
   const { manager, env, user, paths, binDir } = input;
-  // One that failed is kept for its status and would be in the way.
-  await systemctl(manager, ['reset-failed', name], [1, 5]);
   const environment = { ...handedOnEnvironment(env), ...serviceEnvironment(env, user, paths) };
-  const settings = Object.entries(environment).map(([key, value]) => `--setenv=${key}=${value}`);
-  try {
-    await run(
-      'systemd-run',
-      [
-        '--user',
-        '--quiet',
-        `--unit=${name}`,
-        '--description=warren: machines of an ordinary user',
-        ...unitProperties(paths).map(([key, value]) => `--property=${key}=${value}`),
-        ...settings,
-        '--',
-        process.execPath,
-        `${binDir}/warren-host.js`,
-        'start',
-        '--as-service',
-      ],
-      { what: 'start warren as a user service', env: manager.env, timeoutMs: 90_000 },
-    );
-  } catch (error) {
-    // Somebody else has just started it: `start` waits for the same job.
-    if (!isWarrenError(error, 'program_failed') || !/already/.test(error.details.output))
-      throw error;
-    await systemctl(manager, ['start', name]);
-  }
+  await run(
+    'systemd-run',
+    [
+      '--user',
+      '--quiet',
+      `--unit=${name}`,
+      `--description=${unitDescription}`,
+      ...unitProperties(paths).map(([key, value]) => `--property=${key}=${value}`),
+      ...Object.entries(environment).map(([key, value]) => `--setenv=${key}=${value}`),
+      '--',
+      process.execPath,
+      `${binDir}/warren-host.js`,
+      'start',
+      '--as-service',
+    ],
+    { what: 'start warren as a user service', env: manager.env, timeoutMs: 90_000 },
+  );
+}
+
+/** Stops a unit and drops the memory of its failure; one that is not there is fine (5, 1). */
+async function forgetUnit(manager: UserManager, name: string): Promise<void> {
+  await systemctl(manager, ['stop', name], [5]);
+  await systemctl(manager, ['reset-failed', name], [1, 5]);
 }
 
 /** Where the service leaves its `HostFailure`. */
@@ -115,6 +122,11 @@ function unitPath(env: Environment, { home }: User, paths: Paths): string {
   return `${env['XDG_CONFIG_HOME'] ?? `${home}/.config`}/systemd/user/${serviceName(paths)}`;
 }
 
+/** Makes the unit at `path` start with the manager. */
+function wantsPath(path: string): string {
+  return `${dirname(path)}/default.target.wants/${basename(path)}`;
+}
+
 /**
  * Writes the user unit, so that machines with `boot.autostart` start with the host, and enables
  * lingering, so that they outlive the user's last session. Answers what is true now, line by line.
@@ -129,10 +141,14 @@ export async function install(input: Omit<ServiceInput, 'manager'>): Promise<str
     });
   }
   const path = unitPath(env, user, paths);
-  mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, unitText(input));
+  // What `systemctl enable` does, which refuses while a transient unit of that name runs.
+  const link = wantsPath(path);
+  mkdirSync(dirname(link), { recursive: true });
+  rmSync(link, { force: true });
+  symlinkSync(path, link);
   await systemctl(manager, ['daemon-reload']);
-  await systemctl(manager, ['enable', serviceName(paths)]);
   const lines = [`${path} is written and enabled`];
   try {
     await run('loginctl', ['enable-linger', user.name], {
@@ -156,7 +172,7 @@ export async function uninstall(input: Omit<ServiceInput, 'manager'>): Promise<s
   const path = unitPath(env, user, paths);
   const manager = await findUserManager(env, user);
   if (!existsSync(path)) return [`${path} is not there`];
-  if (manager !== undefined) await systemctl(manager, ['disable', serviceName(paths)]);
+  rmSync(wantsPath(path), { force: true });
   rmSync(path, { force: true });
   if (manager !== undefined) await systemctl(manager, ['daemon-reload']);
   return [`${path} is removed`];

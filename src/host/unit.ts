@@ -13,6 +13,8 @@ export function serviceName({ dataDir, runtimeDir }: Paths): string {
   return `warren-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}.service`;
 }
 
+export const unitDescription = 'warren: machines of an ordinary user';
+
 /**
  * `start` leaves the keeper behind, so the service is a forking one. Its cgroup holds the keeper and
  * the daemon; machines get scopes of their own. A stop ends the keeper and with it the daemon, and
@@ -57,7 +59,7 @@ export function unitText({ env, user, paths, binDir }: UnitInput): string {
   const command = [process.execPath, `${binDir}/warren-host.js`, 'start', '--as-service'];
   return [
     '[Unit]',
-    'Description=warren: machines of an ordinary user',
+    `Description=${unitDescription}`,
     '',
     '[Service]',
     ...unitProperties(paths).map(([key, value]) => `${key}=${specifiers(value)}`),

@@ -2,6 +2,8 @@ import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 
+import { findDelegated } from '../../src/host/cgroup.ts';
+import { parseCgroupPath } from '../../src/sys/proc/cgroup.ts';
 import { isRunning, processIdentity, readProcessStat } from '../../src/sys/proc/identity.ts';
 import { parseIdMap } from '../../src/sys/proc/idmap.ts';
 import { openKeeperGround } from '../helpers/keeper.ts';
@@ -68,6 +70,28 @@ describe('starting', () => {
   });
 });
 
+describe('the cgroup of U0', () => {
+  test('is a part of what is delegated, whose root is the namespace’s and whose leaf has the keeper', async ({
+    skip,
+  }) => {
+    const delegated = findDelegated();
+    if (delegated === undefined) skip('no cgroup is delegated to this user');
+    await using one = await openKeeperGround();
+    await using other = await openKeeperGround();
+    await Promise.all([one.start(), other.start()]);
+    const places = [one, other].map((ground) => cgroupOf(ground.keeperPid()));
+    for (const place of places) expect(place).toMatch(/\/warren(-\d+)?\/keeper$/);
+    expect(places[0]).not.toBe(places[1]);
+    // Seen from inside, the leaf lies directly below the root.
+    const { pid } = await one.order({ do: 'status' });
+    expect(cgroupOf(pid ?? 0)).toBe(places[0]);
+    expect((await one.order({ do: 'status' })).cgroup).toBe('/keeper');
+    process.kill(one.keeperPid(), 'SIGKILL');
+    await eventually(() => one.start());
+    expect(cgroupOf(one.keeperPid())).toBe(places[0]);
+  });
+});
+
 describe('the daemon', () => {
   test('starts with the first client, with the API socket as descriptor 3 and nothing of systemd', async () => {
     await using ground = await openKeeperGround();
@@ -87,13 +111,15 @@ describe('the daemon', () => {
     await ground.start();
     const first = await ground.order({ do: 'status' });
     await ground.order({ do: 'pty', name: 'web' });
+    const go = join(ground.dir, 'go');
     const scripts = ['exit 7', 'kill -HUP $$', 'kill -INT $$', 'kill -KILL $$'];
     const orphans: number[] = [];
     for (const script of scripts) {
-      const { identity } = await ground.order({ do: 'child', script: `sleep 1; ${script}` });
+      const { identity } = await ground.order({ do: 'child', script: onceThere(go, script) });
       orphans.push(identity?.pid ?? 0);
     }
     process.kill(first.pid ?? 0, 'SIGKILL');
+    writeFileSync(go, '');
     const [seven, rebooted, halted, killed] = await Promise.all(
       orphans.map((pid) => ground.exitOf(pid)),
     );
@@ -110,8 +136,10 @@ describe('the daemon', () => {
     await using ground = await openKeeperGround();
     await ground.start();
     const { pid } = await ground.order({ do: 'status' });
-    const { identity } = await ground.order({ do: 'child', script: 'sleep 1; exit 3' });
+    const go = join(ground.dir, 'go');
+    const { identity } = await ground.order({ do: 'child', script: onceThere(go, 'exit 3') });
     process.kill(pid ?? 0, 'SIGKILL');
+    writeFileSync(go, '');
     expect(await ground.exitOf(identity?.pid ?? 0)).toMatchObject({ ...identity });
   });
 
@@ -119,8 +147,10 @@ describe('the daemon', () => {
     await using ground = await openKeeperGround();
     await ground.start();
     const { pid } = await ground.order({ do: 'status' });
-    const { identity } = await ground.order({ do: 'child', script: 'sleep 0.5' });
+    const go = join(ground.dir, 'go');
+    const { identity } = await ground.order({ do: 'child', script: onceThere(go, 'exit 0') });
     process.kill(pid ?? 0, 'SIGKILL');
+    writeFileSync(go, '');
     const exit = await ground.exitOf(identity?.pid ?? 0);
     await ground.order({ do: 'leave', again: true });
     expect(await ground.exitOf(exit.pid)).toEqual(exit);
@@ -274,12 +304,14 @@ describe('the keeper', () => {
     await using ground = await openKeeperGround();
     await ground.start();
     const { pid } = await ground.order({ do: 'status' });
+    const go = join(ground.dir, 'go');
     const orphans = await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
-        ground.order({ do: 'child', script: `sleep 1; exit ${index}` }),
+        ground.order({ do: 'child', script: onceThere(go, `exit ${index}`) }),
       ),
     );
     process.kill(pid ?? 0, 'SIGKILL');
+    writeFileSync(go, '');
     const exits = await Promise.all(
       orphans.map(({ identity }) => ground.exitOf(identity?.pid ?? 0)),
     );
@@ -292,6 +324,15 @@ describe('the keeper', () => {
     expect(contextSwitches(ground.keeperPid()) - before).toBe(0);
   });
 });
+
+/** A shell script that does its work when the file is there: after its parent was killed. */
+function onceThere(file: string, script: string): string {
+  return `while [ ! -e ${file} ]; do sleep 0.1; done; ${script}`;
+}
+
+function cgroupOf(pid: number): string | undefined {
+  return parseCgroupPath(readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
+}
 
 function namespacesOf(pid: number): Record<string, number> {
   return Object.fromEntries(
