@@ -1,6 +1,6 @@
 #!/bin/sh
 # npm test: makes its ground, builds, runs every tier, sums up. `sh test/run.sh TIER …` runs some of
-# unit, meta, u0, integration, system, or `bench`. See test/README.md.
+# unit, meta, u0, integration, system. See test/README.md.
 set -eu
 
 checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -39,11 +39,6 @@ in_ground() {
 
 # In CI a test may not be skipped for want of something that this kind of machine can do.
 [ -z "${CI-}" ] || require='userns overlay crun network tun mirror'
-
-if [ "$tiers" = bench ]; then
-  in_ground node test/bench/main.mjs
-  exit
-fi
 
 failed=0
 for tier in $tiers; do
