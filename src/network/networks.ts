@@ -88,9 +88,13 @@ export function makeNetworks({
     guarded.add(portName(nic));
   };
 
+  const unguard = async (net: Switch, port: string): Promise<void> => {
+    if (guarded.delete(port)) await runNft(net.file, unguardPort(port));
+  };
+
   const drop = async (net: Switch, port: string): Promise<void> => {
     removePort(net, port);
-    if (guarded.delete(port)) await runNft(net.file, unguardPort(port));
+    await unguard(net, port);
   };
 
   return {
@@ -117,7 +121,9 @@ export function makeNetworks({
       try {
         return attachPort(net, initPid, nic);
       } catch (error) {
-        await drop(net, portName(nic));
+        // Where no port came of it; one that is there from before keeps its guard.
+        const name = portName(nic);
+        if (net.findLink(name) === undefined) await unguard(net, name);
         throw error;
       }
     },
