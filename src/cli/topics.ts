@@ -145,11 +145,27 @@ async function formatKeys(which: Exclude<Topic['keys'], undefined>): Promise<str
   return formatRows(instanceKeys.filter(({ key }) => wanted.test(key)));
 }
 
+const keyColumns = 30;
+const summaryColumns = 76;
+
 function formatRows(rows: readonly Row[]): string {
   return rows
     .map((row) => {
       const value = row.default === undefined ? '' : ` (${row.default})`;
-      return `  ${row.key.padEnd(30)} ${row.summary}${value}`;
+      const lines = wrap(`${row.summary}${value}`, summaryColumns);
+      return `  ${row.key.padEnd(keyColumns)} ${lines.join(`\n${' '.repeat(keyColumns + 3)}`)}`;
     })
     .join('\n');
+}
+
+/** Lines of whole words, none longer than `width` unless a word is. */
+function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines;
 }
