@@ -8,7 +8,7 @@ import { WarrenError } from '../contract/errors.ts';
 import type { ArchiveSource } from './archive/source.ts';
 import { unpackStream, type ExtractDeps } from './extract.ts';
 import { createCommand } from './pack.ts';
-import { childFailure, throwIfCancelled } from './sandbox/failure.ts';
+import { childFailure, isFull, throwIfCancelled } from './sandbox/failure.ts';
 import { sandboxTree } from './sandbox/spec.ts';
 import type { SliceIds } from './slice.ts';
 import type { WorkContext } from './types.ts';
@@ -83,8 +83,8 @@ async function finish(
   child.stdout.resume();
   const end = await child.ended;
   throwIfCancelled(signal, what);
-  const isFull = end.errorText.includes('No space left on device');
-  if (end.exitCode !== undefined && okExitCodes.includes(end.exitCode) && !isFull) return;
+  const { exitCode, errorText } = end;
+  if (exitCode !== undefined && okExitCodes.includes(exitCode) && !isFull(errorText)) return;
   throw childFailure(end, { what, program: 'unsquashfs', where });
 }
 

@@ -6,6 +6,7 @@ import { packImage } from '../pack.ts';
 import { parseAlias, recipeFor, titleOf, type RecipeSource } from '../recipes/aliases.ts';
 import { aptSettings, withoutTraces } from '../recipes/guest/common.ts';
 import { mergeChanges, type GuestChanges } from '../recipes/guest/entries.ts';
+import { initscriptsChanges } from '../recipes/guest/initscripts.ts';
 import { interfacesChanges } from '../recipes/guest/interfaces.ts';
 import { openrcChanges } from '../recipes/guest/openrc.ts';
 import { runitChanges } from '../recipes/guest/runit.ts';
@@ -48,7 +49,6 @@ export async function buildImage(
   }
   const { signal } = context;
   const what = `build ${recipe.alias}`;
-  const mtime = Math.floor(Date.now() / 1000);
   const installing: WorkContext = {
     signal,
     progress: ({ stage, percent }) => {
@@ -56,6 +56,8 @@ export async function buildImage(
     },
   };
   const changes = await install(deps, source, { target, slice }, installing);
+  // Not before now: what systemd compares with the age of /usr must be younger.
+  const mtime = Math.ceil(Date.now() / 1000);
   await applyChanges(sandbox, { what, target, slice, changes, mtime }, signal);
 
   const packing: WorkContext = {
@@ -93,9 +95,9 @@ async function install(
 const initChanges: Readonly<Record<Variant, GuestChanges>> = {
   default: systemdChanges,
   minimal: systemdChanges,
-  sysvinit: mergeChanges(interfacesChanges, sysvinitChanges),
+  sysvinit: mergeChanges(interfacesChanges, initscriptsChanges, sysvinitChanges),
   openrc: mergeChanges(interfacesChanges, openrcChanges),
-  runit: mergeChanges(interfacesChanges, runitChanges),
+  runit: mergeChanges(interfacesChanges, initscriptsChanges, runitChanges),
 };
 
 /** Properties as LXD's own images have them. */

@@ -43,7 +43,7 @@ const comfort = [
 ];
 
 /** Networking without systemd: ifupdown with busybox's DHCP client, the quickest to an address. */
-const ifupdown = ['ifupdown', 'procps', 'udhcpc'];
+const ifupdown = ['ifupdown', 'mount', 'procps', 'udhcpc'];
 
 function resolved(suite: Suite): readonly string[] {
   return suite.hasResolvedPackage ? ['systemd-resolved'] : [];

@@ -8,7 +8,7 @@ export function childFailure(
   context: { readonly what: string; readonly program: string; readonly where: HostPath },
 ): WarrenError {
   const { what, program, where } = context;
-  if (/No space left on device|Disk quota exceeded/.test(end.errorText)) {
+  if (isFull(end.errorText)) {
     return new WarrenError('no_space', { what, where });
   }
   const outcome =
@@ -16,6 +16,11 @@ export function childFailure(
       ? `was ended by ${end.signal ?? 'a signal'}`
       : `exited with ${end.exitCode}`;
   return new WarrenError('program_failed', { what, program, outcome, output: tail(end.errorText) });
+}
+
+/** tar says so in its own words when a write got half through. */
+export function isFull(errorText: string): boolean {
+  return /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/.test(errorText);
 }
 
 /** The last lines, on one, without what a terminal would act on. */

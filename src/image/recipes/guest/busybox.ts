@@ -51,7 +51,7 @@ const files: readonly NewEntry[] = [
       '# In the background: init must not wait for a network that may not be there.',
       '[ ! -e /sys/class/net/eth0 ] || {',
       '  ip link set eth0 up',
-      '  udhcpc -b -q -t 30 -T 1 -A 5 -i eth0 -p /run/udhcpc.eth0.pid -s /etc/udhcpc/default.script \\',
+      '  udhcpc -b -t 30 -T 1 -A 5 -i eth0 -p /run/udhcpc.eth0.pid -s /etc/udhcpc/default.script \\',
       '    -x hostname:"$(hostname)" >/dev/null 2>&1 &',
       '}',
       'for script in /etc/init.d/S*; do [ ! -x "$script" ] || "$script" start; done',

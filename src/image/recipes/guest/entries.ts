@@ -6,6 +6,8 @@ export interface GuestChanges {
   readonly removals: readonly string[];
   /** Then these are made; what is in the way is replaced. */
   readonly entries: readonly NewEntry[];
+  /** Scripts in etc/init.d that do nothing from now on, but keep their place in the order. */
+  readonly idleScripts?: readonly string[];
 }
 
 export function textFile(path: string, lines: readonly string[], mode = 0o644): NewEntry {
@@ -26,5 +28,6 @@ export function mergeChanges(...changes: readonly GuestChanges[]): GuestChanges 
   return {
     removals: changes.flatMap(({ removals }) => removals),
     entries: changes.flatMap(({ entries }) => entries),
+    idleScripts: changes.flatMap(({ idleScripts = [] }) => idleScripts),
   };
 }

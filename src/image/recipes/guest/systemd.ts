@@ -42,6 +42,9 @@ export const systemdChanges: GuestChanges = {
       `${units}/dbus-org.freedesktop.resolve1.service`,
       '/usr/lib/systemd/system/systemd-resolved.service',
     ),
+    // Else the first boot makes users and links anew that are all there.
+    textFile('etc/.updated', []),
+    textFile('var/.updated', []),
     symlink('etc/resolv.conf', '../run/systemd/resolve/stub-resolv.conf'),
     textFile('etc/systemd/network/eth0.network', [
       '[Match]',

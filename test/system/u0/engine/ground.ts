@@ -83,7 +83,8 @@ export function startKeeper(): TestKeeper {
         },
         fetch: (name) => {
           const fd = held.get(name);
-          const answer = fd === undefined ? undefined : { fd: duplicateFd(fd), drained: Buffer.alloc(0) };
+          const answer =
+            fd === undefined ? undefined : { fd: duplicateFd(fd), drained: Buffer.alloc(0) };
           return Promise.resolve(answer);
         },
         drop: (name) => {
@@ -139,7 +140,9 @@ export function layGround(): Ground {
     const events: LifecycleEvent[] = [];
     const note = (context: object, message: string): void => {
       const { err } = context as { err?: unknown };
-      problems.push(`${message} ${err instanceof Error ? (err.stack ?? err.message) : JSON.stringify(context)}`);
+      problems.push(
+        `${message} ${err instanceof Error ? (err.stack ?? err.message) : JSON.stringify(context)}`,
+      );
     };
     const quiet = (): void => undefined;
     const log = { debug: quiet, info: quiet, warn: note, error: note };
