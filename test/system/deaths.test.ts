@@ -150,5 +150,5 @@ describe('when the daemon is killed at random moments', () => {
         expect(leftovers(warren)).toEqual(before);
       });
     }
-  }, 300_000);
+  }, 600_000);
 });
