@@ -134,24 +134,12 @@ printf 'search %s\\nnameserver %s\\n' "$domain" "$dns" > ${dir}/resolv.conf
     },
     lease: async () => {
       const from = performance.now();
-      run('busybox', 'ip', 'link', 'set', 'eth0', 'up');
       const client = spawn(
         'nsenter',
         [
           ...enter,
-          'busybox',
-          'udhcpc',
-          '-i',
-          'eth0',
-          '-q',
-          '-n',
-          '-f',
-          '-t',
-          '10',
-          '-T',
-          '1',
-          '-s',
-          `${dir}/lease.sh`,
+          ...['sh', '-c', 'busybox ip link set eth0 up && exec busybox udhcpc "$@"', 'udhcpc'],
+          ...['-i', 'eth0', '-q', '-n', '-f', '-t', '10', '-T', '1', '-s', `${dir}/lease.sh`],
         ],
         { stdio: ['ignore', 'pipe', 'pipe'] },
       );

@@ -10,8 +10,6 @@ import { bridge, openGround, startMachine, type Machine } from './ground.ts';
 /** A machine with a network and published ports. */
 export interface ProxyGround {
   readonly networks: () => Networks;
-  /** The daemon dies, and the next one begins. */
-  readonly replaceDaemon: () => void;
   readonly web: () => Machine;
   /** A directory of the host. */
   readonly hostDir: string;
@@ -31,7 +29,7 @@ export interface ProxyGround {
 export function openProxyGround(): ProxyGround {
   const { paths, networks: daemon } = openGround([]);
   const guestDir = '/mnt/guest';
-  let networks = daemon();
+  const networks = daemon();
   let web: Machine;
   let devices = 0;
 
@@ -51,9 +49,6 @@ export function openProxyGround(): ProxyGround {
 
   return {
     networks: () => networks,
-    replaceDaemon: () => {
-      networks = daemon();
-    },
     web: () => web,
     hostDir: dirname(paths.dataDir),
     guestDir,
