@@ -12,7 +12,7 @@ account=warren-test
 
 need_node
 # shellcheck disable=SC2086 # a list of names
-install_packages $runtime_packages $build_packages
+install_packages $runtime_packages $build_packages $test_packages
 build_checkout
 
 # Everything runs as an ordinary user on a copy of the tree that is that user's own: as root a

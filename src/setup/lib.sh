@@ -43,8 +43,10 @@ need_node() {
 
 # What machines need at run time, and what compiles the one native module.
 runtime_packages='uidmap crun slirp4netns dnsmasq-base nftables iproute2 mmdebstrap busybox-static lxcfs fuse-overlayfs
-  debian-archive-keyring zstd xz-utils bzip2 tar openssl ca-certificates util-linux libcap2-bin dbus'
+  debian-archive-keyring zstd xz-utils bzip2 tar openssl ca-certificates util-linux libcap2-bin dbus squashfs-tools'
 build_packages='python3 make g++'
+# What only tests look with, and the other uplink.
+test_packages='attr passt'
 
 # Installs those of the named Debian packages that are missing, saying which.
 install_packages() {
