@@ -5,7 +5,10 @@ import { symlink, textFile, type GuestChanges } from './entries.ts';
  * are not installed.
  */
 export const openrcChanges: GuestChanges = {
-  removals: ['hwclock.sh', 'networking', 'procps'].map((name) => `etc/runlevels/sysinit/${name}`),
+  // `cgroups` mounts what is mounted already.
+  removals: ['cgroups', 'hwclock.sh', 'networking', 'procps'].map(
+    (name) => `etc/runlevels/sysinit/${name}`,
+  ),
   entries: [
     symlink('sbin/init', 'openrc-init'),
     symlink('etc/init.d/agetty.console', 'agetty'),
@@ -32,6 +35,10 @@ export const openrcChanges: GuestChanges = {
       0o755,
     ),
     symlink('etc/runlevels/boot/interfaces', '/etc/init.d/interfaces'),
+    ...Object.entries({ poweroff: '--poweroff', halt: '--halt', reboot: '--reboot' }).map(
+      ([name, option]) =>
+        textFile(`sbin/${name}`, ['#!/bin/sh', `exec /sbin/openrc-shutdown ${option} now`], 0o755),
+    ),
     textFile('etc/rc.conf', [
       '# A machine: no clock, no swap, no file systems of its own to check or mount.',
       'rc_sys="lxc"',
