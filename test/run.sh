@@ -20,7 +20,9 @@ build_checkout
 if is_root; then
   sh "$checkout/src/setup/ground.sh" prepare "$account"
   home=$(getent passwd "$account" | cut -d: -f6)
+  user=$account
 else
+  user=$(id -un)
   home=${TMPDIR:-/tmp}/warren-test-$(id -u)
 fi
 tree=$home/tree
@@ -37,6 +39,15 @@ in_ground() {
   fi
 }
 
+# Options with which unshare maps the first range that a user was granted to ids 1…, all of it:
+# --map-auto lays it at 0, where root is, and so lacks the one id that makes a whole slice.
+map_options() {
+  for list in subuid=--map-users subgid=--map-groups; do
+    awk -F: -v name="$1" -v uid="$(id -u "$1")" -v option="${list#*=}" \
+      '$1 == name || $1 == uid { print option "=" $2 ",1," $3; exit }' "/etc/${list%=*}"
+  done
+}
+
 # In CI a test may not be skipped for want of something that this kind of machine can do.
 [ -z "${CI-}" ] || require='userns overlay crun network tun mirror'
 
@@ -48,7 +59,8 @@ for tier in $tiers; do
   set -- env "WARREN_TEST_REQUIRE=${require-}" node node_modules/vitest/vitest.mjs run --project "$tier" \
     --reporter default --reporter json --outputFile.json "$report"
   [ "$tier" != u0 ] ||
-    set -- unshare --user --mount --cgroup --map-root-user --map-auto --propagation slave "$@"
+    # shellcheck disable=SC2046 # two words
+    set -- unshare --user --mount --cgroup --map-root-user $(map_options "$user") --propagation slave "$@"
   in_ground "$@" || failed=1
 done
 
