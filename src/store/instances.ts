@@ -74,9 +74,9 @@ export function instanceTable(db: Database) {
   );
   const updatePhase = db.prepare<[string, number]>('UPDATE instances SET phase = ? WHERE id = ?');
   const updateName = db.prepare<[string, number]>('UPDATE instances SET name = ? WHERE id = ?');
-  const updateRun = db.prepare<[number, number, string, number, number, number]>(`
+  const updateRun = db.prepare<[number, number, string, number, number | null, number, number]>(`
     UPDATE instances SET run_pid = ?, run_start_time = ?, run_boot_id = ?, run_started_at = ?,
-      run_booted_at = NULL, last_used_at = ?, last_exit = NULL, last_exit_detail = NULL
+      run_booted_at = ?, last_used_at = ?, last_exit = NULL, last_exit_detail = NULL
     WHERE id = ?`);
   const updateBooted = db.prepare<[number, number]>(
     'UPDATE instances SET run_booted_at = ? WHERE id = ? AND run_pid IS NOT NULL',
@@ -177,8 +177,9 @@ export function instanceTable(db: Database) {
     },
     /** A start: forgets the last exit. */
     setRun(id: number, run: RunRecord): void {
-      const { init, startedAtMs } = run;
-      updateRun.run(init.pid, init.startTime, init.bootId, startedAtMs, startedAtMs, id);
+      const { pid, startTime, bootId } = run.init;
+      const bootedAtMs = run.bootedAtMs ?? null;
+      updateRun.run(pid, startTime, bootId, run.startedAtMs, bootedAtMs, run.startedAtMs, id);
     },
     setBooted(id: number, bootedAtMs: number): void {
       updateBooted.run(bootedAtMs, id);

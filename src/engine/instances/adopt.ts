@@ -67,7 +67,6 @@ export async function followBoot(
 ): Promise<void> {
   if (!isSystemd) {
     machine.boot = 'booted';
-    deps.store.instances.setBooted(machine.id, deps.now());
     return;
   }
   machine.holds.push(

@@ -90,8 +90,8 @@ async function run(
   await using undo = new Revert((what, error) => {
     deps.log.warn({ err: error, instance: name, what }, 'a failed start was not undone completely');
   });
-  const root = await storage.mountRoot(id, record.layers);
   undo.push('unmount the root', () => storage.unmountRoot(id));
+  const root = await storage.mountRoot(id, record.layers);
   const { init, plain } = await prepareRoot(deps, record, expanded, root);
   signal.throwIfAborted();
 
@@ -118,17 +118,6 @@ async function run(
   await deps.keeper.store(names.master, 'console', fds.consoleFd);
   await deps.keeper.store(names.keepalive, 'plain', fds.keepaliveFd);
 
-  const startedAtMs = deps.now();
-  store.transaction(() => {
-    store.instances.setRun(id, { init: created.init, startedAtMs, bootedAtMs: undefined });
-    store.instances.mergeConfig(id, { 'volatile.last_state.power': 'RUNNING' });
-  });
-  undo.push('forget the run', () => {
-    store.transaction(() => {
-      store.instances.setExit(id, { kind: 'killed' });
-      store.instances.mergeConfig(id, { 'volatile.last_state.power': 'STOPPED' });
-    });
-  });
   adopted = true;
   const machine = adopt(deps, record, created.init, fds);
   undo.push('let go of it', () => {
@@ -141,7 +130,20 @@ async function run(
     await networks.attach(created.init.pid, nic);
   }
   signal.throwIfAborted();
+  const startedAtMs = deps.now();
   await runtime.start(name);
+  // Recorded once init runs: what a death leaves before that is no machine, and recovery kills it.
+  store.transaction(() => {
+    const bootedAtMs = machine.boot === 'starting' ? undefined : deps.now();
+    store.instances.setRun(id, { init: created.init, startedAtMs, bootedAtMs });
+    store.instances.mergeConfig(id, { 'volatile.last_state.power': 'RUNNING' });
+  });
+  undo.push('forget the run', () => {
+    store.transaction(() => {
+      store.instances.setExit(id, { kind: 'killed' });
+      store.instances.mergeConfig(id, { 'volatile.last_state.power': 'STOPPED' });
+    });
+  });
   for (const proxy of planProxies(name, expanded.devices)) {
     undo.push('close a published port', () => networks.removeProxy(name, proxy.device));
     await networks.addProxy(created.init.pid, proxy);
