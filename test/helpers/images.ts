@@ -1,26 +1,47 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Warren } from './warren.ts';
+import { root, type Warren } from './warren.ts';
 
 const cache = join(homedir(), 'images');
 
 /**
  * Gives a warren an image without building it anew for every test file: the first who asks has it
- * built and exports it, the others import that file. Only a finished export is ever found.
+ * built and exports it, the others import that file. Only a finished export is ever found, and only
+ * one of the recipes as they are now.
  */
 export async function provideImage(warren: Warren, alias: string): Promise<void> {
-  const file = join(cache, alias.replaceAll('/', '-'));
+  const name = alias.replaceAll('/', '-');
+  const file = join(cache, `${name}-${recipesHash()}`);
   if (existsSync(file)) {
     await warren.ok(['image', 'import', file, '--alias', alias]);
     return;
   }
   mkdirSync(cache, { recursive: true });
-  await warren.ok(['init', alias, 'builder'], { timeoutMs: 420_000 });
-  await warren.ok(['delete', 'builder']);
+  const builder = `builder-${name}`;
+  await warren.ok(['init', alias, builder], { timeoutMs: 420_000 });
+  await warren.ok(['delete', builder]);
   await warren.ok(['image', 'export', alias, `${file}.part`]);
+  for (const old of readdirSync(cache)) {
+    if (/^[0-9a-f]{12}$/.test(old.slice(name.length + 1)) && old.startsWith(`${name}-`)) {
+      rmSync(join(cache, old));
+    }
+  }
   renameSync(exported(`${file}.part`), file);
+}
+
+/** Changes with everything that decides what is in an image. */
+function recipesHash(): string {
+  const hash = createHash('sha256');
+  for (const directory of ['src/image/recipes', 'src/image/build']) {
+    const paths = readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' });
+    for (const path of paths.filter((one) => one.endsWith('.ts')).sort()) {
+      hash.update(`${path}\0`).update(readFileSync(join(root, directory, path)));
+    }
+  }
+  return hash.digest('hex').slice(0, 12);
 }
 
 /** The client appends the image file's ending to a name that has none. */

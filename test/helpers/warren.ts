@@ -46,7 +46,7 @@ export function openWarren(): Warren {
     });
   const ok = async (args: readonly string[], options?: CommandOptions): Promise<string> => {
     const result = await run(args, options);
-    expect(result, `warren ${args.join(' ')}`).toMatchObject({ exitCode: 0 });
+    expect(result, `warren ${args.join(' ')}: ${result.stderr}`).toMatchObject({ exitCode: 0 });
     return result.stdout;
   };
   const json = async <T>(args: readonly string[]): Promise<T> =>
