@@ -29,7 +29,7 @@ import { uplinkDns } from './uplink.ts';
 export interface NameService {
   /** Starts dnsmasq, adopts a running one with the same configuration, or replaces another. */
   ensure(bridge: BridgeConfig): Promise<void>;
-  /** A machine of that hardware address gets its name, whether `ensure` was told of it or not. */
+  /** A machine of that hardware address gets its name, whatever `ensure` was told before. */
   introduce(nic: NicSpec): void;
   leases(): NetworkLease[];
   release(hwaddr: string): Promise<void>;
@@ -55,13 +55,13 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
   let helper: Helper | undefined;
   const introduced = new Map<string, Reservation>();
 
-  const reservations = (): readonly Reservation[] => {
-    const known = new Set(bridge.reservations.map(({ hwaddr }) => hwaddr.toLowerCase()));
-    return [
-      ...bridge.reservations,
-      ...[...introduced.values()].filter(({ hwaddr }) => !known.has(hwaddr)),
-    ];
-  };
+  const isOf = (mac: string) => (reservation: Reservation) =>
+    reservation.hwaddr.toLowerCase() === mac;
+
+  const reservations = (): readonly Reservation[] => [
+    ...bridge.reservations.filter(({ hwaddr }) => !introduced.has(hwaddr.toLowerCase())),
+    ...introduced.values(),
+  ];
 
   /** dnsmasq reads the file again at SIGHUP; leases and connections stay. */
   const writeHosts = (): void => {
@@ -86,6 +86,7 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
   return {
     async ensure(wanted) {
       bridge = wanted;
+      for (const { hwaddr } of wanted.reservations) introduced.delete(hwaddr.toLowerCase());
       writeHosts();
       if (bridge.ipv4 === undefined) {
         await stopAll();
@@ -111,11 +112,10 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
     },
 
     introduce({ instance, hwaddr }) {
-      introduced.set(hwaddr.toLowerCase(), {
-        instance,
-        hwaddr: hwaddr.toLowerCase(),
-        address: undefined,
-      });
+      const mac = hwaddr.toLowerCase();
+      const known = bridge.reservations.find(isOf(mac));
+      if (known?.instance === instance) introduced.delete(mac);
+      else introduced.set(mac, { instance, hwaddr: mac, address: known?.address });
       writeHosts();
     },
 
@@ -125,6 +125,8 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
       const mac = hwaddr.toLowerCase();
       const server = bridge.ipv4?.split('/')[0];
       introduced.delete(mac);
+      const isOther = (reservation: Reservation): boolean => !isOf(mac)(reservation);
+      bridge = { ...bridge, reservations: bridge.reservations.filter(isOther) };
       writeHosts();
       const mine = (): LeaseLine | undefined => given().find((line) => line.hwaddr === mac);
       const lease = mine();

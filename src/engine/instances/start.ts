@@ -5,7 +5,7 @@ import type { Expanded } from '../../contract/config/expand.ts';
 import { readBool } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { BindMount } from '../../runtime/types.ts';
-import { applyNetworks } from '../networks/bridges.ts';
+import { ensureNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs, planNics } from '../networks/nics.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { adopt, consoleNames, followBoot } from './adopt.ts';
@@ -124,7 +124,7 @@ async function run(
     deps.live.release(id);
   });
   await followBoot(deps, machine, init.isSystemd);
-  await applyNetworks(deps);
+  await ensureNetworks(deps, expanded);
   for (const nic of planNics(name, expanded)) {
     undo.push('detach an interface', () => networks.detach(name, nic.device));
     await networks.attach(created.init.pid, nic);

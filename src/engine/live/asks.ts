@@ -16,6 +16,11 @@ export class Asks {
     return ask <= this.#done;
   }
 
+  /** Whether something was asked for and nothing is under way or has failed since. */
+  isSettled(): boolean {
+    return this.#asked > 0 && this.#done === this.#asked;
+  }
+
   done(upTo: number): void {
     this.#done = Math.max(this.#done, upTo);
   }

@@ -1,4 +1,5 @@
 import { formatIpv4, parseIpv4Subnet } from '../../base/addresses.ts';
+import type { DeviceMap } from '../../contract/api/instances.ts';
 import { parseBool } from '../../contract/config/values.ts';
 import type { BridgeConfig } from '../../network/types.ts';
 import { expandInstance } from '../instances/list.ts';
@@ -73,6 +74,20 @@ export async function applyNetworks(deps: EngineDeps): Promise<void> {
   const upTo = deps.live.networkAsks.latest();
   await deps.networks.apply(planBridges(deps));
   deps.live.networkAsks.done(upTo);
+}
+
+/**
+ * Before a machine starts: the switch is up. What the switch must know of the machine comes with its
+ * interfaces, but for a fixed address, which another one may have given up since.
+ */
+export async function ensureNetworks(
+  deps: EngineDeps,
+  expanded: { readonly devices: DeviceMap },
+): Promise<void> {
+  const nics = nicDevices(expanded.devices);
+  const isFixed = nics.some(([, device]) => filled(device['ipv4.address']) !== undefined);
+  if (nics.length === 0 || (deps.live.networkAsks.isSettled() && !isFixed)) return;
+  await applyNetworks(deps);
 }
 
 function filled(value: string | undefined): string | undefined {

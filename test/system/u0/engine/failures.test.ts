@@ -46,7 +46,10 @@ beforeAll(async () => {
   const socket = `unix:${ground.paths.runtimeDir}/web.socket`;
   await create(life, 'web', {
     config: { 'security.nesting': 'true' },
-    devices: { port: { type: 'proxy', listen: socket, connect: 'tcp:127.0.0.1:80' } },
+    devices: {
+      port: { type: 'proxy', listen: socket, connect: 'tcp:127.0.0.1:80' },
+      eth0: { type: 'nic', network: 'warrenbr0', name: 'eth0', 'ipv4.address': fixedAddress(life) },
+    },
   });
   await start();
   await stop();
@@ -64,6 +67,12 @@ beforeEach(() => {
   life.events.length = 0;
   life.problems.length = 0;
 });
+
+/** An address of the default network that its pool gives out last. */
+function fixedAddress({ deps }: Life): string {
+  const gateway = deps.store.networks.find('warrenbr0')?.config['ipv4.address'] ?? '';
+  return gateway.replace(/\.\d+\/\d+$/, '.250');
+}
 
 const start = (signal = unattended.signal): Promise<void> =>
   startInstance(life.deps, { name: 'web' }, { ...unattended, signal });
@@ -124,6 +133,16 @@ describe('a start that fails leaves nothing behind', () => {
     life.events.length = 0;
     await expectNothing();
   });
+});
+
+it('a machine without a fixed address starts without a change of the switch', async () => {
+  await create(life, 'db');
+  fault.arm();
+  await startInstance(life.deps, { name: 'db' }, unattended);
+  expect(fault.trail).not.toContain('networks.apply');
+  expect(fault.trail).toContain('networks.attach');
+  await remove(life, 'db');
+  await settle(ground, life);
 });
 
 describe('a creation that fails leaves nothing behind', () => {

@@ -1,11 +1,15 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { freezeInstance } from '../../../../src/engine/instances/freeze.ts';
 import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
+import { renameInstance } from '../../../../src/engine/instances/rename.ts';
 import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
+import { applyNetworks } from '../../../../src/engine/networks/bridges.ts';
 import { unattended } from '../../../../src/engine/types.ts';
+import { networkPlaces } from '../../../../src/network/places.ts';
 import {
   create,
   launch,
@@ -101,6 +105,23 @@ describe('a machine', () => {
     process.kill(initOf('web'), 'SIGKILL');
     await until('its end is recorded', () => getInstance(life.deps, 'web').run === undefined);
     expect(getInstance(life.deps, 'web').lastExit).toEqual({ kind: 'crashed', detail: 'signal 9' });
+  });
+
+  it('is known on its network by the name it has now, and forgotten with it', async () => {
+    const hosts = (): string =>
+      readFileSync(`${networkPlaces(ground.paths).runDir}/warrenbr0.hosts`, 'utf8');
+    await launch(life, 'old');
+    const { config } = getInstance(life.deps, 'old');
+    const hwaddr = config['volatile.eth0.hwaddr'] ?? '';
+    expect(hosts()).toBe(`${hwaddr},old\n`);
+    await stop('old', true);
+    await renameInstance(life.deps, { name: 'old', newName: 'new' }, unattended);
+    await startInstance(life.deps, { name: 'new' }, unattended);
+    expect(hosts()).toBe(`${hwaddr},new\n`);
+    await applyNetworks(life.deps);
+    expect(hosts()).toBe(`${hwaddr},new\n`);
+    await remove(life, 'new');
+    expect(hosts()).toBe('');
   });
 
   it('that is frozen is thawed and stopped as it wishes', async () => {
