@@ -6,7 +6,7 @@ import type { EngineDeps } from './types.ts';
  * removed is logged; recovery tries again, since its row is gone.
  */
 export async function removeUnusedLayers(deps: EngineDeps): Promise<void> {
-  const unused = deps.store.transaction(() => deps.store.layers.takeUnused(deps.live.heldLayers));
+  const unused = deps.store.reclaim(() => deps.store.layers.takeUnused(deps.live.heldLayers));
   for (const layer of unused) {
     try {
       await deps.storage.removeLayer(layer);

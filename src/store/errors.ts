@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import Sqlite from 'better-sqlite3';
@@ -7,7 +8,7 @@ import { WarrenError } from '../contract/errors.ts';
 /** SQLite's failures that a user can do something about, as sentences; others pass unchanged. */
 export function explain(error: unknown, path: string): unknown {
   if (!(error instanceof Sqlite.SqliteError)) return error;
-  if (error.code === 'SQLITE_FULL') {
+  if (error.code === 'SQLITE_FULL' || (isInputOutput(error) && isFull(dirname(path)))) {
     return new WarrenError(
       'no_space',
       { what: 'write the database', where: dirname(path) },
@@ -21,6 +22,13 @@ export function explain(error: unknown, path: string): unknown {
       { cause: error },
     );
   }
+  if (isInputOutput(error)) {
+    return new WarrenError(
+      'unsupported',
+      { what: 'use the database', why: `${path} cannot be read or written (${error.message})` },
+      { cause: error },
+    );
+  }
   if (error.code === 'SQLITE_BUSY') {
     return new WarrenError(
       'unsupported',
@@ -30,3 +38,16 @@ export function explain(error: unknown, path: string): unknown {
   }
   return error;
 }
+
+function isInputOutput({ code }: { readonly code: string }): boolean {
+  return code.startsWith('SQLITE_IOERR');
+}
+
+/** SQLite says only "disk I/O error" where its shared memory or its journal found no room. */
+function isFull(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize < smallestUsefulBytes;
+}
+
+/** The shared memory of the write-ahead log and a few pages. */
+const smallestUsefulBytes = 128 * 1024;

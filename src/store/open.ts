@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 
 import Sqlite from 'better-sqlite3';
 
+import { isWarrenError } from '../contract/errors.ts';
 import { aliasTable } from './aliases.ts';
 import { explain } from './errors.ts';
 import { imageTable } from './images.ts';
@@ -12,6 +13,7 @@ import { migrations } from './migrations/all.ts';
 import { networkTable } from './networks.ts';
 import { pairTable } from './pairs.ts';
 import { profileTable } from './profiles.ts';
+import { makeReserve } from './reserve.ts';
 import { sliceTable } from './slices.ts';
 import { snapshotTable } from './snapshots.ts';
 import type { Store } from './store.ts';
@@ -48,12 +50,26 @@ function open(path: string): Store {
 }
 
 function storeOf(db: Sqlite.Database, path: string): Store {
+  const reserve = makeReserve(path);
+  reserve.keep();
+  const transaction: Store['transaction'] = (work) => {
+    try {
+      return db.inTransaction ? work() : db.transaction(work).immediate();
+    } catch (error) {
+      throw explain(error, path);
+    }
+  };
   return {
-    transaction(work) {
+    transaction,
+    reclaim(work) {
+      if (db.inTransaction) return work();
       try {
-        return db.inTransaction ? work() : db.transaction(work).immediate();
+        const result = transaction(work);
+        reserve.keep();
+        return result;
       } catch (error) {
-        throw explain(error, path);
+        if (!isWarrenError(error, 'no_space') || !reserve.giveUp()) throw error;
+        return transaction(work);
       }
     },
     instances: instanceTable(db),

@@ -16,6 +16,11 @@ export interface Store {
    * becomes part of it. Throws `no_space` when the disk is full.
    */
   transaction<T>(work: () => T): T;
+  /**
+   * A transaction that takes rows away, undoes, or records an end: on a full disk it may use the
+   * room that is kept aside for that. Nothing that takes more room goes through it.
+   */
+  reclaim<T>(work: () => T): T;
   readonly instances: InstanceTable;
   readonly snapshots: SnapshotTable;
   readonly images: ImageTable;

@@ -96,7 +96,7 @@ export function refuseExisting(deps: EngineDeps, fingerprint: string): void {
 
 /** Takes an image away: rows, layers that nothing else stands on, files. */
 export async function forgetImage(deps: EngineDeps, image: ImageRecord): Promise<void> {
-  deps.store.transaction(() => {
+  deps.store.reclaim(() => {
     deps.store.images.delete(image.id);
   });
   await removeUnusedLayers(deps);

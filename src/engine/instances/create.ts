@@ -151,7 +151,7 @@ async function make(
   });
   const id = store.transaction(() => insert(deps, name, settings, origin));
   undo.push('remove the row', async () => {
-    store.transaction(() => {
+    store.reclaim(() => {
       store.instances.delete(id);
       store.slices.removeUnused();
     });

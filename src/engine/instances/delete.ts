@@ -68,14 +68,14 @@ export async function removeInstance(deps: EngineDeps, record: InstanceRecord): 
   const { id, name } = record;
   const { store, storage, runtime } = deps;
   const nics = planNics(name, expandInstance(deps, record));
-  store.transaction(() => {
+  store.reclaim(() => {
     store.instances.setPhase(id, 'deleting');
   });
   await storage.unmountRoot(id);
   await runtime.delete(name);
   await storage.removeUpper(id);
   await rm(consoleLogPath(deps, id), { force: true });
-  store.transaction(() => {
+  store.reclaim(() => {
     store.instances.delete(id);
     store.slices.removeUnused();
     store.warnings.deleteOf(`instance ${name}`);

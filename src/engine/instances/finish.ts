@@ -35,7 +35,7 @@ export async function finishRun(
     ['unmount its root', () => deps.storage.unmountRoot(id)],
     ['let the keeper close its console', () => dropConsole(deps, id)],
   ]);
-  deps.store.transaction(() => {
+  deps.store.reclaim(() => {
     deps.store.instances.setExit(id, exit);
     deps.store.instances.mergeConfig(id, {
       'volatile.last_state.power': exit.kind === 'host-restart' ? 'RUNNING' : 'STOPPED',

@@ -139,7 +139,7 @@ async function run(
     store.instances.mergeConfig(id, { 'volatile.last_state.power': 'RUNNING' });
   });
   undo.push('forget the run', () => {
-    store.transaction(() => {
+    store.reclaim(() => {
       store.instances.setExit(id, { kind: 'killed' });
       store.instances.mergeConfig(id, { 'volatile.last_state.power': 'STOPPED' });
     });

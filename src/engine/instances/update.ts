@@ -59,7 +59,7 @@ export async function updateInstance(
   });
   // Stored first: the switch is told what the database says. A failure puts the old values back.
   undo.push('put the old settings back', async () => {
-    deps.store.transaction(() => {
+    deps.store.reclaim(() => {
       deps.store.instances.setSettings(current.id, current);
     });
     await applyNetworks(deps);

@@ -33,7 +33,7 @@ export async function createNetwork(
     deps.store.networks.insert({ name, description, config: decided }),
   );
   undo.push('remove the network', async () => {
-    deps.store.transaction(() => {
+    deps.store.reclaim(() => {
       deps.store.networks.delete(network.id);
     });
     await applyNetworks(deps);

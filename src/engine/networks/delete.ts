@@ -5,7 +5,7 @@ import { getNetwork, usersOfNetwork } from './list.ts';
 
 /** Throws `in_use`. A death between row and bridge is mended by the next `apply`. */
 export async function deleteNetwork(deps: EngineDeps, name: string): Promise<void> {
-  deps.store.transaction(() => {
+  deps.store.reclaim(() => {
     refuseUsed(deps, name);
     deps.store.networks.delete(getNetwork(deps, name).id);
   });

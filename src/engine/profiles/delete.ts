@@ -10,7 +10,7 @@ export function deleteProfile(deps: EngineDeps, name: string): void {
       why: 'it is always there',
     });
   }
-  deps.store.transaction(() => {
+  deps.store.reclaim(() => {
     const profile = getProfile(deps, name);
     const users = usersOfProfile(deps, name);
     if (users.length > 0) throw new WarrenError('in_use', { kind: 'profile', name, users });

@@ -52,7 +52,7 @@ export async function updateProfile(
   const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
   const before = new Map(records.map((record) => [record.id, expandInstance(deps, record)]));
   undo.push('put the old profile back', async () => {
-    deps.store.transaction(() => {
+    deps.store.reclaim(() => {
       deps.store.profiles.set(current.id, current);
     });
     await applyNetworks(deps);

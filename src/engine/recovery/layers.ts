@@ -40,7 +40,7 @@ export async function removeStrayUppers(deps: EngineDeps): Promise<void> {
       await rm(`${deps.paths.logDir}/${file}`, { force: true });
     }
   }
-  deps.store.transaction(() => {
+  deps.store.reclaim(() => {
     deps.store.slices.removeUnused();
   });
   await removeUnusedLayers(deps);

@@ -16,7 +16,7 @@ export async function deleteSnapshot(
   getSnapshot(deps, instance, name);
   using _ = await deps.live.locks.act(instance, 'delete a snapshot of');
   const snapshot = getSnapshot(deps, instance, name);
-  deps.store.transaction(() => {
+  deps.store.reclaim(() => {
     deps.store.snapshots.delete(snapshot.id);
   });
   await removeUnusedLayers(deps);
