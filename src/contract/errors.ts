@@ -96,11 +96,11 @@ export const catalogue = {
       `Cannot hold ${name} to ${key}=${value}: this host does not delegate the ${controller} controller`,
     hint: () => 'warren doctor cgroup',
   }),
-  no_space: row<{ what: string; where: string }>({
+  no_space: row<{ what: string; where: string; hint?: string }>({
     status: 507,
     exit: 13,
     message: ({ what, where }) => `Cannot ${what}: no space left on ${where}`,
-    hint: () => 'warren image list    (delete what is not needed)',
+    hint: ({ hint }) => hint ?? 'warren image list    (delete what is not needed)',
   }),
   hostile: row<{ what: string; found: string }>({
     status: 400,

@@ -12,15 +12,31 @@ export interface HostFailure {
   readonly error: { readonly code: ErrorCode; readonly details: unknown };
 }
 
-/** What is thrown, as it crosses to another process; what nobody foresaw becomes a `bug`. */
-export function describeFailure(error: unknown, log: string): HostFailure {
-  const known = (
-    error instanceof WarrenError
-      ? error
-      : new WarrenError('bug', {
-          message: error instanceof Error ? error.message : String(error),
-          log,
-        })
-  ) as WarrenError;
+/**
+ * What is thrown while warren starts in `place`, as it crosses to another process: a full disk
+ * becomes `no_space` and what nobody foresaw a `bug`.
+ */
+export function describeFailure(error: unknown, log: string, place: string): HostFailure {
+  const known = foreseen(error, place) ?? new WarrenError('bug', { message: textOf(error), log });
   return { error: { code: known.code, details: known.details } };
+}
+
+function foreseen(error: unknown, place: string): WarrenError | undefined {
+  if (error instanceof WarrenError) return error as WarrenError;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return undefined;
+  return noSpaceToStart(place);
+}
+
+/** Without a daemon nothing of warren's can be deleted: the hint shows what fills the disk. */
+export function noSpaceToStart(place: string): WarrenError<'no_space'> {
+  return new WarrenError('no_space', {
+    what: 'start warren',
+    where: place,
+    hint: `df -h ${place}`,
+  });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

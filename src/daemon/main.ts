@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 import { hostPath } from '../base/brand.ts';
-import { WarrenError } from '../contract/errors.ts';
+import { isWarrenError, WarrenError } from '../contract/errors.ts';
+import { noSpaceToStart } from '../contract/host.ts';
 import { pathsIn } from '../contract/paths.ts';
 import { closeEngine, createEngine } from '../engine/engine.ts';
 import { connectKeeper } from '../engine/keeper/link.ts';
@@ -24,6 +25,7 @@ import { lifecycleSink } from './events/lifecycle.ts';
 import { asWarrenError } from './failures.ts';
 import { createLogger } from './log.ts';
 import { Operations } from './operations/registry.ts';
+import { refuseAll } from './refusal.ts';
 import { uploadsDir } from './routes/images/upload.ts';
 import { followInstances } from './routes/instances/records.ts';
 import { createDaemonServer } from './server.ts';
@@ -59,17 +61,22 @@ export async function daemonMain(env: Environment): Promise<void> {
   const ids = readIds(env);
   const paths = pathsIn(wanted(env, 'WARREN_DATA_DIR'), wanted(env, 'WARREN_RUNTIME_DIR'));
   process.umask(0o077);
-  for (const dir of [paths.dataDir, paths.logDir, paths.imagesDir, paths.instancesDir]) {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-  }
+  mkdirSync(paths.logDir, { recursive: true, mode: 0o700 });
   const events = new EventHub();
   const log = createLogger(paths.daemonLog, events, env['WARREN_LOG_LEVEL']);
   logBugs(log);
   log.info({ version: readVersion() }, 'the daemon starts');
   try {
+    for (const dir of [paths.imagesDir, paths.instancesDir]) {
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+    }
     await serve(env, { ids, paths, events, log });
   } catch (error) {
     log.fatal({ err: error }, 'the daemon cannot start');
+    const what = 'start the daemon';
+    const known = asWarrenError(error, { log, logPath: paths.daemonLog, what });
+    const isFull = isWarrenError(known, 'no_space');
+    await refuseAll(listenFd, isFull ? noSpaceToStart(paths.dataDir) : known);
     throw error;
   }
 }

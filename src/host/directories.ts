@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 
 import { WarrenError } from '../contract/errors.ts';
 import type { Paths } from '../contract/paths.ts';
+import { hasErrno } from '../sys/sys-error.ts';
 
 /** `f_type` of file systems whose server knows nothing of subordinate ids or overlays (man 2 statfs). */
 const networkTypes: Readonly<Record<number, string>> = {
@@ -67,6 +68,7 @@ function makePrivate(directory: string, uid: number): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
+    if (hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
     throw unusable(directory, error instanceof Error ? error.message : String(error));
   }
   const found = statSync(directory);

@@ -48,7 +48,7 @@ export async function hostMain({ args, env, binDir }: HostInput): Promise<number
 
 function fail(error: unknown, env: Environment, asService: boolean): number {
   const paths = userPaths(env, currentUser(env));
-  const failure = describeFailure(error, paths.keeperLog);
+  const failure = describeFailure(error, paths.keeperLog, paths.dataDir);
   const text = JSON.stringify(failure);
   if (failure.error.code === 'bug' && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);

@@ -6,11 +6,13 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 
 import type { ExitRecord } from '../contract/keeper.ts';
+import { hasErrno } from '../sys/sys-error.ts';
 import type { Log } from './log.ts';
 
 /** First line of a journal that has forgotten something: numbers go on after it. */
@@ -79,6 +81,12 @@ export class ExitJournal {
       writeAll(fd, toLine(header) + kept.map(toLine).join(''));
       fsyncSync(fd);
       renameSync(temporary, this.#path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      if (!hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+      // What a daemon hears of twice does no harm; the next call drops these as well.
+      this.#log(`the exit journal could not be shortened: ${String(error)}`);
+      return;
     } finally {
       closeSync(fd);
     }

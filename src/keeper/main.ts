@@ -33,7 +33,8 @@ export function keeperMain(input: KeeperInput): void {
     serve(input);
   } catch (error) {
     logToStderr(`cannot start: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
-    say(JSON.stringify(describeFailure(error, 'keeper.log')));
+    const place = input.env['WARREN_DATA_DIR'] ?? 'the disk';
+    say(JSON.stringify(describeFailure(error, 'keeper.log', place)));
     process.exit(1);
   }
 }
@@ -45,12 +46,7 @@ function serve({ env, daemonArgv }: KeeperInput): void {
   holdLock(paths);
   becomeSubreaper();
   const nullFd = openSync('/dev/null', 'r+');
-  const journal = new ExitJournal(paths.exitJournal, log);
-  const apiFd = listenAt(paths.socket);
-  const listenFd = listenAt(paths.keeperSocket);
-  const pin = new Pin(paths.u0Record, env['WARREN_CGROUP_DIR'], nullFd);
-  writeRecord(paths.keeperPid, `${process.pid}\n`);
-
+  const { journal, apiFd, listenFd, pin } = layGround(paths, env['WARREN_CGROUP_DIR'], nullFd);
   const loop = new Loop(log);
   const store = new DescriptorStore(loop);
   const supervisor = new Supervisor({
@@ -69,9 +65,7 @@ function serve({ env, daemonArgv }: KeeperInput): void {
   const finish = (): void => {
     log('ended');
     loop.stop();
-    for (const path of [paths.keeperPid, paths.keeperSocket, paths.socket]) {
-      rmSync(path, { force: true });
-    }
+    removeFiles(paths);
     // Machines need U0, and so does the next keeper to reach them.
     if (!store.holdsConsole) pin.end();
     process.exit(0);
@@ -105,6 +99,30 @@ function serve({ env, daemonArgv }: KeeperInput): void {
   log(`keeper ${process.pid} listens`);
   say(keeperListens);
   letGoOfOutput();
+}
+
+/** What fails on a full disk comes first; the pin is a process and comes last. */
+function layGround(
+  paths: Paths,
+  cgroupDir: string | undefined,
+  nullFd: number,
+): { journal: ExitJournal; apiFd: number; listenFd: number; pin: Pin } {
+  try {
+    const journal = new ExitJournal(paths.exitJournal, logToStderr);
+    writeRecord(paths.keeperPid, `${process.pid}\n`);
+    const apiFd = listenAt(paths.socket);
+    const listenFd = listenAt(paths.keeperSocket);
+    return { journal, apiFd, listenFd, pin: new Pin(paths.u0Record, cgroupDir, nullFd) };
+  } catch (error) {
+    removeFiles(paths);
+    throw error;
+  }
+}
+
+function removeFiles(paths: Paths): void {
+  for (const path of [paths.keeperPid, paths.keeperSocket, paths.socket]) {
+    rmSync(path, { force: true });
+  }
 }
 
 /** One keeper a directory: the lock is held until the process ends. */

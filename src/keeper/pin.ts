@@ -23,13 +23,27 @@ export class Pin {
   constructor(recordPath: string, cgroupDir: string | undefined, nullFd: number) {
     this.#recordPath = recordPath;
     this.#cgroupDir = cgroupDir;
-    this.#identity = this.#find() ?? this.#spawn(nullFd);
+    const found = this.#find();
+    this.#identity = found ?? this.#spawn(nullFd);
+    if (found !== undefined) return;
+    try {
+      this.#record();
+    } catch (error) {
+      this.end();
+      throw error;
+    }
   }
 
   /** Starts another one when child `pid`, which ended, was the pin. Answers whether it was. */
   replace(pid: number, nullFd: number): boolean {
     if (this.#identity.pid !== pid) return false;
     this.#identity = this.#spawn(nullFd);
+    try {
+      this.#record();
+    } catch (error) {
+      // Without a record only a later keeper's way back is lost, and with this one everything is.
+      if (!hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+    }
     return true;
   }
 
@@ -60,10 +74,13 @@ export class Pin {
     const pid = spawnChild({ path, argv, env: {}, fds, cwd: '/', newSession: true });
     const pin = processIdentity(pid);
     if (pin === undefined) throw new Error('a child that was not reaped is not in /proc');
-    const cgroup = this.#cgroupDir === undefined ? {} : { cgroupDir: this.#cgroupDir };
-    const record: U0Record = { pin, ...cgroup };
-    writeRecord(this.#recordPath, JSON.stringify(record));
     return pin;
+  }
+
+  #record(): void {
+    const cgroup = this.#cgroupDir === undefined ? {} : { cgroupDir: this.#cgroupDir };
+    const record: U0Record = { pin: this.#identity, ...cgroup };
+    writeRecord(this.#recordPath, JSON.stringify(record));
   }
 }
 

@@ -17,6 +17,9 @@ export function writeRecord(path: string, text: string): void {
   try {
     writeSync(fd, text);
     fsyncSync(fd);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   } finally {
     closeSync(fd);
   }

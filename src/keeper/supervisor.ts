@@ -172,7 +172,11 @@ export class Supervisor {
     log(`daemon ${this.#pid} started`);
     // Killed in between, we leave a daemon without a record: it ends when it finds no keeper.
     const record: DaemonRecord | undefined = processIdentity(this.#pid);
-    if (record !== undefined) writeRecord(recordPath, JSON.stringify(record));
+    try {
+      if (record !== undefined) writeRecord(recordPath, JSON.stringify(record));
+    } catch (error) {
+      log(`the daemon's record could not be written: ${String(error)}`);
+    }
   }
 
   /** Ends a process that is not our child, which only its pidfd tells of. */

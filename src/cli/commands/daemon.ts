@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { apiPath } from '../../client/client.ts';
 import { hostError, runHost } from '../../client/daemon-start.ts';
-import { isWarrenError } from '../../contract/errors.ts';
+import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import { Client } from '../../client/client.ts';
 import { Transport } from '../../client/transport.ts';
 import { defineCommand } from '../command.ts';
@@ -70,8 +70,11 @@ export const stop = defineCommand({
   async run(context, { machines, purge }) {
     const { client, progress } = context;
     // --purge has work for the daemon, so there it may be started; otherwise there is nothing to stop.
-    const before = purge ? (await client.get<Server>('/1.0')).warren : await findStatus(context);
-    if (before === undefined) return undefined;
+    const before = purge ? (await client.get<Server>('/1.0')).warren : await whatRuns(context);
+    if (before === undefined) {
+      if (await endKeeper(context)) progress.stop('the daemon has stopped');
+      return undefined;
+    }
     if (purge) await deleteEverything(context);
     progress.start('Stopping the daemon');
     await client.operate('POST', apiPath('warren', 'daemon'), { action: 'stop', machines });
@@ -81,6 +84,28 @@ export const stop = defineCommand({
     return undefined;
   },
 });
+
+/** The status of a daemon to be stopped; undefined also for one that cannot even start. */
+async function whatRuns(context: Context): Promise<DaemonStatus | undefined> {
+  try {
+    return await findStatus(context);
+  } catch (error) {
+    if (error instanceof WarrenError) return undefined;
+    throw error;
+  }
+}
+
+/** Ends a keeper that has no daemon to pass the word on. Answers whether there was one. */
+async function endKeeper({ paths }: Context): Promise<boolean> {
+  const text = await readFile(paths.keeperPid, 'utf8').catch(() => '');
+  const pid = Number(text);
+  if (!Number.isInteger(pid) || pid <= 1) return false;
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  if (!command.includes('warren-keeper')) return false;
+  process.kill(pid, 'SIGTERM');
+  await goneWithin(pid, 20_000);
+  return true;
+}
 
 async function deleteEverything({ client, progress }: Context): Promise<void> {
   progress.start('Deleting every machine');

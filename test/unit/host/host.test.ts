@@ -125,9 +125,18 @@ describe('explanations', () => {
 describe('a failure', () => {
   it('crosses to the CLI with its code and details, and anything else as a bug', () => {
     const known = new WarrenError('real_root', {});
-    expect(describeFailure(known, 'l')).toEqual({ error: { code: 'real_root', details: {} } });
-    expect(describeFailure(new TypeError('x is y'), '/log')).toEqual({
+    expect(describeFailure(known, 'l', '/w')).toEqual({
+      error: { code: 'real_root', details: {} },
+    });
+    expect(describeFailure(new TypeError('x is y'), '/log', '/w')).toEqual({
       error: { code: 'bug', details: { message: 'x is y', log: '/log' } },
+    });
+    const full = Object.assign(new Error('ENOSPC: …, write'), { code: 'ENOSPC' });
+    expect(describeFailure(full, '/log', '/w')).toEqual({
+      error: {
+        code: 'no_space',
+        details: { what: 'start warren', where: '/w', hint: 'df -h /w' },
+      },
     });
   });
 });
