@@ -56,7 +56,9 @@ export async function startUplink(options: {
   } catch (error) {
     if (!hasErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV')) throw error;
     throw new UplinkError(
-      '/dev/net/tun is not readable and writable; sudo chmod 0666 /dev/net/tun',
+      hasErrno(error, 'EACCES', 'EPERM')
+        ? '/dev/net/tun may not be read and written; sudo chmod 0666 /dev/net/tun'
+        : '/dev/net/tun is not there; sudo modprobe tun',
     );
   }
   const reasons = new Set<string>();

@@ -6,6 +6,7 @@ import { startInstance } from '../../../engine/instances/start.ts';
 import { readInstanceState, statusOf } from '../../../engine/instances/state.ts';
 import { stopInstance } from '../../../engine/instances/stop.ts';
 import { unfreezeInstance } from '../../../engine/instances/unfreeze.ts';
+import { whyNothingOutside } from '../../../engine/networks/outside.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { accepted, syncBody } from '../../http/replies.ts';
@@ -51,7 +52,9 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
         cancellable: true,
         work: async (work) => {
           await applyChange(engine, name, change, work);
-          return undefined;
+          if (change.action !== 'start' && change.action !== 'restart') return undefined;
+          const warning = whyNothingOutside(engine, name);
+          return warning === undefined ? undefined : { warnings: [warning] };
         },
       });
     });
