@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-
 import type { HostPath } from '../../base/brand.ts';
 import { endOfArchive, formatEntry } from '../archive/writer.ts';
 import type { GuestChanges } from '../recipes/guest/entries.ts';
@@ -69,9 +67,6 @@ export async function applyChanges(
   const { stdin } = tar;
   if (stdin === undefined) throw new Error('tar has no standard input');
   const archive = [...changes.entries.map((entry) => formatEntry(entry, mtime)), endOfArchive];
-  if (!stdin.write(Buffer.concat(archive))) {
-    await Promise.race([once(stdin, 'drain', { signal }), tar.ended]);
-  }
-  stdin.end();
+  stdin.end(Buffer.concat(archive));
   await finish(tar, 'tar');
 }

@@ -10,6 +10,7 @@ import { importImage } from '../../../engine/images/import.ts';
 import { boundaryOf, readMultipart } from '../../http/multipart.ts';
 import { accepted } from '../../http/replies.ts';
 import { header } from '../../http/request.ts';
+import { hasErrno } from '../../../sys/sys-error.ts';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
@@ -62,7 +63,8 @@ export async function startUpload(
     return accepted(reply, operation.render());
   } catch (error) {
     await clean();
-    throw error;
+    if (!hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+    throw new WarrenError('no_space', { what, where: engine.paths.dataDir }, { cause: error });
   }
 }
 
