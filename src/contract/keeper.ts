@@ -23,6 +23,8 @@ export type KeeperRequest =
   | { readonly id: number; readonly type: 'drop'; readonly name: string }
   /** Exits up to and including `sequence` are recorded in the database; the journal may forget them. */
   | { readonly id: number; readonly type: 'forget-exits'; readonly sequence: number }
+  /** The daemon has recovered and answers clients: what comes up must have been well. */
+  | { readonly id: number; readonly type: 'ready' }
   /** The daemon is about to end on purpose. `again`: start the next one at once (restart, upgrade). */
   | { readonly id: number; readonly type: 'leaving'; readonly again: boolean }
   /** The keeper ends when this daemon has ended; refused while a stored descriptor is a console. */

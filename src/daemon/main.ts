@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -101,7 +101,7 @@ async function serve(env: Environment, { ids, paths, events, log }: Ground): Pro
   });
   rmSync(uploadsDir(paths), { recursive: true, force: true });
   const keeper = await connectKeeper(paths.keeperSocket);
-  const store = openStore(paths.database);
+  const store = openStore(paths.database, findNativeBinding());
   // First: it lays the file system at `mountDir` that the others stand on.
   const storage = await makeStorage({ paths, log });
   const readiness = openReadiness();
@@ -156,11 +156,18 @@ async function serve(env: Environment, { ids, paths, events, log }: Ground): Pro
     });
   }
   await server.listen({ fd: listenFd });
+  await keeper.ready();
   log.info({ pid: process.pid, tier: storage.tier }, 'the daemon serves');
   const work = { signal: ending.signal, progress: () => undefined };
   autostart(engine, work).catch((error: unknown) => {
     if (!ending.signal.aborted) log.error({ err: error }, 'bug: autostart');
   });
+}
+
+/** In an installed tree the compiled part of SQLite lies in dist; run from source it is where npm put it. */
+function findNativeBinding(): string | undefined {
+  const path = fileURLToPath(new URL('../native/better_sqlite3.node', import.meta.url));
+  return existsSync(path) ? path : undefined;
 }
 
 function makeOperations({ events, log, paths }: Omit<Ground, 'ids'>): Operations {

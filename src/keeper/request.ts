@@ -24,6 +24,7 @@ export function parseRequest(message: unknown): KeeperRequest | undefined {
       return typeof fields['again'] === 'boolean'
         ? { id, type, again: fields['again'] }
         : undefined;
+    case 'ready':
     case 'shutdown':
       return { id, type };
     default:

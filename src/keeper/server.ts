@@ -108,7 +108,6 @@ export class KeeperServer {
       if (pid !== supervisor.pid) return `process ${pid} is not the daemon that the keeper started`;
       if (this.#daemon !== undefined) return 'the daemon is connected already';
       this.#daemon = { connection, pidfd: pidfdOpen(pid) };
-      supervisor.greeted();
       reply(this.#welcome(store.handOver()));
       return undefined;
     }
@@ -123,6 +122,9 @@ export class KeeperServer {
         break;
       case 'forget-exits':
         journal.forget(request.sequence);
+        break;
+      case 'ready':
+        supervisor.ready();
         break;
       case 'leaving':
         supervisor.leaving(request.again);

@@ -46,7 +46,7 @@ export class Supervisor {
   #pid: number | undefined;
   #startedAt = 0;
   #failures = 0;
-  #greeted = false;
+  #ready = false;
   #intent: 'serve' | 'leave' | 'restart' = 'serve';
   #delay: Disposable | undefined;
   #whenEnded: (() => void) | undefined;
@@ -75,9 +75,9 @@ export class Supervisor {
     }
   }
 
-  /** The daemon said hello: what comes up must have been well. */
-  greeted(): void {
-    this.#greeted = true;
+  /** The daemon answers clients. */
+  ready(): void {
+    this.#ready = true;
   }
 
   /** The daemon says that it will end on purpose. */
@@ -132,8 +132,8 @@ export class Supervisor {
     this.#failures = livedMs >= WELL_AFTER_MS ? 1 : this.#failures + 1;
     const delayMs = backoffMs(this.#failures - 1, FIRST_DELAY_MS, MAX_DELAY_MS);
     this.#options.log(`the next daemon starts in ${delayMs} ms`);
-    // One that never gets as far as hello cannot serve whoever waits: better an answer than a wait.
-    this.#api.wait(!this.#greeted && this.#failures >= 2 ? 'read' : 'none');
+    // One that never gets as far as serving cannot answer whoever waits: better an answer than a wait.
+    this.#api.wait(!this.#ready && this.#failures >= 2 ? 'read' : 'none');
     this.#delay = this.#options.loop.after(delayMs, () => {
       this.#delay = undefined;
       this.#start();
@@ -153,7 +153,7 @@ export class Supervisor {
     const { argv, env, apiFd, nullFd, logPath, recordPath, log } = this.#options;
     this.#api.wait('none');
     this.#intent = 'serve';
-    this.#greeted = false;
+    this.#ready = false;
     this.#startedAt = performance.now();
     const [path] = argv;
     if (path === undefined) throw new Error('no daemon program');

@@ -1,7 +1,7 @@
 // Builds dist/: every module by tsc, and the CLI once more as a bundle with a compile cache, since
 // resolving, reading and compiling a hundred modules takes longer than a command itself.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { bundleCli } from './bundle.mjs';
@@ -13,6 +13,13 @@ rmSync(`${root}/dist`, { recursive: true, force: true });
 runNode([`${root}/node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json']);
 
 await bundleCli(bin);
+
+// What npm compiled; a packed tarball leaves out what a dependency does not list among its files.
+mkdirSync(`${root}/dist/native`);
+copyFileSync(
+  `${root}/node_modules/better-sqlite3/build/Release/better_sqlite3.node`,
+  `${root}/dist/native/better_sqlite3.node`,
+);
 
 // The package is of type module, so the name that everybody expects is one too.
 writeFileSync(`${bin}/warren.js`, "#!/usr/bin/env node\nimport './warren.cjs';\n");

@@ -83,7 +83,8 @@ remove() {
   step 'Removing machines, program and account'
   if [ -x "$link" ]; then
     if ! is_root || id "$account" >/dev/null 2>&1; then
-      as_user "$link" daemon stop --purge || say 'The daemon could not be asked to remove its machines'
+      # Without a daemon that answers, what is left goes with the account.
+      as_user timeout 300 "$link" daemon stop --purge || say 'The daemon could not be asked to remove its machines'
     fi
   fi
   as_root rm -rf "$prefix" "$link"

@@ -22,20 +22,24 @@ import { warningTable } from './warnings.ts';
 /**
  * Opens the database, makes or upgrades its schema, and keeps it locked for this process: there is
  * one writer, the daemon. The caller closes it. Throws `unsupported` for a newer or damaged
- * database, `no_space` when the disk is full.
+ * database, `no_space` when the disk is full. `nativeBinding` is the compiled part of SQLite where
+ * it does not lie in the library's own folder.
  */
-export function openStore(path: string): Store {
+export function openStore(path: string, nativeBinding?: string): Store {
   try {
     // SQLite would make it with the umask's mode.
     closeSync(openSync(path, 'a', 0o600));
-    return open(path);
+    return open(path, nativeBinding);
   } catch (error) {
     throw explain(error, path);
   }
 }
 
-function open(path: string): Store {
-  const db = new Sqlite(path, { timeout: 2000 });
+function open(path: string, nativeBinding: string | undefined): Store {
+  const db = new Sqlite(path, {
+    timeout: 2000,
+    ...(nativeBinding === undefined ? {} : { nativeBinding }),
+  });
   try {
     db.pragma('journal_mode = WAL');
     // A power cut may lose the last transactions but never the file; a crash of ours loses nothing.

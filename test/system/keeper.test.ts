@@ -176,13 +176,16 @@ describe('the daemon', () => {
     expect((await ground.order({ do: 'status' })).pid).not.toBe(pid);
   });
 
-  test('that always dies is started ever more slowly and turns waiting clients away', async () => {
-    await using ground = await openKeeperGround();
-    await ground.start({ WARREN_TEST_DIE: 'early' });
-    await expect(ground.order({ do: 'status' })).rejects.toThrow(/hung up|ECONNRESET|EPIPE/);
-    const delays = ground.log().match(/starts in \d+ ms/g) ?? [];
-    expect(delays.slice(0, 2)).toEqual(['starts in 100 ms', 'starts in 200 ms']);
-  });
+  test.for(['early', 'greeted'])(
+    'that always dies (%s) is started ever more slowly and turns waiting clients away',
+    async (when) => {
+      await using ground = await openKeeperGround();
+      await ground.start({ WARREN_TEST_DIE: when });
+      await expect(ground.order({ do: 'status' })).rejects.toThrow(/hung up|ECONNRESET|EPIPE/);
+      const delays = ground.log().match(/starts in \d+ ms/g) ?? [];
+      expect(delays.slice(0, 2)).toEqual(['starts in 100 ms', 'starts in 200 ms']);
+    },
+  );
 
   test('cannot be played by another process of the user', async () => {
     await using ground = await openKeeperGround();

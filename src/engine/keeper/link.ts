@@ -27,6 +27,8 @@ export interface KeeperConnection extends KeeperLink {
    * since the next keeper starts one of its own.
    */
   onClosed(listener: () => void): void;
+  /** Once clients are answered: from then on a death is waited out, not told to who waits. */
+  ready(): Promise<void>;
   /** Before ending on purpose. `again`: the keeper starts the next daemon at once. */
   leaving(again: boolean): Promise<void>;
   /**
@@ -136,6 +138,9 @@ export async function connectKeeper(socketPath: string): Promise<KeeperConnectio
       await request({ type: 'drop', name });
       stored.delete(name);
       held.delete(name);
+    },
+    async ready() {
+      await request({ type: 'ready' });
     },
     async leaving(again) {
       await request({ type: 'leaving', again });
