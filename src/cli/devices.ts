@@ -185,7 +185,7 @@ export function deviceSet(group: DeviceGroup): AnyCommand {
     name: `${group.name} set`,
     summary: 'Set keys of a device',
     examples: [
-      { line: `warren ${group.name} set ${name} root size=10GiB`, does: 'live where it can be' },
+      { line: `warren ${group.name} set ${name} src readonly=true`, does: 'live where it can be' },
     ],
     positionals: {
       owner: ownerOf(group),
@@ -212,7 +212,7 @@ export function deviceUnset(group: DeviceGroup): AnyCommand {
     name: `${group.name} unset`,
     summary: 'Remove a key of a device',
     examples: [
-      { line: `warren ${group.name} unset ${name} root size`, does: 'back to the default' },
+      { line: `warren ${group.name} unset ${name} src readonly`, does: 'back to the default' },
     ],
     positionals: {
       owner: ownerOf(group),

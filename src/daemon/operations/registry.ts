@@ -39,12 +39,17 @@ export class Operations {
     return operation;
   }
 
-  /** Throws `not_found`. */
+  /** By id or its beginning. Throws `not_found`, `invalid` when several begin so. */
   get(id: string): RunningOperation {
-    const operation = this.#operations.get(id);
+    const exact = this.#operations.get(id);
+    if (exact !== undefined) return exact;
+    const [operation, other] = this.list().filter((each) => id !== '' && each.id.startsWith(id));
     if (operation === undefined)
       throw new WarrenError('not_found', { kind: 'operation', name: id });
-    return operation;
+    if (other === undefined) return operation;
+    const problem = `several operations begin with ${id}, wanted more of the id`;
+    const issues = [{ path: 'id', problem }];
+    throw new WarrenError('invalid', { what: 'choose an operation', issues });
   }
 
   /** Oldest first. */

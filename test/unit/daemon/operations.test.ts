@@ -35,6 +35,23 @@ const untilAborted: OperationSpec['work'] = ({ signal }) =>
   });
 
 describe('operations', () => {
+  test('are found by the beginning of their id, unless several begin so', () => {
+    const { operations } = registry();
+    const started = Array.from({ length: 17 }, () =>
+      operations.start({ ...spec, work: () => Promise.resolve(undefined) }),
+    );
+    for (const operation of started) {
+      expect(operations.get(operation.id)).toBe(operation);
+      expect(operations.get(operation.id.slice(0, 18))).toBe(operation);
+    }
+    // Of seventeen, two begin with the same hexadecimal digit.
+    const starts = started.map(({ id }) => id.slice(0, 1));
+    const twice = starts.find((digit, at) => starts.indexOf(digit) !== at) ?? '';
+    expect(() => operations.get(twice)).toThrow(/several operations begin with .$|wanted more/);
+    expect(() => operations.get('')).toThrow('Cannot find operation ""');
+    expect(() => operations.get('zz')).toThrow('Cannot find operation "zz"');
+  });
+
   test('go from pending over running to success, with URLs and the result', async () => {
     const { operations, seen } = registry();
     const { finished, id } = operations.start({ ...spec, work: () => Promise.resolve({ a: 1 }) });
