@@ -40,11 +40,22 @@ prepare() {
   if cgroup=$(cgroup_of "$user"); then
     mkdir -p "$cgroup"
     # Controllers that the v1 hierarchies hold are not offered here and cannot be handed down.
-    for controller in $(cat "$(cgroup2_root)/cgroup.controllers"); do
-      echo "+$controller" >"$(cgroup2_root)/cgroup.subtree_control" 2>/dev/null || true
-    done
-    chown "$user:" "$cgroup" "$cgroup/cgroup.procs" "$cgroup/cgroup.subtree_control" "$cgroup/cgroup.threads"
+    hand_down "$(cgroup2_root)"
+    hand_down "$cgroup"
+    delegate "$user" "$cgroup"
   fi
+}
+
+# Offers every controller of a cgroup to those below it. No process may live in it but the root's own.
+hand_down() {
+  for controller in $(cat "$1/cgroup.controllers"); do
+    echo "+$controller" >"$1/cgroup.subtree_control" 2>/dev/null || true
+  done
+}
+
+# Gives a cgroup to a user, as man 7 cgroups has it: the directory, and these of its files.
+delegate() {
+  chown "$1:" "$2" "$2/cgroup.procs" "$2/cgroup.subtree_control" "$2/cgroup.threads"
 }
 
 # The first 65,536 ids above every range that is granted already.
@@ -64,8 +75,11 @@ run() {
   set -- setpriv --reuid "$user" --regid "$user" --init-groups --reset-env -- \
     env "HOME=$home" "USER=$user" "LOGNAME=$user" "LANG=C.UTF-8" ${WARREN_DIR:+"WARREN_DIR=$WARREN_DIR"} "$@"
   cgroup=$(cgroup_of "$user") || exec "$@"
+  for old in "$cgroup"/session-*; do
+    [ -e "/proc/${old##*-}" ] || rmdir "$old" 2>/dev/null || true
+  done
   mkdir -p "$cgroup/session-$$"
-  chown "$user:" "$cgroup/session-$$" "$cgroup/session-$$/cgroup.procs"
+  delegate "$user" "$cgroup/session-$$"
   echo $$ >"$cgroup/session-$$/cgroup.procs"
   export WARREN_GROUND_CGROUP="$cgroup"
   exec unshare --mount --propagation private sh -c '
