@@ -11,7 +11,8 @@ interface Running<T> {
 
 /**
  * Work that several ask for at the same time and that is done once: everybody sees the progress, and
- * it is aborted only when the last of them has gone.
+ * it is aborted only when the last of them has gone, who then waits until it has cleaned up. Whoever
+ * asks after that begins it anew.
  */
 export class SharedWork<T> {
   readonly #running = new Map<string, Running<T>>();
@@ -39,8 +40,19 @@ export class SharedWork<T> {
       context.signal.removeEventListener('abort', onAbort);
       running.listeners.delete(context.progress);
       running.waiting -= 1;
-      if (running.waiting === 0) running.controller.abort();
+      if (running.waiting === 0) await this.#abandon(key, running);
     }
+  }
+
+  /** Nothing is left to abort of work that is done. */
+  async #abandon(key: string, running: Running<T>): Promise<void> {
+    this.#forget(key, running);
+    running.controller.abort();
+    await running.result.catch(() => undefined);
+  }
+
+  #forget(key: string, running: Running<T>): void {
+    if (this.#running.get(key) === running) this.#running.delete(key);
   }
 
   #begin(key: string, work: (context: WorkContext) => Promise<T>): Running<T> {
@@ -54,7 +66,7 @@ export class SharedWork<T> {
       result: Promise.resolve()
         .then(() => work({ signal: controller.signal, progress }))
         .finally(() => {
-          this.#running.delete(key);
+          this.#forget(key, running);
         }),
       controller,
       listeners,
