@@ -44,6 +44,7 @@ export function adopt(
     exited,
     boot: 'starting',
     frozen: false,
+    killed: false,
     holds: [],
   };
   machine.holds.push(

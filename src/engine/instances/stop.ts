@@ -24,7 +24,8 @@ const patienceMs = 45_000;
 
 /**
  * Shuts a machine down and returns once nothing of it runs any more and its mounts are gone. A
- * forced stop overtakes a gentle one that is under way. An ephemeral machine is deleted.
+ * forced stop overtakes a gentle one that is under way, and both succeed. An ephemeral machine is
+ * deleted. Throws `wrong_state` when it does not run.
  */
 export async function stopInstance(
   deps: EngineDeps,
@@ -32,7 +33,7 @@ export async function stopInstance(
   context: WorkContext,
 ): Promise<void> {
   const { name } = input;
-  if (input.force) await overtake(deps, name);
+  if (input.force && (await overtake(deps, name))) return;
   const found = getInstance(deps, name);
   using _ = await deps.live.locks.act(name, 'stop');
   const record = deps.store.instances.findById(found.id);
@@ -78,17 +79,24 @@ export async function stopLocked(
     }
     await killAndWait(deps, name, run.init);
   }
-  return await endRun(deps, record, ended ? undefined : { kind: 'killed' });
+  const wasKilled = !ended || deps.live.find(id)?.killed === true;
+  return await endRun(deps, record, wasKilled ? { kind: 'killed' } : undefined);
 }
 
-/** Kills a machine whose gentle stop or restart is under way, which then ends by itself. */
-async function overtake(deps: EngineDeps, name: string): Promise<void> {
+/**
+ * Kills a machine whose gentle stop or restart is under way, which then ends by itself. Answers
+ * whether nothing is left to do: a stop has recorded the end, and deleted an ephemeral machine.
+ */
+async function overtake(deps: EngineDeps, name: string): Promise<boolean> {
   const action = deps.live.locks.currentAction(name);
-  if (action !== 'stop' && action !== 'restart') return;
+  if (action !== 'stop' && action !== 'restart') return false;
   const record = deps.store.instances.find(name);
-  if (record?.run === undefined) return;
+  if (record?.run === undefined) return false;
+  const machine = deps.live.find(record.id);
+  if (machine !== undefined) machine.killed = true;
   if (isRunning(deps, record)) await killAndWait(deps, name, record.run.init);
   using _ = await deps.live.locks.wait(name);
+  return action === 'stop' && deps.store.instances.findById(record.id)?.run === undefined;
 }
 
 /** Asks init to go, first by its signal and then by a program inside; false when it is still there. */

@@ -19,6 +19,8 @@ export interface LiveMachine {
   readonly exited: Promise<void>;
   boot: 'starting' | 'booted' | 'degraded';
   frozen: boolean;
+  /** Killed by this daemon, whatever else was asked of it. */
+  killed: boolean;
   /** Listeners and watchers. */
   readonly holds: Disposable[];
 }

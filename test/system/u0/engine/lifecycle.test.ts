@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { freezeInstance } from '../../../../src/engine/instances/freeze.ts';
 import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
 import { renameInstance } from '../../../../src/engine/instances/rename.ts';
+import { restartInstance } from '../../../../src/engine/instances/restart.ts';
 import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
@@ -139,6 +140,43 @@ describe('a machine', () => {
     expect(status('web')).toBe('Stopped');
     await startInstance(life.deps, { name: 'web' }, unattended);
     expect(status('web')).toBe('Running');
+  });
+});
+
+describe('a forced stop', () => {
+  // Busybox takes two seconds for a gentle one.
+  const isStopping = (): boolean => status('web') === 'Stopping';
+
+  it.each([false, true])(
+    'overtakes a gentle one, and both succeed (ephemeral: %s)',
+    async (gone) => {
+      await launch(life, 'web', { ephemeral: gone });
+      const gentle = stop('web', false);
+      await until('it is stopping', isStopping);
+      await stop('web', true);
+      await gentle;
+      expect(actions().filter((action) => action === 'instance-stopped')).toHaveLength(1);
+      expect(isGone('web')).toBe(gone);
+      if (!gone) expect(getInstance(life.deps, 'web').lastExit).toEqual({ kind: 'killed' });
+    },
+  );
+
+  it('overtakes a restart, and the machine stays stopped', async () => {
+    await launch(life, 'web');
+    const restart = restartInstance(
+      life.deps,
+      { name: 'web', force: false, timeoutMs: undefined },
+      unattended,
+    );
+    await until('it is stopping', isStopping);
+    await stop('web', true);
+    await restart;
+    expect(status('web')).toBe('Stopped');
+  });
+
+  it('of a machine that is stopped is refused', async () => {
+    await create(life, 'web');
+    await expect(stop('web', true)).rejects.toMatchObject({ code: 'wrong_state' });
   });
 });
 
