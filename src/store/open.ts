@@ -20,8 +20,8 @@ import type { Store } from './store.ts';
 import { warningTable } from './warnings.ts';
 
 /**
- * Opens the database, makes or upgrades its schema, and keeps it locked for this process: there is
- * one writer, the daemon. The caller closes it. Throws `unsupported` for a newer or damaged
+ * Opens the database and makes or upgrades its schema. There is one writer, the daemon: the keeper
+ * sees to that, and another one is only waited for a moment. The caller closes it. Throws `unsupported` for a newer or damaged
  * database, `no_space` when the disk is full. `nativeBinding` is the compiled part of SQLite where
  * it does not lie in the library's own folder.
  */
