@@ -50,7 +50,7 @@ export async function packImage(
     const tar = await sandbox.start(
       {
         kind: 'files',
-        command: [...createCommand, '--directory=/image', 'rootfs'],
+        command: [...createCommand, ...withoutSecrets, '--directory=/image', 'rootfs'],
         ids: slice,
         mounts: [{ source: root, destination: sandboxTree, readonly: true }],
       },
@@ -100,6 +100,9 @@ export const createCommand: readonly string[] = [
   // Neither access times nor tar's own process id belong into what a fingerprint covers.
   '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
 ];
+
+/** A machine's ssh host keys are its own; one made of the image gets others. */
+const withoutSecrets = ['--anchored', '--exclude=rootfs/etc/ssh/ssh_host_*_key*'];
 
 /**
  * zstd at its default level packs a Debian in a fifth of gzip's time and a third smaller. Every

@@ -1,6 +1,7 @@
 import { guestPath } from '../../base/brand.ts';
 import { isWarrenError } from '../../contract/errors.ts';
 import type { GuestFiles } from '../../storage/types.ts';
+import { renewHostKeys } from './host-keys.ts';
 
 const maxHostsBytes = 256 * 1024;
 const hostnameFile = guestPath('/etc/hostname');
@@ -13,7 +14,8 @@ export type IdentityTrigger = 'create' | 'copy' | 'rename';
 /**
  * Gives a machine an identity of its own, while it does not run. `create` and `copy` take away what
  * it shares with whatever it was made from: an empty machine-id makes systemd take the container's
- * uuid (an absent one would make it a first boot). `rename` only follows the name.
+ * uuid (an absent one would make it a first boot), and ssh host keys are made anew. `rename` only
+ * follows the name.
  */
 export async function writeIdentity(
   files: GuestFiles,
@@ -31,6 +33,7 @@ export async function writeIdentity(
   if ((await typeOf(files, '/var/lib/dbus/machine-id')) === 'file') {
     await files.remove(guestPath('/var/lib/dbus/machine-id'));
   }
+  await renewHostKeys(files, hostname);
 }
 
 async function writeHosts(files: GuestFiles, hostname: string): Promise<void> {
