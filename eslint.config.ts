@@ -4,6 +4,7 @@ import tseslint from 'typescript-eslint';
 
 import type { Linter } from 'eslint';
 
+import { guestPathFolders, guestPathRows } from './test/lint/guest-paths.ts';
 import { gateways, layers } from './test/lint/layers.ts';
 
 const folders = Object.keys(layers) as (keyof typeof layers)[];
@@ -36,6 +37,11 @@ const layerRules = folders.map((folder): Linter.Config => {
   };
 });
 
+const restrictedEverywhere = [
+  { selector: 'TSEnumDeclaration', message: 'Use a const table' },
+  { selector: 'ExportAllDeclaration', message: 'No barrels' },
+];
+
 export default defineConfig(
   globalIgnores(['dist/', 'node_modules/']),
   tseslint.configs.strictTypeChecked,
@@ -56,14 +62,20 @@ export default defineConfig(
       '@typescript-eslint/prefer-readonly': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       'max-lines': ['error', { max: 400 }],
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'TSEnumDeclaration', message: 'Use a const table' },
-        { selector: 'ExportAllDeclaration', message: 'No barrels' },
-      ],
+      'no-restricted-syntax': ['error', ...restrictedEverywhere],
     },
   },
   ...layerRules,
+  {
+    files: guestPathFolders.map((folder) => `src/${folder}/**/*.ts`),
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...restrictedEverywhere,
+        ...guestPathRows.map(({ selector, message }) => ({ selector, message })),
+      ],
+    },
+  },
   { files: ['*.config.ts'], rules: { 'import-x/no-default-export': 'off' } },
   { files: ['**/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },
 );
