@@ -16,6 +16,8 @@ interface ListRow {
   readonly name: string;
   readonly status: string;
   readonly state: {
+    readonly pid: number;
+    readonly warren: { readonly ids: { readonly start: number } };
     readonly network: Record<string, { addresses: { family: string; address: string }[] }>;
   };
 }
@@ -58,6 +60,9 @@ describe('a Debian of an ordinary user', () => {
     // The user's own uid is 0 in U0; a machine's ids begin above it.
     expect(map[1]).toBeGreaterThan(0);
     expect(map[2]).toBe(65_536);
+
+    const [machine] = await warren.json<ListRow[]>(['list']);
+    expect(machine?.state.warren.ids.start).toBe(statSync(`/proc/${machine?.state.pid}`).uid);
   });
 
   test('has an identity of its own', async () => {

@@ -82,6 +82,7 @@ export interface InstanceState {
     readonly boot_ms: number | null;
     /** Why it is not running: `halted`, `crashed (signal 9)`, `stopped, reason unknown`. */
     readonly last_exit: string | null;
+    /** Of the host: what `ps` there shows for the machine's root, and how many follow. */
     readonly ids: { readonly start: number; readonly size: number; readonly isolated: boolean };
   };
 }

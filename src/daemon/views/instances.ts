@@ -81,7 +81,7 @@ export function stateView(report: InstanceStateReport): InstanceState {
       boot_ms:
         startedAtMs === undefined || bootedAtMs === undefined ? null : bootedAtMs - startedAtMs,
       last_exit: lastExit === undefined ? null : formatLastExit(lastExit),
-      ids: report.slice,
+      ids: report.hostIds,
     },
   };
 }

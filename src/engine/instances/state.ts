@@ -1,5 +1,6 @@
 import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
 import { visibleDevices } from '../../contract/config/expand.ts';
+import { toOutside } from '../../userns/idmap.ts';
 import type { EngineDeps, InstanceRecord, LastExit, SliceRecord } from '../types.ts';
 import { expandInstance } from './list.ts';
 
@@ -44,7 +45,8 @@ export interface InstanceStateReport {
   readonly startedAtMs: number | undefined;
   readonly bootedAtMs: number | undefined;
   readonly lastExit: LastExit | undefined;
-  readonly slice: SliceRecord;
+  /** Its user ids as the host has them. */
+  readonly hostIds: { readonly start: number; readonly size: number; readonly isolated: boolean };
 }
 
 /**
@@ -58,6 +60,8 @@ export async function readInstanceState(
 ): Promise<InstanceStateReport> {
   const status = statusOf(deps, record);
   const run = isRunning(deps, record) ? record.run : undefined;
+  // With the record and not after the reading, for it may boot meanwhile.
+  const boot = run === undefined ? 'stopped' : (deps.live.find(record.id)?.boot ?? 'booted');
   const [usage, network, disk] = await Promise.all([
     run === undefined ? undefined : orUndefined(deps.runtime.usage(record.name)),
     run === undefined ? undefined : orUndefined(deps.networks.interfaces(run.init.pid)),
@@ -76,12 +80,19 @@ export async function readInstanceState(
     },
     disk,
     network: network ?? {},
-    boot: run === undefined ? 'stopped' : (deps.live.find(record.id)?.boot ?? 'booted'),
+    boot,
     startedAtMs: run?.startedAtMs,
     bootedAtMs: run?.bootedAtMs,
     lastExit: run === undefined ? exitOf(deps, record) : undefined,
-    slice: record.slice,
+    hostIds: hostIds(deps, record.slice),
   };
+}
+
+function hostIds(
+  { ids }: EngineDeps,
+  { start, size, isolated }: SliceRecord,
+): InstanceStateReport['hostIds'] {
+  return { start: toOutside(ids.u0.uid, start) ?? start, size, isolated };
 }
 
 /** A machine may end at any moment while it is looked at: then there is nothing to report. */
