@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+
+import { fillEmpty, openApi } from '../api.ts';
+import { diskUsage } from '../disk.ts';
+import { imageAlias } from '../image.ts';
+
+import type { Command, Host } from '../host.ts';
+import type { Peer } from '../peer.ts';
+
+/** The program as a person types it. */
+export function warrenCommand(host: Host): (...words: string[]) => Command {
+  const program = join(host.work, 'program/dist/bin/warren.cjs');
+  const env = { WARREN_DIR: join(host.work, 'warren') };
+  return (...words) => ({ argv: [process.execPath, program, ...words], env });
+}
+
+export function warrenPeer(host: Host): Peer {
+  const warren = warrenCommand(host);
+  const directory = join(host.work, 'warren');
+  const api = openApi(join(directory, 'unix.socket'));
+  return {
+    name: 'warren',
+    about: 'as an ordinary user; bridge, DHCP and slirp4netns',
+    // Preparing the image has started its daemon.
+    prepare: () => Promise.resolve(),
+    close: () => {
+      host.run(warren('daemon', 'stop', '--purge'));
+      return Promise.resolve();
+    },
+    version: () => warren('--version'),
+    list: () => warren('list'),
+    create: (machine) => warren('init', imageAlias, machine),
+    start: (machine) => warren('start', '--no-wait', machine),
+    startAndWait: (machine) => warren('start', machine),
+    exec: (machine, words) => warren('exec', machine, '--', ...words),
+    stop: (machine) => warren('stop', machine),
+    remove: (machine) => warren('delete', '--force', machine),
+    api,
+    fill: (names) => fillEmpty(api, names, {}),
+    ownsProcess: (line) => line.includes(join(host.work, 'program/dist/bin/warren-keeper')),
+    usedBytes: () => diskUsage(directory),
+  };
+}

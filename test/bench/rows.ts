@@ -1,0 +1,32 @@
+/** What the table has a line for. `perMachine` rows are differences over a few machines. */
+export const rows = {
+  version: { title: 'answer without a request', unit: 'ms' },
+  create: { title: 'create from the cached image', unit: 'ms' },
+  start: { title: 'start', unit: 'ms' },
+  init: { title: 'start → init executed', unit: 'ms' },
+  booted: { title: 'start → booted', unit: 'ms' },
+  wait: { title: 'start that waits for booted', unit: 'ms' },
+  exec: { title: 'exec true', unit: 'ms' },
+  'socket-init': { title: 'start → init executed, socket', unit: 'ms' },
+  'socket-exec': { title: 'exec true, socket', unit: 'ms' },
+  stop: { title: 'stop', unit: 'ms' },
+  delete: { title: 'delete', unit: 'ms' },
+  list: { title: 'list', unit: 'ms' },
+  memory: { title: 'own memory per machine', unit: 'bytes' },
+  processes: { title: 'own processes per machine', unit: 'count' },
+  disk: { title: 'disk per machine, new', unit: 'bytes' },
+  'disk-booted': { title: 'disk per machine, booted once', unit: 'bytes' },
+} as const satisfies Record<string, { readonly title: string; readonly unit: Unit }>;
+
+export type Unit = 'ms' | 'bytes' | 'count';
+export type RowId = keyof typeof rows;
+
+/** One line of the table: a row, and for `list` the size of the database. */
+export interface Line {
+  readonly id: RowId;
+  readonly size?: number;
+}
+
+export function lineTitle({ id, size }: Line): string {
+  return size === undefined ? rows[id].title : `${rows[id].title}, ${size.toLocaleString('en')}`;
+}
