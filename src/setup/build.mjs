@@ -1,18 +1,17 @@
-// Builds dist/: every module by tsc, and the CLI once more as a bundle with a compile cache, since
-// resolving, reading and compiling a hundred modules takes longer than a command itself.
+// Builds dist/bin: every program as a bundle, the CLI with a compile cache as well. Types are not looked
+// at here; `npm run check` does that.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { bundleCli } from './bundle.mjs';
+import { bundleCli, bundlePrograms } from './bundle.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const bin = `${root}/dist/bin`;
 
 rmSync(`${root}/dist`, { recursive: true, force: true });
-runNode([`${root}/node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json']);
-
-await bundleCli(bin);
+mkdirSync(bin, { recursive: true });
+await Promise.all([bundleCli(bin), bundlePrograms(bin)]);
 
 // What npm compiled; a packed tarball leaves out what a dependency does not list among its files.
 mkdirSync(`${root}/dist/native`);
@@ -24,11 +23,7 @@ copyFileSync(
 // The package is of type module, so the name that everybody expects is one too.
 writeFileSync(`${bin}/warren.js`, "#!/usr/bin/env node\nimport './warren.cjs';\n");
 for (const name of ['warren.cjs', 'warren.js']) chmodSync(`${bin}/${name}`, 0o755);
-for (const name of ['warren-launcher.js', 'warren-launcher.js.map', 'warren.js.map'])
-  rmSync(`${bin}/${name}`);
-runNode([`${root}/src/setup/compile-cache.mjs`, bin]);
-
-function runNode(args) {
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
-}
+const { status } = spawnSync(process.execPath, [`${root}/src/setup/compile-cache.mjs`, bin], {
+  stdio: 'inherit',
+});
+process.exitCode = status ?? 1;

@@ -1,4 +1,5 @@
-// The CLI as few files that node starts fast.
+// Each program as few files that node starts fast: finding and reading hundreds of small modules costs
+// more than a command, and most of a daemon's start.
 import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
@@ -63,4 +64,31 @@ export async function bundleCli(bin) {
       build({ ...common, entryPoints: [name], outfile: `${bin}/warren-${name}.cjs` }),
     ),
   ]);
+}
+
+/** Native modules, which find their own binaries beside them. */
+const native = ['better-sqlite3', 'koffi'];
+
+/**
+ * Writes the programs other than the CLI into a directory. Nothing is minified, so that a place in a
+ * trace can be read; each module is headed by the path of its source, and a map lies beside.
+ */
+export async function bundlePrograms(bin) {
+  await build({
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    entryPoints: ['warren-host', 'warren-keeper', 'warrend'].map((name) => `src/bin/${name}.ts`),
+    outdir: bin,
+    external: [...native, 'bufferutil', 'utf-8-validate'],
+    // Bundled CommonJS asks for Node's own modules by `require`.
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
+    },
+    legalComments: 'none',
+    sourcemap: true,
+    sourcesContent: false,
+  });
 }

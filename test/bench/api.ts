@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http';
+import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 
 interface Envelope {
   readonly type: string;
@@ -26,14 +27,23 @@ export interface Api {
 
 const success = 200;
 
-export function openApi(socketPath: string): Api {
-  // While a command is timed nobody here sees a server close an idle connection.
-  const agent = new Agent({ keepAlive: false });
+/** `uid` is who connects: warren's daemon serves its own user alone, not even root. */
+export function openApi(socketPath: string, uid: number): Api {
+  // One for each request: nobody here sees a server close an idle one while a command is timed.
+  const createConnection = (): Socket => {
+    const own = process.geteuid?.() ?? uid;
+    if (own !== uid) process.seteuid?.(uid);
+    try {
+      return connect(socketPath);
+    } finally {
+      if (own !== uid) process.seteuid?.(own);
+    }
+  };
   const send = (method: string, path: string, body?: unknown): Promise<Envelope> =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
       const headers = text === undefined ? {} : { 'Content-Type': 'application/json' };
-      const sent = request({ socketPath, agent, method, path, headers }, (response) => {
+      const sent = request({ createConnection, method, path, headers }, (response) => {
         const parts: Buffer[] = [];
         response.on('data', (part: Buffer) => parts.push(part));
         response.on('error', reject);

@@ -19,7 +19,7 @@ export function lxdPeer(host: Host, image: Image, driver: 'dir' | 'btrfs'): Peer
   const directory = join(host.state, 'lxd');
   const env = { LXD_DIR: directory, HOME: join(host.state, 'lxd-client') };
   const lxc = (...argv: string[]): Command => ({ argv: ['lxc', ...argv], env, asRoot: true });
-  const api = openApi(join(directory, 'unix.socket'));
+  const api = openApi(join(directory, 'unix.socket'), 0);
   const pool = join(directory, 'storage-pools', driver);
   return {
     name: `lxd ${driver}`,

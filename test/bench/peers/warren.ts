@@ -17,7 +17,7 @@ export function warrenCommand(host: Host): (...words: string[]) => Command {
 export function warrenPeer(host: Host): Peer {
   const warren = warrenCommand(host);
   const directory = join(host.work, 'warren');
-  const api = openApi(join(directory, 'unix.socket'));
+  const api = openApi(join(directory, 'unix.socket'), host.uid);
   return {
     name: 'warren',
     about: 'as an ordinary user; bridge, DHCP and slirp4netns',
