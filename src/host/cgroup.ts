@@ -80,8 +80,9 @@ function claim(directory: string): boolean {
     mkdirSync(`${directory}/${leaf}`);
     return true;
   } catch (error) {
-    // Somebody else is at the same place at the same moment.
-    if (hasErrno(error, 'EEXIST', 'EBUSY', 'ENOTEMPTY')) return false;
+    // Somebody else is at the same place at the same moment; or a U0 was killed whole and what it left
+    // belongs to subordinate ids: the next daemon removes that as root of its U0.
+    if (hasErrno(error, 'EEXIST', 'EBUSY', 'ENOTEMPTY', 'EACCES', 'EPERM')) return false;
     throw error;
   }
 }

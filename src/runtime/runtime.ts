@@ -36,6 +36,8 @@ export interface RuntimeDeps {
   readonly program: string;
   /** From the daemon's own environment. */
   readonly bus: UserBus;
+  /** U0's part of the cgroup hierarchy as the host sees it, where it has one of its own. */
+  readonly cgroupDir?: string | undefined;
   readonly log: { warn(context: object, message: string): void };
   /** For tests; found by trying when absent. */
   readonly cgroup?: CgroupDriver;
@@ -46,7 +48,7 @@ const startTimeoutMs = 60_000;
 /** Must run in U0, as its root, with `paths.mountDir` on a file system that machines' ids can pass. */
 export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
   const { paths, readiness, program, log } = deps;
-  const cgroup = deps.cgroup ?? (await detectCgroups(deps.bus));
+  const cgroup = deps.cgroup ?? (await detectCgroups(deps.bus, deps.cgroupDir));
   const oci = ociProgram(program, paths.ociDir, cgroup);
   const facts = new Map<string, MachineFacts>();
   mkdirSync(paths.ociDir, { recursive: true, mode: 0o700 });

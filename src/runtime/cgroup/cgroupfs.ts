@@ -14,6 +14,7 @@ import { mount, unmount } from '../../sys/kernel/mount.ts';
 import { parseCgroupPath, readCgroupWords } from '../../sys/proc/cgroup.ts';
 import { parseMountinfo } from '../../sys/proc/mountinfo.ts';
 import type { CgroupDriver } from './driver.ts';
+import { removeDeadParts } from './dead-parts.ts';
 import { removeTree } from './tree.ts';
 
 const mountPoint = '/sys/fs/cgroup';
@@ -26,10 +27,14 @@ const usable = ['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids'];
  * Our own delegated cgroup2 directory, seen through a cgroup namespace whose root it is: machines
  * lie below `/machines`, the keeper and this daemon in a leaf beside it, because a cgroup with
  * controllers for its children may hold no process. Throws with the reason when any of that cannot
- * be done. Idempotent: the next daemon finds what this one made.
+ * be done. Idempotent: the next daemon finds what this one made. `hostDirectory` is that directory
+ * as the host sees it.
  */
-export async function openCgroupfs(): Promise<CgroupDriver> {
-  showOwnRoot();
+export async function openCgroupfs(hostDirectory?: string): Promise<CgroupDriver> {
+  if (!showsOwnRoot()) {
+    if (hostDirectory !== undefined) await removeDeadParts(hostDirectory);
+    showOwnRoot();
+  }
   leaveInnerNodes();
   mkdirSync(machines, { recursive: true });
   await probeMoving();
@@ -57,16 +62,19 @@ export async function openCgroupfs(): Promise<CgroupDriver> {
   };
 }
 
+function showsOwnRoot(): boolean {
+  const top = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')).findLast(
+    (entry) => entry.mountPoint === mountPoint,
+  );
+  return top?.type === 'cgroup2' && top.root === '/' && top.source === 'warren';
+}
+
 /**
  * Makes /sys/fs/cgroup show the root of our cgroup namespace and nothing else, for the OCI runtime
  * finds its way from there. A tmpfs in between, since cgroup2 over cgroup2 is EBUSY. The kernel
  * refuses the mount (EPERM) when the cgroup namespace is not ours.
  */
 function showOwnRoot(): void {
-  const top = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')).findLast(
-    (entry) => entry.mountPoint === mountPoint,
-  );
-  if (top?.type === 'cgroup2' && top.root === '/' && top.source === 'warren') return;
   mount({ source: 'warren', target: mountPoint, type: 'tmpfs', flags: 0, data: 'mode=755' });
   try {
     mount({ source: 'warren', target: mountPoint, type: 'cgroup2', flags: 0 });

@@ -4,13 +4,13 @@ import { openSystemd, type UserBus } from './systemd.ts';
 
 /**
  * The best driver that works here, found by trying: systemd, then cgroupfs, then none. `report.why`
- * has the reasons against the better ones.
+ * has the reasons against the better ones. `hostDirectory`: U0's part as the host sees it.
  */
-export async function detectCgroups(bus: UserBus): Promise<CgroupDriver> {
+export async function detectCgroups(bus: UserBus, hostDirectory?: string): Promise<CgroupDriver> {
   const reasons: string[] = [];
   for (const [driver, open] of [
     ['systemd', () => openSystemd(bus)],
-    ['cgroupfs', openCgroupfs],
+    ['cgroupfs', () => openCgroupfs(hostDirectory)],
   ] as const) {
     try {
       const found = await open();
