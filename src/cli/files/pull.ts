@@ -4,12 +4,17 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 import { readGuestFile, type GuestFile } from '../../client/files.ts';
-import { WarrenError } from '../../contract/errors.ts';
+import { isWarrenError, WarrenError, type Issue } from '../../contract/errors.ts';
+import { sparseWriter } from './sparse.ts';
 
 import type { Client } from '../../client/client.ts';
 
 /** Deepest tree that is pulled: a guest can make one without end while we read it. */
 const maxDepth = 128;
+/** Most entries that are left out before a tree is given up. */
+const maxSkipped = 1000;
+/** Most of them that an error names. */
+const maxNamed = 10;
 
 interface PullInput {
   readonly client: Client;
@@ -23,19 +28,27 @@ interface PullInput {
  * Copies a file or tree of a machine to `target` on the host. Everything the machine says of it is
  * taken for hostile: a name in a listing must be one name; a symbolic link is made but never
  * followed, neither one of this pull nor one that an earlier pull left; modes lose their setuid bits.
+ * Of a directory, what cannot be had (a pipe, a name that is not UTF-8, a path too long for this host)
+ * is left out and the rest copied; then `invalid` is thrown, which names what was left out.
  */
 export async function pullTree(input: PullInput, guestPath: string, target: string): Promise<void> {
-  await pullEntry(input, guestPath, target, 0);
+  const skipped: Issue[] = [];
+  await pullEntry({ ...input, skipped }, guestPath, target, 0);
+  if (skipped.length > 0) throw incomplete(input, guestPath, skipped);
+}
+
+interface PullState extends PullInput {
+  readonly skipped: Issue[];
 }
 
 async function pullEntry(
-  input: PullInput,
+  input: PullState,
   guestPath: string,
   target: string,
   depth: number,
 ): Promise<void> {
   const { client, instance } = input;
-  if (depth > maxDepth) throw hostile(guestPath, `it is more than ${maxDepth} directories deep`);
+  if (depth > maxDepth) throw new TooDeep();
   input.onFile(guestPath);
   const file = await readGuestFile(client, instance, guestPath);
   if (file.type === 'file') await writeFileHere(file, target);
@@ -44,7 +57,7 @@ async function pullEntry(
 }
 
 async function pullDirectory(
-  input: PullInput,
+  input: PullState,
   directory: GuestFile & { type: 'directory' },
   guestPath: string,
   target: string,
@@ -66,8 +79,44 @@ async function pullDirectory(
   await ensureDirectory(target, directory.mode);
   for (const name of directory.names) {
     const below = guestPath === '/' ? `/${name}` : `${guestPath}/${name}`;
-    await pullEntry(input, below, join(target, name), depth + 1);
+    try {
+      await pullEntry(input, below, join(target, name), depth + 1);
+    } catch (error) {
+      const problem = skippable(error, name);
+      if (problem === undefined) throw error;
+      input.skipped.push({ path: shortened(below), problem });
+      if (input.skipped.length > maxSkipped) throw incomplete(input, guestPath, input.skipped);
+    }
   }
+}
+
+/** Why an entry can be left out, or undefined for what must end the copy. */
+function skippable(error: unknown, name: string): string | undefined {
+  if (error instanceof TooDeep) return error.message;
+  if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') {
+    return 'its path is too long for this host';
+  }
+  // U+FFFD stands for bytes that are no UTF-8: the name as we have it is not the file's.
+  if (isWarrenError(error, 'not_found')) {
+    return name.includes('\uFFFD') ? 'its name is not UTF-8' : 'it has gone meanwhile';
+  }
+  if (!isWarrenError(error, 'invalid')) return undefined;
+  return error.details.issues.map(({ problem }) => problem).join('; ');
+}
+
+class TooDeep extends Error {
+  override readonly message = `it is more than ${maxDepth} directories deep`;
+}
+
+function incomplete(input: PullInput, guestPath: string, skipped: readonly Issue[]): WarrenError {
+  const more = skipped.length - maxNamed;
+  const rest = more > 0 ? [{ path: '', problem: `and ${more} more` }] : [];
+  const what = `copy all of ${input.instance}${guestPath}`;
+  return new WarrenError('invalid', { what, issues: [...skipped.slice(0, maxNamed), ...rest] });
+}
+
+function shortened(path: string): string {
+  return path.length > 80 ? `…${path.slice(-79)}` : path;
 }
 
 /** One component of a path, and no way out of a directory. */
@@ -102,7 +151,8 @@ async function writeFileHere(file: GuestFile & { type: 'file' }, path: string): 
     file.content.destroy();
     throw error;
   }
-  await pipeline(file.content, handle.createWriteStream());
+  const isFile = (await handle.stat()).isFile();
+  await pipeline(file.content, isFile ? sparseWriter(handle) : handle.createWriteStream());
 }
 
 async function writeLink(linkTarget: string, path: string): Promise<void> {

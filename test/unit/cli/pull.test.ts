@@ -15,13 +15,16 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { Client } from '../../../src/client/client.ts';
 import { Transport } from '../../../src/client/transport.ts';
+import { WarrenError } from '../../../src/contract/errors.ts';
+import { errorBody } from '../../../src/daemon/http/replies.ts';
 import { isFileName, pullTree } from '../../../src/cli/files/pull.ts';
 import { openSocketServer, sync, type SocketServer } from '../client/socket-server.ts';
 
 type Entry =
   | { readonly file: string; readonly mode?: string }
   | { readonly link: string }
-  | { readonly names: readonly string[]; readonly mode?: string };
+  | { readonly names: readonly string[]; readonly mode?: string }
+  | WarrenError;
 
 /** What the machine claims to have, by path. It may claim anything. */
 let guest: (path: string) => Entry;
@@ -36,6 +39,11 @@ beforeEach(async () => {
   server = await openSocketServer((request, response) => {
     const path = new URL(request.url ?? '', 'http://x').searchParams.get('path') ?? '';
     const entry = guest(path);
+    if (entry instanceof WarrenError) {
+      const body = errorBody(entry);
+      response.writeHead(body.error_code).end(JSON.stringify(body));
+      return;
+    }
     response.setHeader('X-LXD-uid', '0').setHeader('X-LXD-gid', '0');
     response.setHeader('X-LXD-mode', 'mode' in entry ? (entry.mode ?? '0644') : '0644');
     if ('file' in entry) response.setHeader('X-LXD-type', 'file').end(entry.file);
@@ -75,6 +83,41 @@ test('a tree comes with its modes and links', async () => {
   expect(lstatSync(join(here, 'out/a')).mode & 0o7777).toBe(0o600);
   expect(readlinkSync(join(here, 'out/l'))).toBe('a');
   expect(lstatSync(join(here, 'out/b')).isDirectory()).toBe(true);
+});
+
+test('of a tree, what cannot be had is left out and named, and the rest comes', async () => {
+  const issues = [{ path: 'path', problem: '/srv/pipe is a device, socket or pipe' }];
+  const tree: Readonly<Record<string, Entry>> = {
+    '/srv': { names: ['a', '\uFFFDb', 'pipe', 'n'.repeat(300), 'z'] },
+    '/srv/a': { file: 'first' },
+    '/srv/pipe': new WarrenError('invalid', { what: 'read a file', issues }),
+    [`/srv/${'n'.repeat(300)}`]: { file: 'too long' },
+    '/srv/z': { file: 'last' },
+  };
+  guest = (path) => tree[path] ?? new WarrenError('not_found', { kind: 'file', name: path });
+  await expect(pull('out')).rejects.toMatchObject({
+    code: 'invalid',
+    details: {
+      what: 'copy all of web/srv',
+      issues: [
+        { path: '/srv/\uFFFDb', problem: 'its name is not UTF-8' },
+        { path: '/srv/pipe', problem: '/srv/pipe is a device, socket or pipe' },
+        { path: `…${'n'.repeat(79)}`, problem: 'its path is too long for this host' },
+      ],
+    },
+  });
+  expect(readFileSync(join(here, 'out/a'), 'utf8')).toBe('first');
+  expect(readFileSync(join(here, 'out/z'), 'utf8')).toBe('last');
+});
+
+test('zeros of a file become a hole', async () => {
+  const size = 32 * 1024 * 1024;
+  guest = () => ({ file: `${'\0'.repeat(size)}end` });
+  await pull('out', '/srv');
+  const { size: whole, blocks } = lstatSync(join(here, 'out'));
+  expect(whole).toBe(size + 3);
+  expect(blocks * 512).toBeLessThan(size / 8);
+  expect(readFileSync(join(here, 'out')).subarray(-4)).toEqual(Buffer.from('\0end'));
 });
 
 describe('a hostile machine', () => {
