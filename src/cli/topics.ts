@@ -113,7 +113,7 @@ step (programs copy it instead), and writing to one name of a hard-linked file l
 
 The daemon may be restarted at any time (warren daemon restart): machines do not notice. "degraded"
 in warren list means that the machine booted with failed units: warren exec web -- systemctl --failed
-names them. Above some sixteen machines with systemd the host's fs.inotify.max_user_instances is the
+names them. Above some fourteen machines with systemd the host's fs.inotify.max_user_instances is the
 usual reason; warren doctor limits prints the line that raises it.`,
   },
 };

@@ -2,6 +2,7 @@ import { hostPath, type HostPath } from '../../base/brand.ts';
 import { MachineConsole } from '../live/console.ts';
 import { ConsoleLog } from '../live/console-log.ts';
 import type { LiveMachine } from '../live/machines.ts';
+import { countInotify, judgeInotify } from './inotify.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 
 /** Under which names the keeper holds a machine's console. */
@@ -109,7 +110,9 @@ export async function findFailedUnits(deps: EngineDeps, machine: LiveMachine): P
     }
     await session.exited;
     clearTimeout(timer);
-    if (answer.trim() === 'degraded') machine.boot = 'degraded';
+    if (answer.trim() !== 'degraded') return;
+    machine.boot = 'degraded';
+    judgeInotify(deps, machine.name, countInotify(), 'degraded');
   } catch (error) {
     // It may be halting already; nothing depends on the answer.
     deps.log.debug({ err: error, instance: machine.name }, 'systemd was not asked for its state');

@@ -13,6 +13,7 @@ import { planBinds } from './disks.ts';
 import { endRun } from './end.ts';
 import { dropConsole } from './finish.ts';
 import { type IdentityTrigger, writeIdentity } from './identity.ts';
+import { countInotify, judgeInotify } from './inotify.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { findInit, planLimits, planSpec } from './plan.ts';
 import { killAndWait } from './kill.ts';
@@ -130,6 +131,7 @@ async function run(
     await networks.attach(created.init.pid, nic);
   }
   signal.throwIfAborted();
+  const inotify = init.isSystemd ? countInotify() : undefined;
   const startedAtMs = deps.now();
   await runtime.start(name);
   // Recorded once init runs: what a death leaves before that is no machine, and recovery kills it.
@@ -150,6 +152,7 @@ async function run(
   }
   undo.keep();
   reportSkipped(deps, name, limits.skipped);
+  if (inotify !== undefined) judgeInotify(deps, name, inotify, 'started');
   deps.log.info({ instance: name, pid: created.init.pid }, 'instance started');
 }
 

@@ -1,7 +1,7 @@
 import { ok, readNumber, warning, type Check } from './check.ts';
 
 /** About how many of them a Debian with systemd takes. */
-const INOTIFY_INSTANCES_PER_MACHINE = 8;
+const INOTIFY_INSTANCES_PER_MACHINE = 9;
 
 const settings = [
   {

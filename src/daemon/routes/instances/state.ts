@@ -1,5 +1,6 @@
 import { WarrenError } from '../../../contract/errors.ts';
 import { freezeInstance } from '../../../engine/instances/freeze.ts';
+import { whyDegraded } from '../../../engine/instances/inotify.ts';
 import { getInstance, listInstances } from '../../../engine/instances/list.ts';
 import { restartInstance } from '../../../engine/instances/restart.ts';
 import { startInstance } from '../../../engine/instances/start.ts';
@@ -53,8 +54,9 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
         work: async (work) => {
           await applyChange(engine, name, change, work);
           if (change.action !== 'start' && change.action !== 'restart') return undefined;
-          const warning = whyNothingOutside(engine, name);
-          return warning === undefined ? undefined : { warnings: [warning] };
+          const warnings = [whyNothingOutside(engine, name), whyDegraded(engine, name)];
+          const known = warnings.filter((warning) => warning !== undefined);
+          return known.length === 0 ? undefined : { warnings: known };
         },
       });
     });
