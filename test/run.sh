@@ -49,7 +49,7 @@ map_options() {
 }
 
 # In CI a test may not be skipped for want of something that this kind of machine can do.
-[ -z "${CI-}" ] || require='userns overlay crun network tun mirror'
+[ -z "${CI-}" ] || require='userns overlay crun network tun mirror cgroup'
 
 failed=0
 for tier in $tiers; do

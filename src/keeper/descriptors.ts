@@ -1,11 +1,11 @@
 import { readSync } from 'node:fs';
 
+import { ByteRing } from '../base/ring.ts';
 import type { StoredDescriptor } from '../contract/keeper.ts';
 import { setNonBlocking } from '../sys/kernel/process.ts';
 import { closeFd } from '../sys/kernel/socket.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import type { Loop, Watch } from './loop.ts';
-import { ByteRing } from './ring.ts';
 
 const MAX_DRAINED_BYTES = 64 * 1024;
 

@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 
 import type { HostPath } from '../../base/brand.ts';
+import { ByteRing } from '../../base/ring.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
-import { ByteRing } from './ring.ts';
 
 /** Bytes of console output kept per machine, in memory and (up to twice as much) on disk. */
 export const consoleLogBytes = 128 * 1024;

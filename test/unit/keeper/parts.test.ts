@@ -4,31 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { lineSplitter } from '../../../src/engine/keeper/lines.ts';
 import { daemonEnvironment } from '../../../src/keeper/environment.ts';
 import { parseRequest } from '../../../src/keeper/request.ts';
-import { ByteRing } from '../../../src/keeper/ring.ts';
-
-describe('a byte ring', () => {
-  it('keeps the newest bytes, however they came', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 50 }),
-        fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 60 }),
-        (capacity, chunks) => {
-          const ring = new ByteRing(capacity);
-          for (const chunk of chunks) ring.push(Buffer.from(chunk));
-          const all = Buffer.concat(chunks);
-          expect(ring.take()).toEqual(all.subarray(Math.max(0, all.length - capacity)));
-          expect(ring.take()).toHaveLength(0);
-        },
-      ),
-    );
-  });
-
-  it('stays small under a guest that writes byte by byte for ever', () => {
-    const ring = new ByteRing(1000);
-    for (let i = 0; i < 100_000; i++) ring.push(Buffer.from([i & 255]));
-    expect(ring.take()).toHaveLength(1000);
-  });
-});
 
 describe('a request', () => {
   it('is taken with its fields and nothing else', () => {

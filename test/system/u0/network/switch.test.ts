@@ -37,18 +37,14 @@ const test = needs('tun', 'network');
 
 describe('a switch with one bridge', () => {
   test('comes up with an uplink', async () => {
-    const from = performance.now();
     await networks.apply([bridge]);
-    console.log(`apply: ${(performance.now() - from).toFixed(0)} ms`);
     expect(networks.report).toEqual({ uplink: 'slirp4netns', why: '' });
     expect(helpers()).toHaveLength(2);
   });
 
-  test('gives a machine a lease within a second', async () => {
+  test('gives a machine a lease', async () => {
     const web = await machine('web');
-    const ms = await web.lease();
-    console.log(`lease: ${ms.toFixed(0)} ms`);
-    expect(ms).toBeLessThan(1000);
+    await web.lease();
     expect(web.address()).toMatch(/^10\.77\.0\./);
     expect(await networks.leases(bridge)).toEqual([
       expect.objectContaining({ hostname: 'warrenbr0.gw', address: '10.77.0.1', type: 'gateway' }),
@@ -175,27 +171,21 @@ describe('a switch with one bridge', () => {
     expect(Object.keys(await networks.interfaces(web.pid)).sort()).toEqual(['eth0', 'lo']);
   });
 
-  test('attaches in ten milliseconds (median of 20)', async () => {
+  test('attaches and detaches twenty ports of one machine', async () => {
     const [web] = machines;
     if (web === undefined) throw new Error('no machine');
-    const times: number[] = [];
-    for (let round = 0; round < 20; round++) {
-      const from = performance.now();
+    const rounds = Array.from({ length: 20 }, (_, round) => round);
+    for (const round of rounds) {
       await networks.attach(web.pid, {
         ...web.nic,
         device: `d${round}`,
         name: `t${round}`,
         hwaddr: `00:16:3e:00:0e:${(round + 16).toString(16)}`,
       });
-      times.push(performance.now() - from);
     }
-    for (let round = 0; round < 20; round++) await networks.detach('web', `d${round}`);
-    const sorted = times.sort((a, b) => a - b);
-    console.log(
-      `attach: median ${sorted[10]?.toFixed(1) ?? ''} ms, worst ${sorted[19]?.toFixed(1) ?? ''} ms`,
-    );
-    // Ten is the goal on an idle host; a busy one gets some leeway.
-    expect(sorted[10]).toBeLessThan(40);
+    expect(Object.keys(await networks.interfaces(web.pid))).toHaveLength(22);
+    for (const round of rounds) await networks.detach('web', `d${round}`);
+    expect(Object.keys(await networks.interfaces(web.pid)).sort()).toEqual(['eth0', 'lo']);
   });
 
   test('removes the ports of machines that are not in the list', async () => {

@@ -18,12 +18,21 @@ export class ByteRing {
     this.#length = this.#chunks[0]?.length ?? 0;
   }
 
+  /** Everything kept. */
+  read(): Buffer {
+    return this.#tail();
+  }
+
   /** Everything kept; the ring is empty afterwards. */
   take(): Buffer {
     const bytes = this.#tail();
+    this.clear();
+    return bytes;
+  }
+
+  clear(): void {
     this.#chunks = [];
     this.#length = 0;
-    return bytes;
   }
 
   #tail(): Buffer {
