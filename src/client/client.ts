@@ -1,6 +1,6 @@
 import { errorOfOperation, errorOfResponse, ServerError } from './errors.ts';
 import { OperationWatch, type OperationObserver } from './operations.ts';
-import { readText, Transport, type Request, type Response } from './transport.ts';
+import { Transport, type Request, type Response } from './transport.ts';
 
 import type { ApiResponse, ErrorResponse } from '../contract/api/envelope.ts';
 import type { Operation } from '../contract/api/operations.ts';
@@ -91,7 +91,7 @@ export class Client {
   /** Raw bytes of an answer, such as an image or a log. */
   async download(path: string, query?: Query): Promise<Response> {
     const response = await this.transport.send({ method: 'GET', path: withQuery(path, query) });
-    if (response.status >= 400) throw await errorOf(response);
+    if (response.status >= 400) throw await this.#errorOf(response);
     return response;
   }
 
@@ -126,11 +126,18 @@ export class Client {
   async #decode<T>(
     response: Response,
   ): Promise<{ headers: Response['headers']; answer: Exclude<ApiResponse<T>, ErrorResponse> }> {
-    const text = await readText(response.body);
+    const text = await this.transport.text(response);
     this.transport.trace(`< ${text.length > 4000 ? `${text.slice(0, 4000)}…` : text.trimEnd()}`);
     const answer = parseEnvelope<T>(text, response.status);
     if (answer.type === 'error') throw errorOfResponse(answer);
     return { headers: response.headers, answer };
+  }
+
+  async #errorOf(response: Response): Promise<Error> {
+    const answer = parseEnvelope(await this.transport.text(response), response.status);
+    return answer.type === 'error'
+      ? errorOfResponse(answer)
+      : new ServerError('unexpected answer', response.status);
   }
 }
 
@@ -149,13 +156,6 @@ const finished: Operation = {
   err: '',
   location: 'none',
 };
-
-async function errorOf(response: Response): Promise<Error> {
-  const answer = parseEnvelope(await readText(response.body), response.status);
-  return answer.type === 'error'
-    ? errorOfResponse(answer)
-    : new ServerError('unexpected answer', response.status);
-}
 
 function parseEnvelope<T>(text: string, status: number): ApiResponse<T> {
   let answer: unknown;

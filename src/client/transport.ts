@@ -56,6 +56,17 @@ export class Transport {
     return response;
   }
 
+  /** The whole body as text. Throws `daemon_unreachable` when it breaks off. */
+  async text({ body }: Response): Promise<string> {
+    try {
+      return await readText(body);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+      const why = 'it hung up in the middle of its answer';
+      throw new WarrenError('daemon_unreachable', { socket: this.socket, why }, { cause: error });
+    }
+  }
+
   trace(line: string): void {
     this.#options.trace?.(line);
   }
@@ -129,7 +140,7 @@ export class Transport {
 
   #unreachable(error: unknown): unknown {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    const why = reasons[code];
+    const why = code.startsWith('HPE_') ? 'it does not speak HTTP' : reasons[code];
     if (why === undefined) return error;
     return new WarrenError('daemon_unreachable', { socket: this.socket, why }, { cause: error });
   }

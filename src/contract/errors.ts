@@ -152,6 +152,7 @@ const listCommands: Readonly<Record<string, string>> = {
   instance: 'warren list',
   profile: 'warren profile list',
   network: 'warren network list',
+  'image alias': 'warren image alias list',
   'storage pool': 'warren storage list',
   operation: 'warren operation list',
 };

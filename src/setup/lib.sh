@@ -46,7 +46,7 @@ runtime_packages='uidmap crun slirp4netns dnsmasq-base nftables iproute2 mmdebst
   debian-archive-keyring zstd xz-utils bzip2 tar openssl ca-certificates util-linux libcap2-bin dbus squashfs-tools'
 build_packages='python3 make g++'
 # What only tests look with, and the other uplink.
-test_packages='attr passt openssh-client'
+test_packages='attr passt openssh-client zsh fish'
 
 # Installs those of the named Debian packages that are missing, saying which.
 install_packages() {

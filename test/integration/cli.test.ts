@@ -1,0 +1,175 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { catalogue, type ErrorCode } from '../../src/contract/errors.ts';
+import { openCommandLine, type CommandLine } from '../helpers/command-line.ts';
+
+/* Every group of commands, once well and once badly. The lines of `well` build on one another. */
+let line: CommandLine;
+
+beforeAll(async () => {
+  line = await openCommandLine();
+  writeFileSync(join(line.place, 'page'), 'hello\n');
+});
+afterAll(async () => {
+  await line[Symbol.asyncDispose]();
+});
+
+/** HERE stands for the directory of the test. */
+const words = (text: string): string[] =>
+  text.split(' ').map((word) => word.replace('HERE', line.place));
+
+const silent = /^$/;
+
+describe('goes well:', () => {
+  const well: readonly (readonly [text: string, says: RegExp])[] = [
+    [
+      'launch base web -p strict -c user.a=b',
+      /^web is running \(booted in .*next: warren shell web\n$/,
+    ],
+    ['init base db', /^db is created +next: warren start db\n$/],
+    ['list', /^NAME +STATE .*\ndb +stopped .*\nweb +running +- +fake\/1 +strict .*\n$/],
+    ['info web', /^web {2}● running since .*\n {2}image +fake\/1 .*\n/],
+    ['exec web -- echo hi', /^hi\n$/],
+    ['config set web user.note=hello', silent],
+    ['config get web user.note', /^hello\n$/],
+    ['config show web', /^config:\n(.*\n)* {2}user.note: hello\n/m],
+    ['config unset web user.note', silent],
+    ['config get web user.note', /^\n?$/],
+    ['config device add web http proxy listen=tcp:127.0.0.1:8080 connect=tcp:127.0.0.1:80', silent],
+    ['config device set web http connect=tcp:127.0.0.1:81', silent],
+    ['config device get web http connect', /^tcp:127.0.0.1:81\n$/],
+    ['config device list web', /^http +proxy +instance +connect=tcp:127.0.0.1:81 listen=/m],
+    ['config device remove web http', silent],
+    ['config device show web', /^\{\}\n$/],
+    ['profile create extra', silent],
+    ['profile set extra user.x=y', silent],
+    ['profile copy extra other', silent],
+    ['profile rename other third', silent],
+    ['profile get third user.x', /^y\n$/],
+    ['profile device add third eth1 none', silent],
+    ['profile show third', /^devices:\n {2}eth1:\n {4}type: none\n$/m],
+    ['profile delete third', silent],
+    ['profile assign db default,extra', silent],
+    ['profile remove db extra', silent],
+    ['profile list', /^default .* 1\n(.*\n)*extra .* 0\n/m],
+    ['snapshot db first', silent],
+    ['info db', /^ {2}snapshots +first \(/m],
+    ['restore db first', silent],
+    ['copy db/first db2', silent],
+    ['rename db2 db3', silent],
+    ['delete db3 db/first', silent],
+    ['pause web', silent],
+    ['list -c s web', /^STATE\nfrozen\n$/],
+    ['resume web', silent],
+    ['stop web --force', silent],
+    ['start web', /^web is running/],
+    ['restart web --force', /^web is running/],
+    ['file push HERE/page web/root/page', silent],
+    ['file pull web/root/page HERE/back', silent],
+    ['file delete web/root/page', silent],
+    ['console web --show-log', /^/],
+    ['publish db --alias mine', /^mine is an image \([0-9a-f]{12}\)/],
+    ['image alias create other mine', silent],
+    ['image alias rename other another', silent],
+    ['image alias list', /^another +[0-9a-f]{12}/m],
+    ['image info another', /^ {2}aliases +another, mine$/m],
+    ['image list', /^base +[0-9a-f]{12} +Fake 1 .*\nanother/m],
+    ['image export mine HERE/exported', /exported\.tar\n$/],
+    ['image delete mine', silent],
+    ['network create br1 ipv4.address=10.99.0.1/24', silent],
+    ['network set br1 ipv4.nat=false', silent],
+    ['network rename br1 br2', silent],
+    ['network show br2', /^ {2}ipv4.nat: "false"$/m],
+    ['network delete br2', silent],
+    ['network list', /^warrenbr0 +bridge +10\.\S+ +yes/m],
+    ['network list-leases warrenbr0', /^Nobody has an address\.\n$/],
+    ['storage info default', /^default\n {2}space /],
+    ['daemon status', /^warren \S+ {2}● running since/],
+    ['daemon logs -n 1', /^\S+Z info {2}instance started/],
+    ['operation list', /^ID +DESCRIPTION .*\n(.*\n)*[0-9a-f]{8} +\S.* +success +/],
+    ['warning list', /^There are no warnings/],
+    ['query /1.0/profiles/extra', /"user.x": "y"/],
+    ['version', /^Client version: \S+\nServer version: \S+\n$/],
+    ['help limits', /^Limits hold a machine/],
+    ['delete db web --force', silent],
+    ['list', /^There are no machines yet/],
+  ];
+
+  test.each(well)('warren %s', async (text, says) => {
+    const { exitCode, stdout, stderr } = await line.run(words(text));
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(says);
+  });
+
+  test('and what went into a machine came out again', () => {
+    expect(readFileSync(join(line.place, 'back'), 'utf8')).toBe('hello\n');
+  });
+});
+
+describe('goes badly:', () => {
+  const badly: readonly (readonly [text: string, code: ErrorCode | 'usage', says: RegExp])[] = [
+    ['launch nothing web', 'not_found', /Cannot find image "nothing"\ntry: {3}warren image list/],
+    ['init base -web', 'usage', /-web/],
+    ['init base ..', 'invalid', /name/],
+    ['list -c nQ', 'usage', /Q/],
+    ['list --format xml', 'usage', /xml/],
+    ['info nobody', 'not_found', /Cannot find instance "nobody"\ntry: {3}warren list/],
+    ['exec nobody -- true', 'not_found', /nobody/],
+    ['exec nobody', 'usage', /COMMAND/],
+    ['config set nobody user.a=b', 'not_found', /nobody/],
+    ['config set nobody', 'usage', /KEY/],
+    ['config device add nobody http proxy', 'not_found', /nobody/],
+    ['profile set default limits.memory=lots', 'invalid', /limits.memory: .*lots/],
+    ['profile set default limits.memroy=1GiB', 'invalid', /limits\.memory/],
+    ['profile create default', 'exists', /profile "default"/],
+    ['profile device add default x gpu', 'invalid', /gpu/],
+    ['profile delete nothing', 'not_found', /profile "nothing"/],
+    ['snapshot nobody', 'not_found', /nobody/],
+    ['restore nobody first', 'not_found', /nobody/],
+    ['copy nobody other', 'not_found', /nobody/],
+    ['start nobody', 'not_found', /nobody/],
+    ['delete nobody', 'not_found', /nobody/],
+    ['file push HERE/page nobody/root/', 'not_found', /nobody/],
+    ['file push HERE/absent nobody/root/', 'not_found', /absent: there is no such file/],
+    ['console nobody', 'usage', /this is no terminal/],
+    ['publish nobody', 'not_found', /nobody/],
+    ['image import HERE/absent', 'not_found', /absent: there is no such file/],
+    ['image import HERE/hostile', 'hostile', /it says that it is hostile/],
+    ['image import HERE/image', 'exists', /image "[0-9a-f]{12}"/],
+    ['image delete nothing', 'not_found', /nothing"\ntry: {3}warren image/],
+    ['image alias delete nothing', 'not_found', /try: {3}warren image alias list/],
+    ['network create warrenbr0', 'exists', /network "warrenbr0"/],
+    ['network set warrenbr0 ipv4.address=10.0.0.300/24', 'invalid', /10\.0\.0\.300/],
+    ['storage show nothing', 'not_found', /storage pool "nothing"/],
+    ['operation show 1234', 'not_found', /operation "1234"\ntry: {3}warren operation list/],
+    ['query /1.0/nothing', 'not_found', /API path for GET/],
+    ['doctor cgruop', 'not_found', /nearest name is "cgroup"\ntry: {3}warren doctor cgroup/],
+    ['daemon logs -n many', 'usage', /many/],
+    ['completion tcsh', 'usage', /bash, zsh or fish/],
+    ['help limit', 'usage', /limits/],
+    ['lunch base web', 'usage', /launch/],
+    ['list --colour', 'usage', /colour/],
+  ];
+
+  beforeAll(() => {
+    writeFileSync(join(line.place, 'hostile'), 'hostile');
+  });
+
+  test.each(badly)('warren %s', async (text, code, says) => {
+    const { exitCode, stdout, stderr } = await line.run(words(text));
+    expect({ exitCode, stdout }, stderr).toEqual({
+      exitCode: code === 'usage' ? 2 : catalogue[code].exit,
+      stdout: '',
+    });
+    expect(stderr).toMatch(/^error: [^\n]+[^.\n]\n(try: {3}[^\n]+\n)?$/);
+    expect(stderr).toMatch(says);
+  });
+
+  test('several at once, each with a sentence of its own', async () => {
+    const { exitCode, stderr } = await line.run(['start', 'x', 'y']);
+    expect(exitCode).toBe(4);
+    expect(stderr.match(/^error: Cannot find instance "[xy]"$/gm)).toHaveLength(2);
+  });
+});
