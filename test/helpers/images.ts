@@ -21,7 +21,7 @@ export async function provideImage(warren: Warren, alias: string): Promise<void>
   }
   mkdirSync(cache, { recursive: true });
   const builder = `builder-${name}`;
-  await warren.ok(['init', alias, builder], { timeoutMs: 420_000 });
+  await warren.ok(['init', alias, builder], { timeoutMs: 900_000 });
   await warren.ok(['delete', builder]);
   await warren.ok(['image', 'export', alias, `${file}.part`]);
   for (const old of readdirSync(cache)) {

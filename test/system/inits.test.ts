@@ -27,7 +27,7 @@ describe('the machine of each image', () => {
         await warren.ok(['launch', image, nameOf(image)]);
       }),
     );
-  }, 480_000);
+  }, 1_200_000);
 
   afterAll(async () => {
     await warren[Symbol.asyncDispose]();
