@@ -123,6 +123,8 @@ export interface MachineUsage {
   readonly memoryMaxBytes: number | undefined;
   readonly swapBytes: number;
   readonly processes: number;
+  /** The limit as the kernel has it; undefined: none. */
+  readonly processesMax: number | undefined;
 }
 
 /** The OCI runtime and the cgroup driver. It never asks `crun state` whether a machine lives. */

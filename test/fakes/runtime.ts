@@ -125,6 +125,7 @@ export function fakeRuntime(
               memoryMaxBytes: undefined,
               swapBytes: 0,
               processes: 1 + running.size,
+              processesMax: undefined,
             }
           : undefined,
       ),

@@ -97,9 +97,9 @@ export function memoryLimit({
   expanded_config: config,
   state,
 }: Pick<InstanceFull, 'expanded_config' | 'state'>): number | undefined {
+  if (state.status !== 'Stopped') return state.memory.total > 0 ? state.memory.total : undefined;
   const limit = config['limits.memory'];
-  if (limit === undefined) return undefined;
-  return parseSize(limit) ?? (state.memory.total > 0 ? state.memory.total : undefined);
+  return limit === undefined ? undefined : parseSize(limit);
 }
 
 function memory(instance: InstanceFull): string {

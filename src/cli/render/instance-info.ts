@@ -104,16 +104,21 @@ function limits(
 ): string {
   const { state } = instance;
   const memoryMax = memoryLimit(instance);
+  const processesMax = state.warren?.processes_max ?? undefined;
   const cpu = config['limits.cpu'];
   const allowance = config['limits.cpu.allowance'];
   const processes = config['limits.processes'];
   const memory = [
     ...(running ? [formatSize(Math.max(0, state.memory.usage))] : []),
-    ...(memoryMax === undefined ? [] : [`${running ? 'of ' : ''}${formatSize(memoryMax)}`]),
+    ...bound(
+      running,
+      config['limits.memory'],
+      memoryMax === undefined ? undefined : formatSize(memoryMax),
+    ),
   ].join(' ');
   const count = [
     ...(running ? [String(Math.max(0, state.processes))] : []),
-    ...(processes === undefined ? [] : [`${running ? 'of ' : ''}${processes}`]),
+    ...bound(running, processes, processesMax?.toString()),
   ].join(' ');
   const parts = [
     ...(memory === '' ? [] : [`memory ${memory}`]),
@@ -122,6 +127,17 @@ function limits(
     ...(count === '' ? [] : [`processes ${count}`]),
   ];
   return parts.length === 0 ? 'none' : parts.join('   ');
+}
+
+/** What the kernel holds a running machine to, which may be less than what is wanted. */
+function bound(
+  running: boolean,
+  wanted: string | undefined,
+  held: string | undefined,
+): readonly string[] {
+  if (!running) return wanted === undefined ? [] : [held ?? wanted];
+  if (held !== undefined) return [`of ${held}`];
+  return wanted === undefined ? [] : [`(${wanted} not enforced)`];
 }
 
 function storage({ state, expanded_devices: devices }: InstanceFull): string {

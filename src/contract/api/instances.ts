@@ -80,6 +80,8 @@ export interface InstanceState {
     readonly booted_at: string | null;
     /** Milliseconds from start to READY=1. */
     readonly boot_ms: number | null;
+    /** The limit of processes that the kernel holds; null: none. */
+    readonly processes_max: number | null;
     /** Why it is not running: `halted`, `crashed (signal 9)`, `stopped, reason unknown`. */
     readonly last_exit: string | null;
     /** Of the host: what `ps` there shows for the machine's root, and how many follow. */

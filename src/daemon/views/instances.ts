@@ -80,6 +80,7 @@ export function stateView(report: InstanceStateReport): InstanceState {
       booted_at: bootedAtMs === undefined ? null : timeOf(bootedAtMs),
       boot_ms:
         startedAtMs === undefined || bootedAtMs === undefined ? null : bootedAtMs - startedAtMs,
+      processes_max: report.processesMax ?? null,
       last_exit: lastExit === undefined ? null : formatLastExit(lastExit),
       ids: report.hostIds,
     },

@@ -28,6 +28,8 @@ export interface InstanceStateReport {
   /** 0 when stopped. U0 shares the host's pid namespace. */
   readonly pid: number;
   readonly processes: number;
+  /** The limit as the kernel has it, or undefined for none. */
+  readonly processesMax: number | undefined;
   readonly cpuUsageNs: number;
   readonly memory: {
     readonly usageBytes: number;
@@ -71,6 +73,7 @@ export async function readInstanceState(
     status,
     pid: run?.init.pid ?? 0,
     processes: usage?.processes ?? 0,
+    processesMax: usage?.processesMax,
     cpuUsageNs: usage?.cpuUsageNs ?? 0,
     memory: {
       usageBytes: usage?.memoryBytes ?? 0,

@@ -20,9 +20,10 @@ export function readUsage(directory: string): MachineUsage | undefined {
     cpuUsageNs: usec * 1000,
     memoryBytes: counted,
     memoryPeakBytes: readNumber(`${directory}/memory.peak`) ?? counted,
-    memoryMaxBytes: readNumber(`${directory}/memory.max`),
+    memoryMaxBytes: readNumber(`${directory}/memory.max`) ?? readNumber(`${directory}/memory.high`),
     swapBytes: readNumber(`${directory}/memory.swap.current`) ?? 0,
     processes: processes ?? pids.length,
+    processesMax: readNumber(`${directory}/pids.max`),
   };
 }
 

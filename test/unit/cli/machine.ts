@@ -87,7 +87,7 @@ export function machine(changes: Changes = {}): InstanceFull {
       memory: {
         usage: memory * mib,
         usage_peak: memory * mib,
-        total: 0,
+        total: status === 'Running' ? 512 * mib : 0,
         swap_usage: 0,
         swap_usage_peak: 0,
       },
@@ -98,6 +98,7 @@ export function machine(changes: Changes = {}): InstanceFull {
         started_at: status === 'Running' ? '2026-06-15T11:57:00Z' : null,
         booted_at: null,
         boot_ms: status === 'Running' ? 290 : null,
+        processes_max: status === 'Running' ? 500 : null,
         last_exit: changes.lastExit ?? null,
         ids: { start: 100_000, size: 65_536, isolated: true },
       },

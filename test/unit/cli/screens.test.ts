@@ -22,6 +22,22 @@ test('info is one screen that says whether the machine is well', () => {
   ]);
 });
 
+test('info says which limits the kernel does not hold', () => {
+  const { state, ...rest } = machine();
+  if (state.warren === undefined) throw new Error('no state of warren');
+  const unlimited = {
+    ...rest,
+    state: {
+      ...state,
+      memory: { ...state.memory, total: 0 },
+      warren: { ...state.warren, processes_max: null },
+    },
+  };
+  expect(formatInstance(unlimited, look)).toContain(
+    'limits     memory 34 MiB (512MiB not enforced)   processes 12 (500 not enforced)\n',
+  );
+});
+
 test('info of a stopped machine says how it ended', () => {
   const text = formatInstance(machine({ status: 'Stopped', lastExit: 'crashed (signal 9)' }), look);
   expect(text.split('\n')[0]).toBe('web  ○ stopped, crashed (signal 9)');
