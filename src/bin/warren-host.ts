@@ -3,8 +3,10 @@ import { fileURLToPath } from 'node:url';
 
 import { hostMain } from '../host/main.ts';
 
-process.exitCode = await hostMain({
+void hostMain({
   args: process.argv.slice(2),
   env: process.env,
   binDir: dirname(fileURLToPath(import.meta.url)),
+}).then((code) => {
+  process.exitCode = code;
 });

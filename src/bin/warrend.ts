@@ -1,8 +1,6 @@
 import { daemonMain } from '../daemon/main.ts';
 
-try {
-  await daemonMain(process.env);
-} catch (error) {
+daemonMain(process.env).catch((error: unknown) => {
   process.stderr.write(`warrend: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
-}
+});

@@ -1,4 +1,4 @@
-// Builds dist/bin: every program as a bundle, the CLI with a compile cache as well. Types are not looked
+// Builds dist/bin: every program as a bundle, the CLI and the daemon with a compile cache. Types are not looked
 // at here; `npm run check` does that.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,10 +20,18 @@ copyFileSync(
   `${root}/dist/native/better_sqlite3.node`,
 );
 
-// The package is of type module, so the name that everybody expects is one too.
-writeFileSync(`${bin}/warren.js`, "#!/usr/bin/env node\nimport './warren.cjs';\n");
+// Scripts with a compile cache are CommonJS, whatever the package is.
+writeFileSync(`${bin}/package.json`, '{ "type": "commonjs" }\n');
+// The name that everybody expects.
+writeFileSync(`${bin}/warren.js`, "#!/usr/bin/env node\nrequire('./warren.cjs');\n");
 for (const name of ['warren.cjs', 'warren.js']) chmodSync(`${bin}/${name}`, 0o755);
-const { status } = spawnSync(process.execPath, [`${root}/src/setup/compile-cache.mjs`, bin], {
-  stdio: 'inherit',
-});
-process.exitCode = status ?? 1;
+for (const name of ['warren', 'warrend']) {
+  const { status } = spawnSync(
+    process.execPath,
+    [`${root}/src/setup/compile-cache.mjs`, bin, name],
+    {
+      stdio: 'inherit',
+    },
+  );
+  if (status !== 0) process.exit(status ?? 1);
+}

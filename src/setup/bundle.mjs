@@ -39,7 +39,11 @@ const common = {
   minifyWhitespace: true,
   lineLimit: 200,
   legalComments: 'none',
-  define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
+  define: {
+    'import.meta.dirname': '__dirname',
+    'import.meta.filename': '__filename',
+    'import.meta.url': '__filename',
+  },
   // A script with a compile cache cannot `import()`.
   supported: { 'dynamic-import': false },
   external: ['bufferutil', 'utf-8-validate'],
@@ -56,7 +60,7 @@ export async function bundleCli(bin) {
     }),
     build({
       ...common,
-      entryPoints: ['src/bin/warren-launcher.ts'],
+      entryPoints: ['src/bin/launcher.ts'],
       outfile: `${bin}/warren.cjs`,
       banner: { js: '#!/usr/bin/env node' },
     }),
@@ -71,24 +75,30 @@ const native = ['better-sqlite3', 'koffi'];
 
 /**
  * Writes the programs other than the CLI into a directory. Nothing is minified, so that a place in a
- * trace can be read; each module is headed by the path of its source, and a map lies beside.
+ * trace can be read: each module is headed by the path of its source, and a map lies beside.
  */
 export async function bundlePrograms(bin) {
-  await build({
-    absWorkingDir: root,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    entryPoints: ['warren-host', 'warren-keeper', 'warrend'].map((name) => `src/bin/${name}.ts`),
-    outdir: bin,
-    external: [...native, 'bufferutil', 'utf-8-validate'],
-    // Bundled CommonJS asks for Node's own modules by `require`.
-    banner: {
-      js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
-    },
-    legalComments: 'none',
+  const plain = {
+    ...common,
+    minifySyntax: false,
+    minifyWhitespace: false,
     sourcemap: true,
     sourcesContent: false,
-  });
+    external: [...common.external, ...native],
+    define: {
+      'import.meta.dirname': '__dirname',
+      'import.meta.filename': '__filename',
+      'import.meta.url': '__fileUrl',
+    },
+    banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
+  };
+  await Promise.all([
+    build({
+      ...plain,
+      entryPoints: ['warren-host', 'warren-keeper'].map((name) => `src/bin/${name}.ts`),
+      outdir: bin,
+    }),
+    build({ ...plain, entryPoints: ['src/bin/warrend.ts'], outfile: `${bin}/warrend-core.cjs` }),
+    build({ ...common, entryPoints: ['src/bin/launcher.ts'], outfile: `${bin}/warrend.js` }),
+  ]);
 }

@@ -1,15 +1,16 @@
-// Writes the compile cache of the bundled CLI: runs it as a user would, against a server that answers
-// as an empty warren does, and has V8 save every function that was compiled on the way.
+// Writes the compile cache of a bundled program: runs it, and has V8 save every function that was
+// compiled on the way. The CLI runs as for a user, against a server that answers as an empty warren
+// does; the daemon, without a keeper, loads everything and refuses to go on.
 //
-//     node compile-cache.mjs BIN_DIRECTORY
+//     node compile-cache.mjs BIN_DIRECTORY warren|warrend
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { Script } from 'node:vm';
 
-const bin = process.argv[2];
-const filename = `${bin}/warren-core.cjs`;
+const [bin, name] = process.argv.slice(2);
+const filename = `${bin}/${name}-core.cjs`;
 const source = readFileSync(filename, 'latin1');
 // Byte by byte as the launcher says it: the cache belongs to this text.
 const script = new Script(
@@ -17,23 +18,34 @@ const script = new Script(
   { filename },
 );
 
-const directory = mkdtempSync(`${tmpdir()}/warren-build-`);
-const server = createServer((_request, response) => {
-  response.setHeader('Content-Type', 'application/json');
-  response.end('{"type":"sync","status":"Success","status_code":200,"metadata":[]}');
-});
-await new Promise((resolve) => server.listen(`${directory}/unix.socket`, resolve));
 process.on('exit', () => {
-  writeFileSync(`${bin}/warren-core.cache`, script.createCachedData());
-  rmSync(directory, { recursive: true, force: true });
+  writeFileSync(`${bin}/${name}-core.cache`, script.createCachedData());
+  process.exitCode = 0;
 });
-
-process.env.WARREN_DIR = directory;
-// Building as root is fine; it is only the commands that root may not give.
-process.geteuid = () => 1000;
-process.argv.splice(1, Infinity, 'warren', 'list');
-process.stdout.write = (_text, done) => {
-  done?.();
-  return true;
-};
+const prepare = { warren: prepareCli, warrend: prepareDaemon }[name];
+await prepare();
 script.runInThisContext()({}, createRequire(filename), { exports: {} }, filename, bin);
+
+async function prepareCli() {
+  const directory = mkdtempSync(`${tmpdir()}/warren-build-`);
+  const server = createServer((_request, response) => {
+    response.setHeader('Content-Type', 'application/json');
+    response.end('{"type":"sync","status":"Success","status_code":200,"metadata":[]}');
+  });
+  await new Promise((resolve) => server.listen(`${directory}/unix.socket`, resolve));
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+
+  process.env.WARREN_DIR = directory;
+  // Building as root is fine; it is only the commands that root may not give.
+  process.geteuid = () => 1000;
+  process.argv.splice(1, Infinity, 'warren', 'list');
+  process.stdout.write = (_text, done) => {
+    done?.();
+    return true;
+  };
+}
+
+function prepareDaemon() {
+  process.env = {};
+  process.stderr.write = () => true;
+}
