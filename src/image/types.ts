@@ -3,6 +3,8 @@ import type { StringMap } from '../contract/api/instances.ts';
 
 /** Live progress of a long step, for one line on the terminal. */
 export interface Progress {
+  /** What all of it is, when that is not what was asked for by name: `Building image debian/12`. */
+  readonly title?: string | undefined;
   /** What is being done now: `installing packages`. */
   readonly stage: string;
   /** 0 … 100, or undefined when nobody can know. */

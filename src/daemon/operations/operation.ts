@@ -156,9 +156,10 @@ export class RunningOperation {
   }
 
   /** The last progress is always told, but not every one between. */
-  #progress({ stage, percent }: Progress): void {
+  #progress({ title, stage, percent }: Progress): void {
     if (this.isFinal) return;
     const rounded = percent === undefined ? undefined : String(Math.round(percent));
+    if (title !== undefined) this.#metadata['title'] = title;
     this.#metadata['progress'] = { stage, percent: rounded ?? '', speed: '' };
     this.#metadata['download_progress'] = rounded === undefined ? stage : `${stage}: ${rounded}%`;
     if (this.#progressTimer !== undefined) return;

@@ -67,9 +67,16 @@ async function buildImage(
 ): Promise<ImageRecord> {
   const owner = imageOwner(deps);
   const file = hostPath(`${deps.paths.imagesDir}/build-${randomUUID()}`);
+  const title = `Building image ${recipe.alias}`;
+  const building: WorkContext = {
+    signal: context.signal,
+    progress: (progress) => {
+      context.progress({ title, ...progress });
+    },
+  };
   try {
     await using layer = await deps.storage.stageLayer(owner);
-    const imported = await deps.images.build(recipe, layer.path, file, owner, context);
+    const imported = await deps.images.build(recipe, layer.path, file, owner, building);
     // The same bytes may have been imported by hand under another alias: then that is the image.
     const same = deps.store.images.find(imported.fingerprint);
     if (same !== undefined) {

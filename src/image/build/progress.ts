@@ -6,8 +6,9 @@ interface Phase {
   /** Percent of the whole at its start and end, from timing a build. */
   readonly from: number;
   readonly to: number;
-  /** A line of one package in this phase. */
+  /** A line of one package in this phase, and how many such lines each package has. */
   readonly each?: RegExp;
+  readonly linesEach?: number;
 }
 
 /** mmdebstrap's own lines, of 1.3 (Debian 12) and 1.5 (Debian 13). */
@@ -26,7 +27,8 @@ const phases: readonly Phase[] = [
     stage: 'installing essential packages',
     from: 38,
     to: 55,
-    each: /^Setting up /,
+    each: /^(Unpacking|Setting up) /,
+    linesEach: 2,
   },
   {
     starts: /^I: installing remaining packages/,
@@ -34,6 +36,7 @@ const phases: readonly Phase[] = [
     from: 55,
     to: 98,
     each: /^(Get:\d+|Unpacking|Setting up) /,
+    linesEach: 3,
   },
   { starts: /^I: cleaning /, stage: 'cleaning up', from: 98, to: 100 },
 ];
@@ -60,9 +63,8 @@ export class BuildProgress {
   }
 
   #report(): Progress {
-    const { stage = 'starting', from = 0, to = 0, each } = this.#phase ?? {};
-    // Download, unpack and set-up are three lines each of the last phase.
-    const lines = this.#expected * (each?.source.includes('Unpacking') === true ? 3 : 1);
+    const { stage = 'starting', from = 0, to = 0, linesEach = 1 } = this.#phase ?? {};
+    const lines = this.#expected * linesEach;
     const share = lines === 0 ? 0 : Math.min(1, this.#seen / lines);
     return { stage, percent: Math.floor(from + (to - from) * share) };
   }

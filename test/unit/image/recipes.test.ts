@@ -145,6 +145,7 @@ describe('BuildProgress', () => {
       'Get:2 http://m/debian bookworm/main amd64 sed amd64 1 [1 kB]',
       'I: extracting archives...',
       'I: installing essential packages...',
+      'Unpacking dash (1) ...',
       'Setting up dash (1) ...',
       'I: installing remaining packages inside the chroot...',
       '0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.',
@@ -157,6 +158,8 @@ describe('BuildProgress', () => {
     const percents = reports.map(({ percent }) => percent ?? -1);
     expect(percents).toEqual([...percents].sort((a, b) => a - b));
     expect(percents.at(-1)).toBe(98);
+    const essential = reports.filter(({ stage }) => stage === 'installing essential packages');
+    expect(new Set(essential.map(({ percent }) => percent)).size).toBe(3);
     expect(new Set(reports.map(({ stage }) => stage))).toEqual(
       new Set([
         'fetching package lists',
