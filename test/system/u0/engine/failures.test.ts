@@ -80,7 +80,7 @@ const stop = (): Promise<void> =>
   stopInstance(life.deps, { name: 'web', force: true, timeoutMs: undefined }, unattended);
 
 async function expectNothing(): Promise<void> {
-  await expect.poll(() => takeCensus(ground, life)).toEqual(stopped);
+  await expect.poll(() => takeCensus(ground, life), { timeout: 15_000 }).toEqual(stopped);
   expect(existsSync(`${ground.paths.runtimeDir}/web.socket`)).toBe(false);
   const record = getInstance(life.deps, 'web');
   expect(record.run).toBeUndefined();

@@ -49,7 +49,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   for (const { name } of listInstances(life.deps)) await remove(life, name);
-  await expect.poll(() => takeCensus(ground, life)).toEqual(before);
+  await expect.poll(() => takeCensus(ground, life), { timeout: 15_000 }).toEqual(before);
   expect(life.problems).toEqual([]);
 });
 
