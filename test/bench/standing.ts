@@ -11,7 +11,7 @@ const count = 4;
 const settleMs = 3000;
 const listRepeats = 5;
 const chunk = 25;
-const fillTimeoutMs = 300_000;
+const fillTimeoutMs = 180_000;
 
 type Measured = 'memory' | 'processes' | 'disk' | 'disk-booted';
 

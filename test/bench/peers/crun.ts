@@ -61,8 +61,12 @@ export function crunPeer(host: Host, image: Image, account: string): Peer {
       );
       return Promise.resolve();
     },
-    // run.sh kills what still runs and removes the directory.
-    close: () => Promise.resolve(),
+    // run.sh removes the directory.
+    close: () => {
+      const there = host.run(crun('list', '--quiet')).stdout.trim().split(/\s+/);
+      for (const machine of there) if (machine !== '') host.run(crun('delete', '--force', machine));
+      return Promise.resolve();
+    },
     version: () => crun('--version'),
     list: () => crun('list'),
     start: (machine) => crun('run', '--detach', '--bundle', directory, machine),

@@ -67,8 +67,15 @@ export function lxcPeer(host: Host, image: Image, account: string): Peer {
       });
       return Promise.resolve();
     },
-    // run.sh kills what still runs and removes the directory.
-    close: () => Promise.resolve(),
+    // run.sh removes the directory.
+    close: () => {
+      const running = host
+        .run(lxc('ls', '--running', '-1'))
+        .stdout.trim()
+        .split(/\s+/);
+      for (const machine of running) if (machine !== '') host.run(named('stop', machine, '--kill'));
+      return Promise.resolve();
+    },
     version: () => ({ argv: ['lxc-ls', '--version'] }),
     list: () => lxc('ls', '--fancy'),
     create: (machine) =>

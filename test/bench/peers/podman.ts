@@ -35,8 +35,10 @@ export function podmanPeer(host: Host, image: Image): Peer {
       host.run(podman('import', image.rootfsTar, 'bench:1'));
       return Promise.resolve();
     },
+    // run.sh removes the directory, which is faster than deleting a thousand containers.
     close: () => {
-      host.run(podman('system', 'reset', '--force'));
+      host.run(podman('kill', '--all'));
+      host.run(podman('system', 'migrate'));
       return Promise.resolve();
     },
     version: () => podman('--version'),

@@ -23,8 +23,9 @@ export function warrenPeer(host: Host): Peer {
     about: 'as an ordinary user; bridge, DHCP and slirp4netns',
     // Preparing the image has started its daemon.
     prepare: () => Promise.resolve(),
+    // run.sh removes the directory.
     close: () => {
-      host.run(warren('daemon', 'stop', '--purge'));
+      host.run(warren('daemon', 'stop', '--machines'));
       return Promise.resolve();
     },
     version: () => warren('--version'),
