@@ -4,15 +4,14 @@ import {
   constants,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
-  rmdirSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { tryLock } from '../sys/kernel/process.ts';
 import { readCgroup, readCgroupWords } from '../sys/proc/cgroup.ts';
+import { removeCgroups } from '../sys/proc/cgroup-tree.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 
 /*
@@ -75,32 +74,25 @@ export function claimPart(delegated: string): CgroupPart | undefined {
 function claim(directory: string): boolean {
   if (isPopulated(directory)) return false;
   try {
-    removeEmptyTree(directory);
+    removeCgroups(directory);
+  } catch {
+    // A U0 was killed whole and what it left belongs to subordinate ids: the next daemon removes that
+    // as root of its U0. Whatever else is wrong with one part is no reason against the next one.
+    return false;
+  }
+  try {
     mkdirSync(directory);
     mkdirSync(`${directory}/${leaf}`);
     return true;
   } catch (error) {
-    // Somebody else is at the same place at the same moment; or a U0 was killed whole and what it left
-    // belongs to subordinate ids: the next daemon removes that as root of its U0.
-    if (hasErrno(error, 'EEXIST', 'EBUSY', 'ENOTEMPTY', 'EACCES', 'EPERM')) return false;
+    // Somebody else is at the same place at the same moment.
+    if (hasErrno(error, 'EEXIST', 'ENOENT', 'EACCES', 'EPERM')) return false;
     throw error;
   }
 }
 
 function isPopulated(directory: string): boolean {
   return readCgroupWords(`${directory}/cgroup.events`).join(' ').includes('populated 1');
-}
-
-/** Directories of cgroupfs only: its files go with them. */
-function removeEmptyTree(directory: string): void {
-  try {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (entry.isDirectory()) removeEmptyTree(`${directory}/${entry.name}`);
-    }
-    rmdirSync(directory);
-  } catch (error) {
-    if (!hasErrno(error, 'ENOENT')) throw error;
-  }
 }
 
 function handDownControllers(directory: string): void {

@@ -48,7 +48,8 @@ const startTimeoutMs = 60_000;
 /** Must run in U0, as its root, with `paths.mountDir` on a file system that machines' ids can pass. */
 export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
   const { paths, readiness, program, log } = deps;
-  const cgroup = deps.cgroup ?? (await detectCgroups(deps.bus, deps.cgroupDir));
+  const part = deps.cgroupDir === undefined ? undefined : { directory: deps.cgroupDir, log };
+  const cgroup = deps.cgroup ?? (await detectCgroups(deps.bus, part));
   const oci = ociProgram(program, paths.ociDir, cgroup);
   const facts = new Map<string, MachineFacts>();
   mkdirSync(paths.ociDir, { recursive: true, mode: 0o700 });
@@ -106,7 +107,14 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
       if (known === undefined) facts.set(name, (known = readFacts(bundleDir, name)));
       const candidates = (): readonly number[] => {
         const directory = cgroup.findDirectory(name);
-        return directory === undefined ? allProcesses() : readProcesses(directory);
+        if (directory === undefined) return allProcesses();
+        try {
+          return readProcesses(directory);
+        } catch (error) {
+          // Who is killed is told by session and pipes: the machine's pids only make it quicker.
+          log.warn({ err: error, instance: name }, 'Cannot read the processes of a cgroup');
+          return allProcesses();
+        }
       };
       return exec({ name, oci, readiness, bundleDir, candidates }, known, spec);
     },

@@ -20,6 +20,12 @@ import { removeTree } from './tree.ts';
 const mountPoint = '/sys/fs/cgroup';
 const machines = `${mountPoint}/machines`;
 
+/** Our part of the hierarchy as the host sees it. */
+export interface HostPart {
+  readonly directory: string;
+  readonly log: { warn(context: object, message: string): void };
+}
+
 /** What machines can be limited with; others in `cgroup.controllers` (rdma, misc) have no key. */
 const usable = ['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids'];
 
@@ -27,12 +33,18 @@ const usable = ['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids'];
  * Our own delegated cgroup2 directory, seen through a cgroup namespace whose root it is: machines
  * lie below `/machines`, the keeper and this daemon in a leaf beside it, because a cgroup with
  * controllers for its children may hold no process. Throws with the reason when any of that cannot
- * be done. Idempotent: the next daemon finds what this one made. `hostDirectory` is that directory
- * as the host sees it.
+ * be done. Idempotent: the next daemon finds what this one made.
  */
-export async function openCgroupfs(hostDirectory?: string): Promise<CgroupDriver> {
+export async function openCgroupfs(host?: HostPart): Promise<CgroupDriver> {
   if (!showsOwnRoot()) {
-    if (hostDirectory !== undefined) await removeDeadParts(hostDirectory);
+    if (host !== undefined) {
+      await removeDeadParts(host.directory, (error, directory) => {
+        host.log.warn(
+          { err: error, directory },
+          'Cannot remove cgroups that an earlier start left',
+        );
+      });
+    }
     showOwnRoot();
   }
   leaveInnerNodes();

@@ -1,16 +1,16 @@
-import { openCgroupfs } from './cgroupfs.ts';
+import { openCgroupfs, type HostPart } from './cgroupfs.ts';
 import type { CgroupDriver } from './driver.ts';
 import { openSystemd, type UserBus } from './systemd.ts';
 
 /**
  * The best driver that works here, found by trying: systemd, then cgroupfs, then none. `report.why`
- * has the reasons against the better ones. `hostDirectory`: U0's part as the host sees it.
+ * has the reasons against the better ones.
  */
-export async function detectCgroups(bus: UserBus, hostDirectory?: string): Promise<CgroupDriver> {
+export async function detectCgroups(bus: UserBus, host?: HostPart): Promise<CgroupDriver> {
   const reasons: string[] = [];
   for (const [driver, open] of [
     ['systemd', () => openSystemd(bus)],
-    ['cgroupfs', () => openCgroupfs(hostDirectory)],
+    ['cgroupfs', () => openCgroupfs(host)],
   ] as const) {
     try {
       const found = await open();

@@ -1,9 +1,11 @@
-import { lchownSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { lchownSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { backoffMs } from '../../base/backoff.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { entryPath } from '../../sys/kernel/fs.ts';
 import { parseCgroupProcs } from '../../sys/proc/cgroup.ts';
+import { removeCgroups, visitCgroups } from '../../sys/proc/cgroup-tree.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 
 /**
@@ -12,8 +14,17 @@ import { hasErrno } from '../../sys/sys-error.ts';
  */
 const delegated = new Set(['cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads']);
 
-/** Gives `directory` to `owner`, and takes back what a runtime may have given beyond that. */
+/**
+ * How many cgroups a machine may nest and have in all (cgroups(7)): far more than a system in it
+ * that runs machines of its own has any use for, and few enough to be walked in no time.
+ */
+const bounds = { 'cgroup.max.depth': '32', 'cgroup.max.descendants': '10000' };
+
+/** Gives `directory` to `owner`, within bounds, and takes back what a runtime may have given beyond. */
 export function delegate(directory: string, owner: { uid: number; gid: number }): void {
+  for (const [file, bound] of Object.entries(bounds)) {
+    writeFileSync(`${directory}/${file}`, bound, { flag: 'r+' });
+  }
   lchownSync(directory, owner.uid, owner.gid);
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (!entry.isFile()) continue;
@@ -30,14 +41,18 @@ export function delegate(directory: string, owner: { uid: number; gid: number })
 /** Every pid in `directory` and below. */
 export function readProcesses(directory: string): number[] {
   const pids: number[] = [];
-  for (const path of [directory, ...descendants(directory)]) {
+  const read = (file: string | Buffer): void => {
     try {
-      pids.push(...parseCgroupProcs(readFileSync(`${path}/cgroup.procs`, 'utf8')));
+      for (const pid of parseCgroupProcs(readFileSync(file, 'utf8'))) pids.push(pid);
     } catch (error) {
       // EOPNOTSUPP: a threaded cgroup, whose processes are listed at its domain.
       if (!hasErrno(error, 'ENOENT', 'ENODEV', 'EOPNOTSUPP', 'ENOTSUP')) throw error;
     }
-  }
+  };
+  read(`${directory}/cgroup.procs`);
+  visitCgroups(directory, ({ parentFd, name }) => {
+    read(Buffer.concat([entryPath(parentFd, name), Buffer.from('/cgroup.procs')]));
+  });
   return pids;
 }
 
@@ -54,10 +69,9 @@ export function killTree(directory: string): void {
 export async function removeTree(directory: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
-      for (const path of [...descendants(directory).reverse(), directory]) rmdirSync(path);
+      removeCgroups(directory);
       return;
     } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return;
       if (!hasErrno(error, 'EBUSY') || attempt > 24) throw error;
       await sleep(backoffMs(attempt, 2, 100));
     }
@@ -93,19 +107,4 @@ function readEvent(directory: string, key: string): number | undefined {
   const text = readFileSync(`${directory}/cgroup.events`, 'utf8');
   const match = new RegExp(`^${key} (\\d+)$`, 'm').exec(text);
   return match?.[1] === undefined ? undefined : Number(match[1]);
-}
-
-/** Directories below, parents before children. */
-function descendants(directory: string): string[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap((entry) => {
-        const path = `${directory}/${entry.name}`;
-        return [path, ...descendants(path)];
-      });
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENODEV')) return [];
-    throw error;
-  }
 }
