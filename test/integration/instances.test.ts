@@ -222,6 +222,17 @@ describe('changing a machine', () => {
     await remove('etag');
   });
 
+  test('PATCHes at the same time lose nothing of each other', async () => {
+    await create('twice');
+    const keys = ['user.a', 'user.b', 'user.c', 'user.d'];
+    const patch = (key: string) =>
+      api.done('PATCH', '/1.0/instances/twice', { config: { [key]: key } });
+    await Promise.all(keys.map(patch));
+    const { config } = await api.get<Instance>('/1.0/instances/twice');
+    for (const key of keys) expect(config[key]).toBe(key);
+    await remove('twice');
+  });
+
   test('PUT replaces and keeps what is the server’s, PATCH merges', async () => {
     await create('patched', {
       config: { 'user.a': '1', 'user.b': '2' },

@@ -105,6 +105,10 @@ const together: Readonly<Record<string, (device: StringMap) => Problem[]>> = {
     if ((listen.kind === 'udp') !== (connect.kind === 'udp')) {
       return [['connect', 'udp can only be relayed to udp']];
     }
+    const intoMachine = device['bind'] !== 'instance';
+    if (intoMachine && connect.kind !== 'unix' && isHiddenLoopback(connect.host)) {
+      return [['connect', `${connect.host} means the machine's loopback, wanted 127.0.0.1`]];
+    }
     const wanted = listen.kind === 'unix' ? 1 : listen.ports.length;
     const given = connect.kind === 'unix' ? 1 : connect.ports.length;
     return given === 1 || given === wanted
@@ -116,6 +120,16 @@ const together: Readonly<Record<string, (device: StringMap) => Problem[]>> = {
       ? [['source', 'a unix-char device needs source or path']]
       : [],
 };
+
+/**
+ * Addresses that lead to the loopback without being 127.0.0.1. A connection to that one gets a source
+ * of its own, so that no service takes a visitor from outside for a local one (CVE-2021-20199).
+ */
+function isHiddenLoopback(host: string): boolean {
+  if (!host.includes(':')) return host.startsWith('0.');
+  const { hostname } = new URL(`http://[${host}]/`);
+  return ['[::]', '[::1]'].includes(hostname) || hostname.startsWith('[::ffff:');
+}
 
 /** Two devices that want the same place. */
 function doubles(entries: readonly (readonly [string, StringMap])[]): Issue[] {

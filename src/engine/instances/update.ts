@@ -11,13 +11,15 @@ import { expandInstance, getInstance } from './list.ts';
 import { isRunning } from './state.ts';
 import { checkInstance } from './validate.ts';
 
-/** The whole new value of each field that is given; what is undefined stays. */
+/** The new value of each field that is given; what is undefined stays. */
 export interface UpdateInstanceInput {
   readonly name: string;
   readonly description?: string | undefined;
   /** `volatile.*` keys are the daemon's: those given are ignored. An empty value removes a key. */
   readonly config?: StringMap | undefined;
   readonly devices?: DeviceMap | undefined;
+  /** `merge`: config and devices are laid over the present ones instead of taking their place. */
+  readonly mode?: 'replace' | 'merge' | undefined;
   readonly profiles?: readonly string[] | undefined;
   readonly ephemeral?: boolean | undefined;
   /** Called under the machine's lock with the present record; throws `stale` for a wrong ETag. */
@@ -39,12 +41,19 @@ export async function updateInstance(
   using _ = await deps.live.locks.act(name, 'update');
   const current = getInstance(deps, name);
   input.check?.(current);
+  const base = input.mode === 'merge' ? current : { config: {}, devices: {} };
   const wanted = {
     description: input.description ?? current.description,
     ephemeral: input.ephemeral ?? current.ephemeral,
     profiles: input.profiles ?? current.profiles,
-    devices: input.devices === undefined ? current.devices : dropEmptyKeys(input.devices),
-    config: input.config === undefined ? current.config : merged(current.config, input.config),
+    devices:
+      input.devices === undefined
+        ? current.devices
+        : dropEmptyKeys({ ...base.devices, ...input.devices }),
+    config:
+      input.config === undefined
+        ? current.config
+        : merged(current.config, { ...base.config, ...input.config }),
   };
   checkInstance(deps, `change ${name}`, wanted);
   refuseOtherIds(deps, current, wanted);

@@ -80,16 +80,18 @@ async function sendFile(
     }
     case 'file': {
       const { stat: opened, content } = await files.read(path);
-      reply.hijack();
-      reply.raw.writeHead(200, {
-        ...headersOf(opened),
-        'Content-Type': 'application/octet-stream',
-      });
-      // The machine's root stays mounted until the last byte is read.
-      await pipeline(content, reply.raw).catch((error: unknown) => {
-        reply.raw.destroy();
+      try {
+        const headers = headersOf(opened);
+        reply.hijack();
+        reply.raw.writeHead(200, { ...headers, 'Content-Type': 'application/octet-stream' });
+        // The machine's root stays mounted until the last byte is read.
+        await pipeline(content, reply.raw);
+      } catch (error) {
+        if (reply.sent) reply.raw.destroy();
         if (!isClientGone(error)) throw error;
-      });
+      } finally {
+        content.destroy();
+      }
       return;
     }
     case 'other':
@@ -105,13 +107,18 @@ function isClientGone(error: unknown): boolean {
   return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'EPIPE' || code === 'ECONNRESET';
 }
 
-function headersOf(stat: GuestStat): Record<string, string> {
+/** Years 1 to 9999, in milliseconds: what the header's form can say. A guest may set any time. */
+const earliestMs = -62_135_596_800_000;
+const latestMs = 253_402_300_799_000;
+
+export function headersOf(stat: GuestStat): Record<string, string> {
+  const modified = new Date(Math.min(Math.max(stat.modifiedMs, earliestMs), latestMs));
   return {
     'X-LXD-uid': String(stat.uid),
     'X-LXD-gid': String(stat.gid),
     'X-LXD-mode': `0${(stat.mode & 0o7777).toString(8)}`,
     'X-LXD-type': stat.type,
-    'X-LXD-modified': `${new Date(stat.modifiedMs).toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`,
+    'X-LXD-modified': `${modified.toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`,
   };
 }
 

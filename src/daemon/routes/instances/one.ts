@@ -50,13 +50,8 @@ export function instanceRoutes(app: FastifyInstance, context: DaemonContext): vo
     app.patch(path, async (request, reply) => {
       const name = param(request, 'name');
       const fields = await readFields(request, name);
-      const record = getInstance(engine, name);
-      const { config, devices, ...rest } = readUpdate(name, fields);
-      return startUpdate(context, request, reply, {
-        ...rest,
-        ...(config === undefined ? {} : { config: { ...record.config, ...config } }),
-        ...(devices === undefined ? {} : { devices: { ...record.devices, ...devices } }),
-      });
+      const update = { ...readUpdate(name, fields), mode: 'merge' as const };
+      return startUpdate(context, request, reply, update);
     });
     app.post(path, async (request, reply) => startRename(context, request, reply));
     app.delete(path, (request, reply) => {

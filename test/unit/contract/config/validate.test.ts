@@ -219,6 +219,15 @@ describe('validateDevices', () => {
     expect(issues.map(({ problem }) => problem).join('; ')).toMatch(message);
   });
 
+  it.each(['0.0.0.0', '[::]', '[::1]', '[0:0::1]', '[::ffff:127.0.0.1]'])(
+    'refuses the loopback of a machine as %s',
+    (host) => {
+      const proxy = { type: 'proxy', listen: 'tcp::80', connect: `tcp:${host}:80` };
+      expect(validateDevices({ it: proxy })[0]?.problem).toMatch(/wanted 127\.0\.0\.1/);
+      expect(validateDevices({ it: { ...proxy, bind: 'instance' } })).toEqual([]);
+    },
+  );
+
   it('refuses two devices at one place', () => {
     const again = { type: 'nic', network: 'warrenbr0', name: 'eth0' };
     expect(validateDevices({ ...good, again })).toHaveLength(1);
