@@ -155,6 +155,7 @@ const listCommands: Readonly<Record<string, string>> = {
   'image alias': 'warren image alias list',
   'storage pool': 'warren storage list',
   operation: 'warren operation list',
+  log: 'warren daemon status',
 };
 
 export type ErrorCode = keyof typeof catalogue;

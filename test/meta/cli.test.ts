@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { build } from 'esbuild';
@@ -103,10 +105,11 @@ describe('help', () => {
 });
 
 test.each(['bash', 'zsh', 'fish'] as const)('the completion script for %s is one', (shell) => {
-  const { error, status, stderr } = spawnSync(shell, ['-n'], {
-    input: scripts[shell],
-    encoding: 'utf8',
-  });
+  const directory = mkdtempSync(join(tmpdir(), 'completion-'));
+  const file = join(directory, shell);
+  writeFileSync(file, scripts[shell]);
+  const { error, status, stderr } = spawnSync(shell, ['-n', file], { encoding: 'utf8' });
+  rmSync(directory, { recursive: true });
   // Not every host has every shell; bash is everywhere.
   if (error !== undefined && shell !== 'bash') return;
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
@@ -12,6 +12,7 @@ const test = needs('userns', 'overlay', 'crun', 'network', 'tun', 'mirror');
 
 describe('a machine with the nesting profile', () => {
   let warren: Warren;
+  const directory = mkdtempSync(join(homedir(), 'inner-'));
 
   beforeAll(async () => {
     warren = openWarren();
@@ -20,6 +21,7 @@ describe('a machine with the nesting profile', () => {
   }, 1_200_000);
 
   afterAll(async () => {
+    rmSync(directory, { recursive: true });
     await warren[Symbol.asyncDispose]();
   });
 
@@ -28,7 +30,7 @@ describe('a machine with the nesting profile', () => {
       warren.ok(['exec', 'dock', '--', ...command], { timeoutMs: 600_000 });
     await inside('apt-get', 'update', '-qq');
     await inside('apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'docker.io');
-    await warren.ok(['file', 'push', busyboxImage(), 'dock/root/busybox.tar']);
+    await warren.ok(['file', 'push', busyboxImage(directory), 'dock/root/busybox.tar']);
     await inside('docker', 'import', '/root/busybox.tar', 'busybox:local');
     expect(
       await inside('docker', 'run', '--rm', 'busybox:local', '/bin/busybox', 'echo', 'inner'),
@@ -40,8 +42,7 @@ describe('a machine with the nesting profile', () => {
 });
 
 /** A root file system of one static program, as a tarball for `docker import`. */
-function busyboxImage(): string {
-  const directory = mkdtempSync(join(homedir(), 'inner-'));
+function busyboxImage(directory: string): string {
   mkdirSync(join(directory, 'root/bin'), { recursive: true });
   cpSync('/bin/busybox', join(directory, 'root/bin/busybox'));
   chmodSync(join(directory, 'root/bin/busybox'), 0o755);

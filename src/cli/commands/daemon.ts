@@ -202,7 +202,11 @@ export const logs = defineCommand({
   },
   next: 'warren monitor',
   async run({ paths }, { lines, keeper }) {
-    const text = await readFile(keeper ? paths.keeperLog : paths.daemonLog, 'utf8');
+    const path = keeper ? paths.keeperLog : paths.daemonLog;
+    const text = await readFile(path, 'utf8').catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new WarrenError('not_found', { kind: 'log', name: path });
+    });
     return text
       .trimEnd()
       .split('\n')
