@@ -111,6 +111,7 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
       if (state === 'mounted') return root;
       if (state === 'dead') unmount(root, MNT_DETACH);
       refuseHeld(instanceId);
+      await uppers.settleFreeze(instanceId, chain);
       const upper = uppers.upperPath(instanceId);
       const plan = planRoot({
         tier,
@@ -120,7 +121,6 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
       });
       await mkdir(root, { recursive: true });
       await chmod(root, 0o711);
-      await uppers.forgetFreeze(instanceId);
       const options = overlayOptions(paths, instanceId, plan.layers, plan.data);
       switch (plan.method) {
         case 'kernel':

@@ -67,6 +67,8 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     listUppers: () => uppers.list(),
     upperUsage: (instanceId) => treeUsage(uppers.upperPath(instanceId)),
     freezeUpper: (instanceId, owner) => uppers.freeze(instanceId, owner),
+    keepFreeze: (instanceId) => uppers.keepFreeze(instanceId),
+    undoFreeze: (instanceId, layer) => uppers.undoFreeze(instanceId, layer),
     copyUpper: (instanceId, options) => uppers.copy(instanceId, options),
 
     mountRoot: (instanceId, chain) => roots.mount(instanceId, chain),

@@ -62,8 +62,15 @@ export interface Storage {
   /** Every machine that has writable directories on disk, for recovery. */
   listUppers(): Promise<number[]>;
   upperUsage(instanceId: number): Promise<RootUsage>;
-  /** Turns the upper of a stopped, unmounted machine into a layer and gives it an empty one: O(1). */
+  /**
+   * Turns the upper of a stopped, unmounted machine into a layer and gives it an empty one: O(1).
+   * The caller then calls `keepFreeze` or `undoFreeze`; until then neither mount nor freeze is possible.
+   */
   freezeUpper(instanceId: number, owner: OwnerRange): Promise<LayerId>;
+  /** The layer that `freezeUpper` made is recorded. */
+  keepFreeze(instanceId: number): Promise<void>;
+  /** Makes the layer that `freezeUpper` made the upper again. Its new upper must be unused. */
+  undoFreeze(instanceId: number, layer: LayerId): Promise<void>;
   /**
    * Copies the upper of a machine (frozen by the caller when it runs) into a new layer. `copied` is
    * called as soon as the upper is no longer read, so that the caller can thaw before the copy is
@@ -104,15 +111,23 @@ export interface StorageService extends Storage {
   sweepStaging(): Promise<void>;
   /**
    * Puts the files of machines back whose `freezeUpper` was not recorded: the layer it made is not
-   * among `known`. Returns the machines it mended. Run by recovery before it removes unknown layers.
+   * among `known`. Run by recovery before it removes unknown layers.
    */
-  undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<number[]>;
+  undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<UndoneFreezes>;
+}
+
+export interface UndoneFreezes {
+  /** Machines that have their files again. */
+  readonly mended: readonly number[];
+  /** Layers with the files of machines that could not be mended: these must stay. */
+  readonly left: readonly LayerId[];
 }
 
 /** The part of a logger (pino's shape) that storage uses. */
 export interface StorageLog {
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
+  error(details: object, message: string): void;
 }
 
 export interface StorageDeps {

@@ -13,11 +13,12 @@ import {
 
 import { hostPath, type HostPath } from '../base/brand.ts';
 import { isObjectName } from '../base/names.ts';
+import { WarrenError } from '../contract/errors.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
 import { asLayer, asUpper, readKind, writeKind, type Layers } from './layers.ts';
 import { copyTree, exists, removeTree, syncDirectory } from './trees.ts';
-import type { LayerId, OwnerRange, StorageLog } from './types.ts';
+import type { LayerId, OwnerRange, StorageLog, UndoneFreezes } from './types.ts';
 
 /**
  * A machine's own directories, `instances/ID/`:
@@ -38,11 +39,18 @@ export interface Uppers {
     options: { readonly signal?: AbortSignal; readonly copied?: () => Promise<void> },
   ): Promise<LayerId>;
   plainDirectory(instanceId: number, name: string, owner: OwnerRange): Promise<HostPath>;
-  /** A freeze is past undoing once its machine runs on it. */
-  forgetFreeze(instanceId: number): Promise<void>;
+  /** After a freeze was recorded. */
+  keepFreeze(instanceId: number): Promise<void>;
+  /** Puts the files back that became `layer`. */
+  undoFreeze(instanceId: number, layer: LayerId): Promise<void>;
+  /**
+   * Throws unless the machine stands on what its last freeze made: the files of one that was neither
+   * recorded nor undone would be missing. Then that freeze is past undoing.
+   */
+  settleFreeze(instanceId: number, chain: readonly LayerId[]): Promise<void>;
   /** Removes what was being made or removed when a daemon died. */
   sweep(): Promise<void>;
-  undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<number[]>;
+  undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<UndoneFreezes>;
 }
 
 const ours = [
@@ -87,20 +95,44 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
     rm(freezing(instanceId), { force: true });
 
   /** Puts `layer` back as the upper of a machine whose new upper nobody has used yet. */
-  const putBack = async (instanceId: number, layer: LayerId): Promise<boolean> => {
+  const putBack = async (instanceId: number, layer: LayerId): Promise<void> => {
     const upper = upperPath(instanceId);
     try {
       await rmdir(upper);
     } catch (error) {
-      if (!hasErrno(error, 'ENOENT')) {
-        log.warn({ err: error, instanceId, layer }, 'an unrecorded freeze cannot be undone');
-        return false;
-      }
+      if (!hasErrno(error, 'ENOENT')) throw error;
     }
     await writeKind(upper, asUpper(await layers.kindOf(layer)));
     await rename(layers.path(layer), upper);
+    await writeKind(layers.path(layer), { kind: 'plain' });
     await syncDirectory(home(instanceId));
-    return true;
+  };
+
+  const undoFreeze = async (instanceId: number, layer: LayerId): Promise<void> => {
+    if (await exists(layers.path(layer))) await putBack(instanceId, layer);
+    await forgetFreeze(instanceId);
+  };
+
+  const settleFreeze = async (instanceId: number, chain: readonly LayerId[]): Promise<void> => {
+    const layer = await linkedLayer(instanceId);
+    if (layer === undefined) return;
+    if (!chain.includes(layer) && (await exists(layers.path(layer)))) {
+      throw new WarrenError('unsupported', {
+        what: `use the files of machine ${instanceId}`,
+        why: `a snapshot of it failed and its files are still in layer ${layer}, which a new daemon puts back`,
+        hint: 'warren daemon restart',
+      });
+    }
+    await forgetFreeze(instanceId);
+  };
+
+  const linkedLayer = async (instanceId: number): Promise<LayerId | undefined> => {
+    try {
+      return await readlink(freezing(instanceId));
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
   };
 
   return {
@@ -108,7 +140,9 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
     workPath,
     create: (instanceId, owner) => create(instanceId, owner),
     list,
-    forgetFreeze,
+    keepFreeze: forgetFreeze,
+    undoFreeze,
+    settleFreeze,
 
     remove: async (instanceId) => {
       const directory = home(instanceId);
@@ -129,14 +163,21 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
       const upper = upperPath(instanceId);
       const { mode } = await stat(upper);
       const layer = await layers.newId();
+      await settleFreeze(instanceId, []);
       // Death from here on until the caller has recorded the layer is mended by `undoUnrecordedFreezes`.
-      await forgetFreeze(instanceId);
-      await symlink(layer, freezing(instanceId));
-      await syncDirectory(home(instanceId));
-      await layers.adopt(upper, layer, asLayer(await readKind(upper)));
-      await writeKind(upper, { kind: 'plain' });
-      await create(instanceId, owner, mode & 0o7777);
-      await syncDirectory(home(instanceId));
+      try {
+        await symlink(layer, freezing(instanceId));
+        await syncDirectory(home(instanceId));
+        await layers.adopt(upper, layer, asLayer(await readKind(upper)));
+        await writeKind(upper, { kind: 'plain' });
+        await create(instanceId, owner, mode & 0o7777);
+        await syncDirectory(home(instanceId));
+      } catch (error) {
+        await undoFreeze(instanceId, layer).catch((err: unknown) => {
+          log.error({ err, instanceId, layer }, 'a failed freeze could not be undone');
+        });
+        throw spaceError(error, `freeze the files of machine ${instanceId}`, dir);
+      }
       return layer;
     },
 
@@ -171,14 +212,21 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
 
     undoUnrecordedFreezes: async (known) => {
       const mended: number[] = [];
+      const left: LayerId[] = [];
       for (const instanceId of await list()) {
-        const layer = await readlink(freezing(instanceId)).catch(() => undefined);
+        const layer = await linkedLayer(instanceId);
         if (layer === undefined) continue;
-        const unrecorded = !known.has(layer) && (await exists(layers.path(layer)));
-        if (unrecorded && (await putBack(instanceId, layer))) mended.push(instanceId);
-        await forgetFreeze(instanceId);
+        try {
+          const unrecorded = !known.has(layer) && (await exists(layers.path(layer)));
+          if (unrecorded) await putBack(instanceId, layer);
+          await forgetFreeze(instanceId);
+          if (unrecorded) mended.push(instanceId);
+        } catch (error) {
+          log.error({ err: error, instanceId, layer }, 'an unrecorded freeze cannot be undone');
+          left.push(layer);
+        }
       }
-      return mended;
+      return { mended, left };
     },
   };
 }

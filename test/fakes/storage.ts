@@ -94,6 +94,13 @@ export function fakeStorage(paths: Paths): StorageService {
       whole.delete(upper(id));
       return made;
     },
+    keepFreeze: () => Promise.resolve(),
+    undoFreeze: (id, frozen) => {
+      rmSync(upper(id), { recursive: true });
+      renameSync(layer(frozen), upper(id));
+      if (whole.delete(layer(frozen))) whole.add(upper(id));
+      return Promise.resolve();
+    },
     copyUpper: async (id, { copied }) => {
       const made = await keepUpper(id);
       await copied?.();
@@ -136,6 +143,6 @@ export function fakeStorage(paths: Paths): StorageService {
       return { ...files, makeDirectory, [Symbol.dispose]: files[Symbol.dispose].bind(files) };
     },
     sweepStaging: () => Promise.resolve(),
-    undoUnrecordedFreezes: () => Promise.resolve([]),
+    undoUnrecordedFreezes: () => Promise.resolve({ mended: [], left: [] }),
   };
 }

@@ -23,11 +23,31 @@ export async function captureInstance(
     : await freezeStopped(deps, instance);
   const chain = [layer, ...instance.layers];
   // Death before this: recovery puts a frozen directory back, and removes a copy without a row.
-  deps.store.transaction(() => {
-    deps.store.layers.insert({ id: layer, owner: ownerOf(instance), shiftedFrom: undefined });
-    if (!running) deps.store.instances.setLayers(instance.id, chain);
-    record(chain);
-  });
+  try {
+    deps.store.transaction(() => {
+      deps.store.layers.insert({ id: layer, owner: ownerOf(instance), shiftedFrom: undefined });
+      if (!running) deps.store.instances.setLayers(instance.id, chain);
+      record(chain);
+    });
+  } catch (error) {
+    await undoCapture(deps, instance, running, layer);
+    throw error;
+  }
+  if (!running) await deps.storage.keepFreeze(instance.id);
+}
+
+async function undoCapture(
+  deps: EngineDeps,
+  { id, name }: InstanceRecord,
+  running: boolean,
+  layer: LayerId,
+): Promise<void> {
+  try {
+    if (running) await deps.storage.removeLayer(layer);
+    else await deps.storage.undoFreeze(id, layer);
+  } catch (error) {
+    deps.log.error({ err: error, instance: name, layer }, 'a failed snapshot was not undone');
+  }
 }
 
 async function freezeStopped(deps: EngineDeps, instance: InstanceRecord): Promise<LayerId> {

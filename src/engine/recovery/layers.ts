@@ -11,11 +11,11 @@ import type { EngineDeps } from '../types.ts';
 export async function removeStrayLayers(deps: EngineDeps): Promise<void> {
   await deps.storage.sweepStaging();
   const known = new Set(deps.store.layers.list().map(({ id }) => id));
-  const mended = await deps.storage.undoUnrecordedFreezes(known);
+  const { mended, left } = await deps.storage.undoUnrecordedFreezes(known);
   if (mended.length > 0) deps.log.info({ instances: mended }, 'unfinished snapshots were undone');
   const present = new Set(await deps.storage.listLayers());
   for (const layer of present) {
-    if (known.has(layer)) continue;
+    if (known.has(layer) || left.includes(layer)) continue;
     try {
       await deps.storage.removeLayer(layer);
       deps.log.info({ layer }, 'a layer without a row was removed');

@@ -37,7 +37,7 @@ export function makeGround(parent = tmpdir(), prefix = 'warren,storage:'): Groun
     storage: (tier) =>
       makeStorage({
         paths,
-        log: { info: () => undefined, warn: note },
+        log: { info: () => undefined, warn: note, error: note },
         ...(tier === undefined ? {} : { tier }),
       }),
     remove: async () => {

@@ -44,6 +44,8 @@ const leftovers = (): string[] => [
   ...readdirSync(ground.paths.instancesDir),
 ];
 
+const undone = (...mended: number[]): object => ({ mended, left: [] });
+
 describe('mounts', () => {
   it('prepares a directory that slices can pass, once', async () => {
     const { mountDir, layersDir } = ground.paths;
@@ -249,27 +251,37 @@ describe('snapshots', () => {
     writeFileSync(`${upper}/mine`, 'mine');
     const frozen = await storage.freezeUpper(3, sliceA);
     const next = await ground.storage();
-    expect(await next.undoUnrecordedFreezes(new Set([base]))).toEqual([3]);
+    expect(await next.undoUnrecordedFreezes(new Set([base]))).toEqual(undone(3));
     expect(readFileSync(`${upper}/mine`, 'utf8')).toBe('mine');
     expect(await next.listLayers()).toEqual([base]);
 
     // Death between the rename and the new upper.
     const again = await storage.freezeUpper(3, sliceA);
     execFileSync('rmdir', [upper]);
-    expect(await next.undoUnrecordedFreezes(new Set([base]))).toEqual([3]);
+    expect(await next.undoUnrecordedFreezes(new Set([base]))).toEqual(undone(3));
     expect(readFileSync(`${upper}/mine`, 'utf8')).toBe('mine');
 
     // Death before the rename.
     symlinkSync('zzz', `${ground.paths.instancesDir}/3/freezing`);
-    expect(await next.undoUnrecordedFreezes(new Set([base]))).toEqual([]);
+    expect(await next.undoUnrecordedFreezes(new Set([base]))).toEqual(undone());
     expect(readFileSync(`${upper}/mine`, 'utf8')).toBe('mine');
     expect([frozen, again].every((id) => !existsSync(`${ground.paths.layersDir}/${id}`))).toBe(
       true,
     );
 
+    // Its new upper is in use: nothing is put back, and nothing is lost.
+    const lost = await storage.freezeUpper(3, sliceA);
+    writeFileSync(`${upper}/other`, '');
+    expect(await next.undoUnrecordedFreezes(new Set([base]))).toEqual({ mended: [], left: [lost] });
+    await expect(next.mountRoot(3, [base])).rejects.toMatchObject({ code: 'unsupported' });
+    await expect(next.freezeUpper(3, sliceA)).rejects.toMatchObject({ code: 'unsupported' });
+    rmSync(`${upper}/other`);
+    expect(await next.undoUnrecordedFreezes(new Set([base]))).toEqual(undone(3));
+    expect(readFileSync(`${upper}/mine`, 'utf8')).toBe('mine');
+
     // Recorded: it stays a layer.
     const kept = await storage.freezeUpper(3, sliceA);
-    expect(await next.undoUnrecordedFreezes(new Set([base, kept]))).toEqual([]);
+    expect(await next.undoUnrecordedFreezes(new Set([base, kept]))).toEqual(undone());
     expect((await next.listLayers()).sort()).toEqual([base, kept].sort());
   });
 
@@ -279,7 +291,7 @@ describe('snapshots', () => {
     const frozen = await storage.freezeUpper(3, sliceA);
     await storage.mountRoot(3, [frozen, base]);
     await storage.unmountRoot(3);
-    expect(await storage.undoUnrecordedFreezes(new Set([base]))).toEqual([]);
+    expect(await storage.undoUnrecordedFreezes(new Set([base]))).toEqual(undone());
   });
 });
 
