@@ -2,6 +2,7 @@ import { onMachineExit } from './instances/exit.ts';
 import { ExitLedger } from './live/exits.ts';
 import { DiskMeter } from './live/disk-meter.ts';
 import { LiveMachines } from './live/machines.ts';
+import type { ProcessIdentity } from '../runtime/types.ts';
 import type { EngineDeps } from './types.ts';
 
 /** Everything a worker needs but what the engine makes itself. */
@@ -12,8 +13,10 @@ export type EnginePorts = Omit<EngineDeps, 'live'>;
  * at its end `closeEngine`.
  */
 export function createEngine(ports: EnginePorts): EngineDeps {
-  const exits = new ExitLedger(ports.keeper, (error) => {
-    ports.log.warn({ err: error }, 'the keeper could not be told to forget exits');
+  const inits = (): ProcessIdentity[] =>
+    ports.store.instances.list().flatMap(({ run }) => (run === undefined ? [] : [run.init]));
+  const exits = new ExitLedger(ports.keeper, inits, (error) => {
+    ports.log.warn({ err: error }, 'exits that are dealt with could not be forgotten');
   });
   const disks = new DiskMeter((id) => ports.storage.upperUsage(id), ports.now);
   const deps = { ...ports, live: new LiveMachines(exits, disks) };

@@ -8,7 +8,7 @@ export interface ExitSource {
   forgetExits(sequence: number): Promise<void>;
 }
 
-/** How long an exit that nobody asked for is kept: the init of a machine that is just being made. */
+/** How long an exit that no row names is kept: the init of a machine that is just being made. */
 const unclaimedMs = 60_000;
 
 /**
@@ -17,6 +17,7 @@ const unclaimedMs = 60_000;
  */
 export class ExitLedger implements Disposable {
   readonly #source: ExitSource;
+  readonly #inits: () => readonly ProcessIdentity[];
   readonly #onFailure: (error: unknown) => void;
   readonly #listening: Disposable;
   readonly #arrived = new Map<string, ExitRecord>();
@@ -26,8 +27,14 @@ export class ExitLedger implements Disposable {
   #newest = 0;
   #forgotten = 0;
 
-  constructor(source: ExitSource, onFailure: (error: unknown) => void) {
+  /** `inits` are those that rows of machines name at the moment: their exits are kept. */
+  constructor(
+    source: ExitSource,
+    inits: () => readonly ProcessIdentity[],
+    onFailure: (error: unknown) => void,
+  ) {
     this.#source = source;
+    this.#inits = inits;
     this.#onFailure = onFailure;
     for (const exit of source.pendingExits) this.#arrive(exit);
     this.#listening = source.onExit((exit) => {
@@ -74,12 +81,28 @@ export class ExitLedger implements Disposable {
     this.#open.add(exit.sequence);
     this.#newest = Math.max(this.#newest, exit.sequence);
     this.#waiting.get(key)?.(exit);
+    this.#settleUnclaimed(exit);
+  }
+
+  /** A row may name an init for long after its end: whoever holds the machine's lock goes first. */
+  #settleUnclaimed(exit: ExitRecord): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      if (this.#open.has(exit.sequence)) this.settle(exit);
+      if (!this.#open.has(exit.sequence)) return;
+      if (this.#isWanted(exit)) this.#settleUnclaimed(exit);
+      else this.settle(exit);
     }, unclaimedMs);
     timer.unref();
     this.#timers.add(timer);
+  }
+
+  #isWanted(exit: ExitRecord): boolean {
+    try {
+      return this.#inits().some((init) => keyOf(init) === keyOf(exit));
+    } catch (error) {
+      this.#onFailure(error);
+      return true;
+    }
   }
 }
 
