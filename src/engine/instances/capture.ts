@@ -61,8 +61,8 @@ async function copyRunning(
   instance: InstanceRecord,
   signal: AbortSignal,
 ): Promise<LayerId> {
-  if (isFrozenByUser(instance)) return deps.storage.copyUpper(instance.id, { signal });
-  let thawed = false;
+  // The row alone is no proof, and a guest that moves while cp reads leads it anywhere.
+  let thawed = deps.live.find(instance.id)?.frozen ?? isFrozenByUser(instance);
   const thaw = async (): Promise<void> => {
     if (thawed) return;
     await deps.runtime.thaw(instance.name);

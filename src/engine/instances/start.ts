@@ -138,7 +138,10 @@ async function run(
   store.transaction(() => {
     const bootedAtMs = machine.boot === 'starting' ? undefined : deps.now();
     store.instances.setRun(id, { init: created.init, startedAtMs, bootedAtMs });
-    store.instances.mergeConfig(id, { 'volatile.last_state.power': 'RUNNING' });
+    store.instances.mergeConfig(id, {
+      'volatile.last_state.power': 'RUNNING',
+      'volatile.frozen': undefined,
+    });
   });
   undo.push('forget the run', () => {
     store.reclaim(() => {

@@ -25,13 +25,14 @@ export async function restoreSnapshot(
   using _ = await deps.live.locks.act(instance, 'restore');
   const record = getInstance(deps, instance);
   const snapshot = getSnapshot(deps, instance, name);
-  const settings = settingsOf(deps, record, snapshot);
-  checkInstance(deps, `restore ${instance}`, settings);
+  checkInstance(deps, `restore ${instance}`, settingsOf(deps, record, snapshot));
 
   const wasRunning = isRunning(deps, record);
   if (wasRunning) await stopLocked(deps, record, { force: true, timeoutMs: 0 }, context);
   else if (record.run !== undefined) await endRun(deps, record, undefined);
   await deps.storage.unmountRoot(record.id);
+  // Read again: the end of its run changed what is volatile.
+  const settings = settingsOf(deps, getInstance(deps, instance), snapshot);
   // The chain first: a death in between leaves the snapshot with the files of later, which the
   // marker makes recovery empty.
   deps.store.transaction(() => {

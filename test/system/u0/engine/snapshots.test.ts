@@ -1,10 +1,16 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import Sqlite from 'better-sqlite3';
 
 import { guestPath } from '../../../../src/base/brand.ts';
 import { withInstanceFiles } from '../../../../src/engine/instances/files.ts';
-import { listInstances } from '../../../../src/engine/instances/list.ts';
+import { freezeInstance } from '../../../../src/engine/instances/freeze.ts';
+import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
+import { statusOf } from '../../../../src/engine/instances/state.ts';
+import { stopInstance } from '../../../../src/engine/instances/stop.ts';
+import { unfreezeInstance } from '../../../../src/engine/instances/unfreeze.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
+import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
 import { unattended, type EngineDeps, type SnapshotRecord } from '../../../../src/engine/types.ts';
 import { Fault } from './faults.ts';
 import {
@@ -46,8 +52,12 @@ afterEach(async () => {
   expect(life.problems).toEqual([]);
 });
 
+const stop = (name: string): Promise<void> =>
+  stopInstance(life.deps, { name, force: true, timeoutMs: undefined }, unattended);
 const snapshot = (name: string, deps: EngineDeps = life.deps): Promise<SnapshotRecord> =>
   createSnapshot(deps, { instance: 'web', name, expiresAtMs: undefined }, unattended);
+const restore = (name: string): Promise<void> =>
+  restoreSnapshot(life.deps, { instance: 'web', name }, unattended);
 const copy = (name: string): Promise<void> =>
   create(life, name, { source: { type: 'copy', instance: 'web', instanceOnly: true } });
 
@@ -55,6 +65,14 @@ const write = (text: string): Promise<void> =>
   withInstanceFiles(life.deps, 'web', (files) => files.write(guestPath('/root/note'), text, {}));
 const note = (name = 'web'): Promise<string> =>
   withInstanceFiles(life.deps, name, (files) => files.readText(guestPath('/root/note'), 1000));
+
+/** The same engine with one port's functions replaced; what it holds of machines is shared. */
+function altered<K extends 'storage' | 'runtime'>(
+  port: K,
+  changes: Partial<EngineDeps[K]>,
+): EngineDeps {
+  return { ...life.deps, [port]: { ...life.deps[port], ...changes } };
+}
 
 /** What a full disk does to the statement that an SQLite trigger stands on. */
 async function withoutRoomFor(event: string, work: () => Promise<void>): Promise<void> {
@@ -106,4 +124,48 @@ describe('when it cannot be recorded', () => {
     expect(await life.deps.storage.listLayers()).toEqual(before);
     expect((await shell(life, 'web', 'echo alive')).output).toBe('alive\n');
   });
+});
+
+describe('a frozen machine', () => {
+  it('is thawed by a restore, for later snapshots too', async () => {
+    await launch(life, 'web');
+    await snapshot('s0');
+    await freezeInstance(life.deps, { name: 'web' }, unattended);
+    await restore('s0');
+    const record = getInstance(life.deps, 'web');
+    expect(statusOf(life.deps, record)).toBe('Running');
+    expect(record.config['volatile.frozen']).toBeUndefined();
+    expect(record.config['volatile.last_state.power']).toBe('RUNNING');
+    await stop('web');
+    expect(getInstance(life.deps, 'web').config['volatile.last_state.power']).toBe('STOPPED');
+  });
+
+  it('stays frozen when it is copied, and thaws', async () => {
+    await launch(life, 'web');
+    await freezeInstance(life.deps, { name: 'web' }, unattended);
+    await snapshot('s0');
+    expect(isFrozen()).toBe(true);
+    await unfreezeInstance(life.deps, { name: 'web' }, unattended);
+    expect((await shell(life, 'web', 'echo alive')).output).toBe('alive\n');
+  });
+
+  it('is what a running one is while it is copied, whatever its row says', async () => {
+    await launch(life, 'web');
+    life.deps.store.instances.mergeConfig(getInstance(life.deps, 'web').id, {
+      'volatile.frozen': 'true',
+    });
+    const seen: boolean[] = [];
+    const deps = altered('storage', {
+      copyUpper: (id, options) => {
+        seen.push(isFrozen());
+        return life.deps.storage.copyUpper(id, options);
+      },
+    });
+    await snapshot('s0', deps);
+    expect(seen).toEqual([true]);
+    expect((await shell(life, 'web', 'echo alive')).output).toBe('alive\n');
+  });
+
+  const isFrozen = (): boolean =>
+    readFileSync('/sys/fs/cgroup/machines/web/cgroup.events', 'utf8').includes('frozen 1');
 });
