@@ -97,7 +97,11 @@ in a machine unless raw.idmap puts it there, which is how a project directory is
 Of a stopped machine it costs nothing: its files become a layer that it goes on top of. A running
 one is frozen for the moment of the copy. Restoring and copying take no time either way. Two things
 behave as they never did before: a directory older than the last snapshot cannot be renamed in one
-step (programs copy it instead), and writing to one name of a hard-linked file leaves the others.`,
+step (programs copy it instead), and writing to one name of a hard-linked file leaves the others.
+
+Where security.nesting is true, /var/lib/docker, /var/lib/containers and /var/lib/containerd are part
+of no snapshot, copy or published image: a restore leaves them as they are, a copy starts with empty
+ones. Save what inner containers keep there by their own means, such as docker save.`,
     keys: 'snapshots',
   },
   troubleshooting: {

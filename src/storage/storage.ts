@@ -64,6 +64,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
 
     createUpper: (instanceId, owner) => uppers.create(instanceId, owner),
     removeUpper: (instanceId) => uppers.remove(instanceId),
+    emptyUpper: (instanceId, owner) => uppers.empty(instanceId, owner),
     listUppers: () => uppers.list(),
     upperUsage: (instanceId) => treeUsage(uppers.upperPath(instanceId)),
     freezeUpper: (instanceId, owner) => uppers.freeze(instanceId, owner),

@@ -59,6 +59,8 @@ export interface Storage {
   /** Makes the writable directories of a machine, owned by `owner`. Idempotent. */
   createUpper(instanceId: number, owner: OwnerRange): Promise<void>;
   removeUpper(instanceId: number): Promise<void>;
+  /** Gives an unmounted machine an empty upper; its plain directories stay. Repeatable. */
+  emptyUpper(instanceId: number, owner: OwnerRange): Promise<void>;
   /** Every machine that has writable directories on disk, for recovery. */
   listUppers(): Promise<number[]>;
   upperUsage(instanceId: number): Promise<RootUsage>;

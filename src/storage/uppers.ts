@@ -32,6 +32,8 @@ export interface Uppers {
   workPath(instanceId: number): HostPath;
   create(instanceId: number, owner: OwnerRange): Promise<void>;
   remove(instanceId: number): Promise<void>;
+  /** A new, empty upper; `plain` stays. Repeatable. */
+  empty(instanceId: number, owner: OwnerRange): Promise<void>;
   list(): Promise<number[]>;
   freeze(instanceId: number, owner: OwnerRange): Promise<LayerId>;
   copy(
@@ -53,10 +55,11 @@ export interface Uppers {
   undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<UndoneFreezes>;
 }
 
-const ours = [
+const overlays = [
   ...['upper', 'upper.part', 'upper.gone', 'upper.json', 'upper.json.part'],
-  ...['work', 'plain', 'freezing'],
+  ...['work', 'freezing'],
 ];
+const ours = [...overlays, 'plain'];
 
 export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppers {
   const home = (instanceId: number): string => {
@@ -135,6 +138,14 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
     }
   };
 
+  const removeOverlay = async (instanceId: number): Promise<void> => {
+    const directory = home(instanceId);
+    // Half a tree must never pass for an upper: first it loses its name.
+    await removeTree(`${directory}/upper.gone`);
+    await renameIfThere(upperPath(instanceId), `${directory}/upper.gone`);
+    for (const name of overlays) await removeTree(`${directory}/${name}`);
+  };
+
   return {
     upperPath,
     workPath,
@@ -147,16 +158,19 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
     remove: async (instanceId) => {
       const directory = home(instanceId);
       if (!(await exists(directory))) return;
-      // Half a tree must never pass for an upper: first it loses its name.
-      await removeTree(`${directory}/upper.gone`);
-      await renameIfThere(upperPath(instanceId), `${directory}/upper.gone`);
-      for (const name of ours) await removeTree(`${directory}/${name}`);
+      await removeOverlay(instanceId);
+      await removeTree(`${directory}/plain`);
       try {
         await rmdir(directory);
       } catch (error) {
         // Others keep files of the machine here too, such as its console log.
         if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
       }
+    },
+
+    empty: async (instanceId, owner) => {
+      await removeOverlay(instanceId);
+      await create(instanceId, owner);
     },
 
     freeze: async (instanceId, owner) => {

@@ -85,6 +85,12 @@ export function fakeStorage(paths: Paths): StorageService {
       rmSync(`${paths.instancesDir}/${id}`, { recursive: true, force: true });
       return Promise.resolve();
     },
+    emptyUpper: (id) => {
+      rmSync(upper(id), { recursive: true, force: true });
+      mkdirSync(upper(id), { recursive: true });
+      whole.delete(upper(id));
+      return Promise.resolve();
+    },
     listUppers: () => Promise.resolve(readdirSync(paths.instancesDir).map(Number)),
     upperUsage: (id) => usage(upper(id)),
     freezeUpper: async (id) => {

@@ -52,8 +52,7 @@ export async function restoreSnapshot(
 
 /** The machine's own directory, made empty for a restored chain. Repeatable. */
 export async function emptyUpper(deps: EngineDeps, record: InstanceRecord): Promise<void> {
-  await deps.storage.removeUpper(record.id);
-  await deps.storage.createUpper(record.id, ownerOf(record));
+  await deps.storage.emptyUpper(record.id, ownerOf(record));
   deps.store.transaction(() => {
     deps.store.instances.mergeConfig(record.id, { 'volatile.restoring': undefined });
   });

@@ -2,7 +2,10 @@ import type { EnginePorts } from '../../../../src/engine/engine.ts';
 
 /** The ports whose effects a test may stop at, and what in them changes something outside. */
 const effects = {
-  storage: ['mountRoot', 'unmountRoot', 'createUpper', 'removeUpper', 'plainDirectory'],
+  storage: [
+    ...(['mountRoot', 'unmountRoot', 'createUpper', 'removeUpper', 'emptyUpper'] as const),
+    'plainDirectory',
+  ],
   runtime: ['create', 'start', 'delete', 'killAll', 'requestShutdown', 'listenNotify'],
   networks: ['apply', 'attach', 'detach', 'addProxy', 'removeProxy', 'releaseLease'],
   keeper: ['store', 'drop', 'forgetExits'],

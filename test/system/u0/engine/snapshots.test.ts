@@ -169,3 +169,17 @@ describe('a frozen machine', () => {
   const isFrozen = (): boolean =>
     readFileSync('/sys/fs/cgroup/machines/web/cgroup.events', 'utf8').includes('frozen 1');
 });
+
+describe('a restore', () => {
+  it("leaves the directories alone that inner containers' storage needs", async () => {
+    await launch(life, 'web', { config: { 'security.nesting': 'true' } });
+    await shell(life, 'web', 'echo old >/root/note; echo old >/var/lib/docker/volume');
+    await snapshot('s0');
+    await shell(life, 'web', 'echo new >/root/note; echo new >/var/lib/docker/volume');
+    await restore('s0');
+    expect(await shell(life, 'web', 'cat /root/note /var/lib/docker/volume')).toEqual({
+      status: 0,
+      output: 'old\nnew\n',
+    });
+  });
+});
