@@ -8,6 +8,7 @@ import { chooseInstanceName } from '../instances/names.ts';
 import { createInstance } from '../instances/create.ts';
 import { removeInstance } from '../instances/delete.ts';
 import { getInstance } from '../instances/list.ts';
+import { finishRestore } from '../instances/restoring.ts';
 import { isRunning } from '../instances/state.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
 import { importImage } from './import.ts';
@@ -81,6 +82,7 @@ async function publishStopped(
   };
   const file = hostPath(`${deps.paths.imagesDir}/publish-${randomUUID()}`);
   context.progress({ stage: 'packing the root file system' });
+  await finishRestore(deps, record);
   const root = await deps.storage.mountRoot(record.id, record.layers);
   try {
     await deps.images.pack(root, metadata, file, record.slice, context);

@@ -1,6 +1,8 @@
 import type { LayerId } from '../../storage/types.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 import { isFrozenByUser } from './finish.ts';
+import { ownerOf } from './owner.ts';
+import { finishRestore } from './restoring.ts';
 import { isRunning } from './state.ts';
 
 const freezeTimeoutMs = 10_000;
@@ -51,6 +53,7 @@ async function undoCapture(
 }
 
 async function freezeStopped(deps: EngineDeps, instance: InstanceRecord): Promise<LayerId> {
+  await finishRestore(deps, instance);
   await deps.storage.unmountRoot(instance.id);
   return deps.storage.freezeUpper(instance.id, ownerOf(instance));
 }
@@ -74,11 +77,4 @@ async function copyRunning(
   } finally {
     await thaw();
   }
-}
-
-export function ownerOf({ slice }: Pick<InstanceRecord, 'slice'>): {
-  readonly start: number;
-  readonly size: number;
-} {
-  return { start: slice.start, size: slice.size };
 }

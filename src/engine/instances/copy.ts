@@ -2,8 +2,9 @@ import type { LayerId } from '../../storage/types.ts';
 import { getSnapshot } from '../snapshots/list.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { layerFor } from '../layers.ts';
-import { captureInstance, ownerOf } from './capture.ts';
+import { captureInstance } from './capture.ts';
 import { getInstance } from './list.ts';
+import { ownerOf } from './owner.ts';
 
 /** What a copy takes over from its source. */
 export interface CopyOrigin {

@@ -11,12 +11,12 @@ import { layerFor, removeUnusedLayers } from '../layers.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
 import { allocateSlice } from '../slices.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
-import { ownerOf } from './capture.ts';
 import { copySnapshots, planCopy } from './copy.ts';
 import { dropEmptyKeys } from './devices.ts';
 import type { IdentityTrigger } from './identity.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { checkInstanceName } from './names.ts';
+import { ownerOf } from './owner.ts';
 import { checkInstance } from './validate.ts';
 
 export type CreateSource =

@@ -1,6 +1,7 @@
 import type { GuestFiles } from '../../storage/types.ts';
 import type { EngineDeps } from '../types.ts';
 import { getInstance } from './list.ts';
+import { finishRestore } from './restoring.ts';
 import { isRunning } from './state.ts';
 
 /**
@@ -20,6 +21,7 @@ export async function withInstanceFiles<T>(
   using _ = await deps.live.locks.wait(name);
   const record = getInstance(deps, name);
   const running = isRunning(deps, record);
+  if (!running) await finishRestore(deps, record);
   const root = await deps.storage.mountRoot(record.id, record.layers);
   try {
     using files = deps.storage.openFiles(root, record.slice);

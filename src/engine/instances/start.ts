@@ -18,6 +18,7 @@ import { expandInstance, getInstance } from './list.ts';
 import { findInit, planLimits, planSpec } from './plan.ts';
 import { killAndWait } from './kill.ts';
 import { planProxies } from './proxies.ts';
+import { finishRestore } from './restoring.ts';
 import { isRunning } from './state.ts';
 import { checkInstance } from './validate.ts';
 
@@ -71,6 +72,7 @@ export async function startLocked(
   using _ = deps.live.enter(found.id, 'Starting');
   // Its last run ended while nobody looked, or its end is still waiting for the lock we hold.
   if (found.run !== undefined) await endRun(deps, found, undefined);
+  await finishRestore(deps, found);
   checkInstance(deps, `start ${name}`, found);
   const record = ensureHwaddrs(deps, found);
   await run(deps, record, expandInstance(deps, record), context);

@@ -1,7 +1,7 @@
 import { removeInstance } from '../instances/delete.ts';
 import { concludeRun } from '../instances/exit.ts';
+import { finishRestore } from '../instances/restoring.ts';
 import { isRunning } from '../instances/state.ts';
-import { emptyUpper } from '../snapshots/restore.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 
 /** What a death left half done with each machine that does not run. */
@@ -29,10 +29,7 @@ async function recoverOne(deps: EngineDeps, record: InstanceRecord): Promise<voi
     return;
   }
   // Crash point: restore, between the chain and the empty directory on it.
-  if (record.config['volatile.restoring'] !== undefined && record.run === undefined) {
-    await deps.storage.unmountRoot(record.id);
-    await emptyUpper(deps, record);
-  }
+  if (record.run === undefined) await finishRestore(deps, record);
   // Its init ended while no daemon looked: halted, rebooted (and then it starts again), crashed, or
   // gone with the host or unseen.
   if (record.run !== undefined) await concludeRun(deps, record);

@@ -1,6 +1,6 @@
-import { ownerOf } from '../instances/capture.ts';
 import { endRun } from '../instances/end.ts';
 import { getInstance } from '../instances/list.ts';
+import { emptyUpper } from '../instances/restoring.ts';
 import { startLocked } from '../instances/start.ts';
 import { isRunning } from '../instances/state.ts';
 import { stopLocked } from '../instances/stop.ts';
@@ -48,14 +48,6 @@ export async function restoreSnapshot(
     context: { snapshot: name },
   });
   if (wasRunning) await startLocked(deps, instance, context);
-}
-
-/** The machine's own directory, made empty for a restored chain. Repeatable. */
-export async function emptyUpper(deps: EngineDeps, record: InstanceRecord): Promise<void> {
-  await deps.storage.emptyUpper(record.id, ownerOf(record));
-  deps.store.transaction(() => {
-    deps.store.instances.mergeConfig(record.id, { 'volatile.restoring': undefined });
-  });
 }
 
 /** The snapshot's settings with what is the machine's own now: its identity and its ids. */

@@ -6,6 +6,7 @@ import { guestPath } from '../../../../src/base/brand.ts';
 import { withInstanceFiles } from '../../../../src/engine/instances/files.ts';
 import { freezeInstance } from '../../../../src/engine/instances/freeze.ts';
 import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
+import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
 import { unfreezeInstance } from '../../../../src/engine/instances/unfreeze.ts';
@@ -30,6 +31,7 @@ let ground: Ground;
 let life: Life;
 let empty: Census;
 const fault = new Fault();
+const broken = new Error('broken for the test');
 
 beforeAll(async () => {
   ground = await layGround();
@@ -52,6 +54,7 @@ afterEach(async () => {
   expect(life.problems).toEqual([]);
 });
 
+const start = (name: string): Promise<void> => startInstance(life.deps, { name }, unattended);
 const stop = (name: string): Promise<void> =>
   stopInstance(life.deps, { name, force: true, timeoutMs: undefined }, unattended);
 const snapshot = (name: string, deps: EngineDeps = life.deps): Promise<SnapshotRecord> =>
@@ -182,4 +185,29 @@ describe('a restore', () => {
       output: 'old\nnew\n',
     });
   });
+
+  it.each(['before', 'after'])(
+    'that failed %s it emptied the machine is finished by the next start, copy or access',
+    async (when) => {
+      const uses = {
+        start: () => start('web'),
+        copy: () => copy('db'),
+        access: () => note().then(() => undefined),
+      };
+      for (const use of Object.values(uses)) {
+        await create(life, 'web');
+        await write('old');
+        await snapshot('s0');
+        await write('new');
+        fault.arm('storage.emptyUpper', async (run) => {
+          if (when === 'after') await run();
+          throw broken;
+        });
+        await expect(restore('s0')).rejects.toBe(broken);
+        await use();
+        expect(await note()).toBe('old');
+        for (const { name } of listInstances(life.deps)) await remove(life, name);
+      }
+    },
+  );
 });
