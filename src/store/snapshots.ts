@@ -52,6 +52,9 @@ export function snapshotTable(db: Database) {
   const updateExpiry = db.prepare<[number | null, number]>(
     'UPDATE snapshots SET expires_at = ? WHERE id = ?',
   );
+  const updateSize = db.prepare<[number, number]>(
+    'UPDATE snapshots SET size_bytes = ? WHERE id = ?',
+  );
   const remove = db.prepare<[number]>('DELETE FROM snapshots WHERE id = ?');
 
   function complete(row: SnapshotRow): SnapshotRecord {
@@ -106,6 +109,9 @@ export function snapshotTable(db: Database) {
         throw new WarrenError('exists', { kind: 'snapshot', name });
       }
       updateName.run(name, snapshot.id);
+    },
+    setSize(id: number, sizeBytes: number): void {
+      updateSize.run(sizeBytes, id);
     },
     setExpiry(id: number, expiresAtMs: number | undefined): void {
       updateExpiry.run(expiresAtMs ?? null, id);

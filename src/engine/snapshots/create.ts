@@ -37,7 +37,6 @@ export async function createSnapshot(
     input.expiresAtMs === undefined
       ? expiresAt(new Date(createdAtMs), expiry)?.getTime()
       : (input.expiresAtMs ?? undefined);
-  const { bytes: sizeBytes } = await deps.storage.upperUsage(record.id);
   let snapshot: SnapshotRecord | undefined;
   await captureInstance(deps, record, signal, (layers) => {
     snapshot = deps.store.snapshots.insert({
@@ -51,14 +50,29 @@ export async function createSnapshot(
       devices: record.devices,
       profiles: record.profiles,
       layers,
-      sizeBytes,
+      sizeBytes: 0,
     });
   });
+  if (snapshot === undefined) throw new Error('a snapshot was captured without a row');
+  const sizeBytes = await measure(deps, snapshot);
   deps.events.lifecycle({
     action: 'instance-snapshot-created',
     subject: { kind: 'instance-snapshot', instance, name },
     context: {},
   });
-  if (snapshot === undefined) throw new Error('a snapshot was captured without a row');
-  return snapshot;
+  return { ...snapshot, sizeBytes };
+}
+
+/** A number to show: what no guest changes any more is measured, and failing that nothing is lost. */
+async function measure(deps: EngineDeps, { id, name, layers }: SnapshotRecord): Promise<number> {
+  try {
+    const { bytes } = await deps.storage.layerUsage(layers[0] ?? '');
+    deps.store.transaction(() => {
+      deps.store.snapshots.setSize(id, bytes);
+    });
+    return bytes;
+  } catch (error) {
+    deps.log.info({ err: error, snapshot: name }, 'the size of a snapshot is not known');
+    return 0;
+  }
 }
