@@ -1,5 +1,6 @@
 import type { RawIdmap } from '../contract/config/values.ts';
 import type { Issue } from '../contract/errors.ts';
+import { splitAlong } from '../sys/proc/idmap.ts';
 import { hasOverlap, normalize, toInside } from '../userns/idmap.ts';
 import { sliceMap } from '../userns/slices.ts';
 import type { IdMap, IdMapExtent, Slice } from '../userns/types.ts';
@@ -37,7 +38,7 @@ export function planIdmap(
         problem: `a ${kind} is given to the machine twice, wanted each host id and each guest id once`,
       });
     }
-    return normalize(whole);
+    return splitAlong(normalize(whole), u0[kind]);
   };
   return { map: { uid: side('uid'), gid: side('gid') }, issues };
 }

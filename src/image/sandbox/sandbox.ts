@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { chmod, lstat, mkdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { hostPath, type HostPath } from '../../base/brand.ts';
+import { parseIdMap, type IdMapLine } from '../../sys/proc/idmap.ts';
 import { parseProcessStat } from '../../sys/proc/stat.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 import { startChild, type Child, type StartOptions } from './child.ts';
@@ -33,6 +35,7 @@ export interface SandboxDeps {
 export function makeSandbox({ workDir, ociRuntime }: SandboxDeps): Sandbox {
   const root = hostPath(`${workDir}/root`);
   const stateDir = `${workDir}/state`;
+  const parent = { uid: ownMap('uid'), gid: ownMap('gid') };
   let prepared: Promise<SandboxMount[]> | undefined;
 
   return {
@@ -49,7 +52,7 @@ export function makeSandbox({ workDir, ociRuntime }: SandboxDeps): Sandbox {
         await rm(`${stateDir}/${id}`, { recursive: true, force: true });
       };
       const whole = { ...spec, mounts: [...systemMounts, ...spec.mounts] };
-      await writeFile(`${bundle}/config.json`, formatSandboxConfig(whole, root));
+      await writeFile(`${bundle}/config.json`, formatSandboxConfig(whole, root, parent));
       // prettier-ignore
       const command = [
         '--pdeathsig', 'KILL', '--', ociRuntime, '--root', stateDir, '--cgroup-manager=disabled',
@@ -76,6 +79,10 @@ export function makeSandbox({ workDir, ociRuntime }: SandboxDeps): Sandbox {
       return { ...child, ended };
     },
   };
+}
+
+function ownMap(kind: 'uid' | 'gid'): IdMapLine[] {
+  return parseIdMap(readFileSync(`/proc/self/${kind}_map`, 'utf8'));
 }
 
 const directories = 'dev etc image image/rootfs proc run sys tmp usr var'.split(' ');

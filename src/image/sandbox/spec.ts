@@ -1,4 +1,5 @@
 import type { HostPath } from '../../base/brand.ts';
+import { splitAlong, type IdMapLine } from '../../sys/proc/idmap.ts';
 
 /** What a child may do, from least to most. */
 export type SandboxKind =
@@ -54,13 +55,22 @@ const capabilities: Readonly<Record<SandboxKind, readonly string[]>> = {
   ],
 };
 
+/** The id maps of the namespace that sandboxes are made in. */
+export interface ParentMaps {
+  readonly uid: readonly IdMapLine[];
+  readonly gid: readonly IdMapLine[];
+}
+
 /**
  * The OCI configuration of one child. `root` is a directory of mount points and links only, seen
  * read-only. Every namespace is fresh but for a builder's network.
  */
-export function formatSandboxConfig(spec: SandboxSpec, root: HostPath): string {
+export function formatSandboxConfig(spec: SandboxSpec, root: HostPath, parent: ParentMaps): string {
   const { kind, command, ids, mounts, env = {}, maxFileBytes } = spec;
-  const map = [{ containerID: 0, hostID: ids.start, size: ids.size }];
+  const map = (own: readonly IdMapLine[]) =>
+    splitAlong([{ inside: 0, outside: ids.start, count: ids.size }], own).map(
+      ({ inside, outside, count }) => ({ containerID: inside, hostID: outside, size: count }),
+    );
   const held = capabilities[kind];
   const namespaces = [
     'user',
@@ -103,8 +113,8 @@ export function formatSandboxConfig(spec: SandboxSpec, root: HostPath): string {
     ],
     linux: {
       namespaces: namespaces.map((type) => ({ type })),
-      uidMappings: map,
-      gidMappings: map,
+      uidMappings: map(parent.uid),
+      gidMappings: map(parent.gid),
       ...(kind === 'build' ? { seccomp: withoutSync } : {}),
     },
   });

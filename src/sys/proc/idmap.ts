@@ -18,6 +18,24 @@ export function parseIdMap(text: string): IdMapLine[] {
 }
 
 /**
+ * The same map with its extents cut where those of the parent's own map end: the kernel looks up each
+ * extent in one extent of the parent and refuses one that spans two (EPERM; man 7 user_namespaces).
+ * Ids that the parent does not map are left out.
+ */
+export function splitAlong(map: readonly IdMapLine[], parent: readonly IdMapLine[]): IdMapLine[] {
+  return map.flatMap((extent) =>
+    parent.flatMap(({ inside, count }) => {
+      const start = Math.max(extent.outside, inside);
+      const end = Math.min(extent.outside + extent.count, inside + count);
+      if (start >= end) return [];
+      return [
+        { inside: extent.inside + (start - extent.outside), outside: start, count: end - start },
+      ];
+    }),
+  );
+}
+
+/**
  * Whether this map is that of the initial namespace, or as good as one: uid 0 there is uid 0
  * outside. `getuid()` cannot tell, since it is 0 in every namespace warren makes.
  */

@@ -6,7 +6,7 @@ import {
   parseCgroupPath,
   parseCgroupProcs,
 } from '../../../src/sys/proc/cgroup.ts';
-import { mapsRealRoot, parseIdMap } from '../../../src/sys/proc/idmap.ts';
+import { mapsRealRoot, parseIdMap, splitAlong } from '../../../src/sys/proc/idmap.ts';
 import { isRunning, processIdentity, readProcessStatus } from '../../../src/sys/proc/identity.ts';
 import { parseMountinfo, unescapeMount } from '../../../src/sys/proc/mountinfo.ts';
 import { parseProcessStat } from '../../../src/sys/proc/stat.ts';
@@ -126,5 +126,28 @@ describe('an id map', () => {
     expect(mapsRealRoot(parseIdMap('         0          0 4294967295\n'))).toBe(true);
     expect(mapsRealRoot(parseIdMap('0 1000 1\n1 100000 65536\n'))).toBe(false);
     expect(mapsRealRoot(parseIdMap(''))).toBe(false);
+  });
+});
+
+describe('a map that the kernel looks up in one extent of the parent', () => {
+  const parent = [
+    { inside: 0, outside: 1000, count: 1 },
+    { inside: 1, outside: 100_000, count: 10 },
+    { inside: 11, outside: 300_000, count: 100 },
+  ];
+
+  it('is cut where an extent of the parent ends', () => {
+    expect(splitAlong([{ inside: 0, outside: 1, count: 20 }], parent)).toEqual([
+      { inside: 0, outside: 1, count: 10 },
+      { inside: 10, outside: 11, count: 10 },
+    ]);
+  });
+
+  it('stays whole within one, and loses what the parent does not map', () => {
+    const whole = [{ inside: 5, outside: 20, count: 30 }];
+    expect(splitAlong(whole, parent)).toEqual(whole);
+    expect(splitAlong([{ inside: 0, outside: 105, count: 20 }], parent)).toEqual([
+      { inside: 0, outside: 105, count: 6 },
+    ]);
   });
 });
