@@ -55,6 +55,8 @@ export interface Roots {
   mount(instanceId: number, layers: readonly LayerId[]): Promise<HostPath>;
   unmount(instanceId: number): Promise<void>;
   list(): Promise<number[]>;
+  /** Throws `busy` while somebody still uses a root that was unmounted here. */
+  refuseHeld(instanceId: number, action: string): void;
 }
 
 export interface RootsDeps {
@@ -82,13 +84,13 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
   };
 
   /** Two overlays over one upper directory corrupt it, and the kernel only warns of it. */
-  const refuseHeld = (instanceId: number): void => {
+  const refuseHeld = (instanceId: number, action: string): void => {
     const watch = held.get(instanceId);
     if (watch === undefined) return;
     if (!watch.isGone()) {
       throw new WarrenError('busy', {
         name: `the root of machine ${instanceId}`,
-        action: 'mount',
+        action,
         other: 'a process that outlived the machine and uses its files',
       });
     }
@@ -98,6 +100,7 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
 
   return {
     path,
+    refuseHeld,
 
     list: async () => {
       const names = await readdir(rootsDir(paths));
@@ -110,7 +113,7 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
       const state = await stateOf(root);
       if (state === 'mounted') return root;
       if (state === 'dead') unmount(root, MNT_DETACH);
-      refuseHeld(instanceId);
+      refuseHeld(instanceId, 'mount');
       await uppers.settleFreeze(instanceId, chain);
       const upper = uppers.upperPath(instanceId);
       const plan = planRoot({

@@ -67,7 +67,10 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     emptyUpper: (instanceId, owner) => uppers.empty(instanceId, owner),
     listUppers: () => uppers.list(),
     upperUsage: (instanceId) => treeUsage(uppers.upperPath(instanceId)),
-    freezeUpper: (instanceId, owner) => uppers.freeze(instanceId, owner),
+    freezeUpper: async (instanceId, owner) => {
+      roots.refuseHeld(instanceId, 'snapshot');
+      return await uppers.freeze(instanceId, owner);
+    },
     keepFreeze: (instanceId) => uppers.keepFreeze(instanceId),
     undoFreeze: (instanceId, layer) => uppers.undoFreeze(instanceId, layer),
     copyUpper: (instanceId, options) => uppers.copy(instanceId, options),
@@ -78,7 +81,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     listMountedRoots: () => roots.list(),
 
     plainDirectory: (instanceId, name, owner) => uppers.plainDirectory(instanceId, name, owner),
-    openFiles: (root, owner) => openGuestFiles(root, owner, paths.dataDir),
+    openFiles: (root, owner, signal) => openGuestFiles(root, owner, paths.dataDir, signal),
 
     sweepStaging: async () => {
       await layers.sweep();

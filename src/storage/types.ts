@@ -93,8 +93,11 @@ export interface Storage {
   /** A plain directory (no overlay) of a machine, for what overlay cannot carry: `docker`, `containers`. */
   plainDirectory(instanceId: number, name: string, owner: OwnerRange): Promise<HostPath>;
 
-  /** The only way to touch a machine's files. `root` is a mounted root or a staged layer. */
-  openFiles(root: HostPath, owner: OwnerRange): GuestFiles;
+  /**
+   * The only way to touch a machine's files. `root` is a mounted root or a staged layer. `signal`
+   * ends every stream in and out: `cancelled`.
+   */
+  openFiles(root: HostPath, owner: OwnerRange, signal?: AbortSignal): GuestFiles;
 }
 
 /** A tier that this host cannot have, and what was seen when it was tried. */

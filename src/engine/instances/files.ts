@@ -6,7 +6,8 @@ import { isRunning } from './state.ts';
 
 /**
  * Confined access to the files of a machine, running or stopped, for the time of `use`. A stopped
- * machine's root is mounted for it and unmounted afterwards; start and delete wait until then.
+ * machine's root is mounted for it and unmounted afterwards; start and delete wait until then. The end of a run
+ * ends what reads and writes: `cancelled`.
  */
 export async function withInstanceFiles<T>(
   deps: EngineDeps,
@@ -15,7 +16,9 @@ export async function withInstanceFiles<T>(
 ): Promise<T> {
   const found = getInstance(deps, name);
   if (isRunning(deps, found)) {
-    using files = deps.storage.openFiles(deps.storage.rootPath(found.id), found.slice);
+    using transfer = deps.live.transfers.enter(found.id);
+    const root = deps.storage.rootPath(found.id);
+    using files = deps.storage.openFiles(root, found.slice, transfer.signal);
     return await use(files);
   }
   using _ = await deps.live.locks.wait(name);

@@ -17,6 +17,7 @@ export async function finishRun(
 ): Promise<void> {
   const { id, name } = record;
   deps.live.release(id);
+  deps.live.transfers.end(id);
   const expanded = expandInstance(deps, record);
   await inTurn(deps, name, [
     ...planProxies(name, expanded.devices).map(

@@ -7,6 +7,7 @@ import type { DiskMeter } from './disk-meter.ts';
 import type { ExitLedger } from './exits.ts';
 import { MachineLocks } from './locks.ts';
 import { SharedWork } from './shared-work.ts';
+import { Transfers } from './transfers.ts';
 
 /** A machine that runs, as this daemon holds it. Made by `adopt`, gone with `release`. */
 export interface LiveMachine {
@@ -41,6 +42,7 @@ export class LiveMachines {
   /** Layers with a row that something will stand on in a moment. */
   readonly heldLayers = new Set<string>();
   readonly networkAsks = new Asks();
+  readonly transfers = new Transfers();
   readonly #machines = new Map<number, LiveMachine>();
   readonly #transitions = new Map<number, Transition>();
 

@@ -1,5 +1,6 @@
 import { constants, fstatSync } from 'node:fs';
 import { chmod, opendir } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 
 import type { HostPath } from '../../base/brand.ts';
 import { WarrenError } from '../../contract/errors.ts';
@@ -20,7 +21,7 @@ import { fileError, type FileContext } from './errors.ts';
 import { makeDirectories } from './directories.ts';
 import { entryName, OpenFd, openConfined, splitLast } from './resolve.ts';
 import { guestOwner, guestStat, type Owner } from './stat.ts';
-import { openInPool, readAtMost, streamFrom, writeAll } from './transfer.ts';
+import { endedBy, openInPool, readAtMost, streamFrom, writeAll } from './transfer.ts';
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const { O_RDONLY, O_TRUNC, O_WRONLY } = constants;
@@ -29,7 +30,12 @@ const { O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 const maxLinks = 40;
 
 /** Opens a machine's files for confined access; `place` names the file system in `no_space`. */
-export function openGuestFiles(root: HostPath, owner: OwnerRange, place: string): GuestFiles {
+export function openGuestFiles(
+  root: HostPath,
+  owner: OwnerRange,
+  place: string,
+  signal?: AbortSignal,
+): GuestFiles {
   const rootFd = new OpenFd(
     openat2(AT_FDCWD, root, { flags: O_PATH | O_DIRECTORY | O_NOFOLLOW, resolve: 0 }),
   );
@@ -63,7 +69,7 @@ export function openGuestFiles(root: HostPath, owner: OwnerRange, place: string)
         const fd = await reopen(entry, O_RDONLY);
         return {
           stat,
-          content: streamFrom(fd),
+          content: endedBy(signal, streamFrom(fd), what),
         };
       }),
 
@@ -98,7 +104,10 @@ export function openGuestFiles(root: HostPath, owner: OwnerRange, place: string)
       within('write', path, async (bytes, context) => {
         const created = guestOwner(owner, options, context.what);
         using file = await openForWriting(rootFd, bytes, created, options, context);
-        await writeAll(file.fd, content);
+        await writeAll(
+          file.fd,
+          content instanceof Readable ? endedBy(signal, content, context.what) : content,
+        );
         // Last, since both chown and writing take set-id bits away.
         if (file.created) await chmod(file.path, options.mode ?? 0o644);
       }),

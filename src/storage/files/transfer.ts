@@ -23,6 +23,22 @@ export function streamFrom(fd: number): Readable {
   return createReadStream('', { fd, start: 0, highWaterMark: 256 * 1024 });
 }
 
+/** The same stream, which breaks off with `cancelled` when `signal` says so. */
+export function endedBy(signal: AbortSignal | undefined, stream: Readable, what: string): Readable {
+  if (signal === undefined) return stream;
+  const end = (): void => {
+    stream.destroy(new WarrenError('cancelled', { what: `To ${what}` }));
+  };
+  // Whoever reads it sees the error; one that comes before anybody does must not be uncaught.
+  stream.on('error', () => undefined);
+  stream.once('close', () => {
+    signal.removeEventListener('abort', end);
+  });
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end);
+  return stream;
+}
+
 /** Writes all of `content` at the descriptor's offset, a chunk at a time. */
 export async function writeAll(fd: number, content: Readable | Uint8Array | string): Promise<void> {
   if (!(content instanceof Readable)) {

@@ -102,9 +102,10 @@ async function sendFile(
   }
 }
 
+/** Or the machine is, whose end breaks off the answer. */
 function isClientGone(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'EPIPE' || code === 'ECONNRESET';
+  return ['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET', 'cancelled'].includes(String(code));
 }
 
 /** Years 1 to 9999, in milliseconds: what the header's form can say. A guest may set any time. */

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import Sqlite from 'better-sqlite3';
 
@@ -22,6 +23,7 @@ import {
   settle,
   shell,
   takeCensus,
+  until,
   type Census,
   type Ground,
   type Life,
@@ -222,4 +224,28 @@ it('a snapshot does not fail for want of a size to show', async () => {
   await shell(life, 'web', 'dd if=/dev/zero of=/root/big bs=1M count=1');
   const { sizeBytes } = await snapshot('s1');
   expect(sizeBytes).toBeGreaterThanOrEqual(1 << 20);
+});
+
+it('a transfer into a machine ends with its run, and changes no snapshot of it', async () => {
+  await launch(life, 'web');
+  const content = new PassThrough();
+  const transfer = withInstanceFiles(life.deps, 'web', (files) =>
+    files.write(guestPath('/root/slow'), content, {}),
+  );
+  const outcome = transfer.then(
+    () => 'went on',
+    () => 'ended',
+  );
+  content.write('begun');
+  await until('the file is there', async () => {
+    const { output } = await shell(life, 'web', 'cat /root/slow');
+    return output === 'begun';
+  });
+  await stop('web');
+  await snapshot('s0');
+  const layer = getInstance(life.deps, 'web').layers[0] ?? '';
+  content.end(' and went on');
+  expect(await outcome).toBe('ended');
+  expect(readdirSync(`${ground.paths.layersDir}/${layer}/root`)).toContain('slow');
+  expect(readFileSync(`${ground.paths.layersDir}/${layer}/root/slow`, 'utf8')).toBe('begun');
 });

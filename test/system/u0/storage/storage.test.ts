@@ -168,6 +168,7 @@ describe('roots', () => {
       await storage.unmountRoot(1);
       expect(ground.logged).toContain('a root stayed busy and was detached');
       await expect(storage.mountRoot(1, [layer])).rejects.toMatchObject({ code: 'busy' });
+      await expect(storage.freezeUpper(1, sliceA)).rejects.toMatchObject({ code: 'busy' });
     } finally {
       stubborn.kill('SIGKILL');
     }
