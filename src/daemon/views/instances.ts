@@ -40,8 +40,9 @@ export function instanceView(deps: EngineDeps, record: InstanceRecord): Instance
 export async function instanceFullView(
   deps: EngineDeps,
   record: InstanceRecord,
+  disk?: 'measured' | 'known',
 ): Promise<InstanceFull> {
-  const report = await readInstanceState(deps, record);
+  const report = await readInstanceState(deps, record, disk);
   return {
     ...instanceView(deps, record),
     status: report.status,

@@ -1,6 +1,7 @@
 import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
 import { visibleDevices } from '../../contract/config/expand.ts';
 import { toOutside } from '../../userns/idmap.ts';
+import type { RootUsage } from '../../storage/types.ts';
 import type { EngineDeps, InstanceRecord, LastExit, SliceRecord } from '../types.ts';
 import { expandInstance } from './list.ts';
 
@@ -38,7 +39,7 @@ export interface InstanceStateReport {
     readonly totalBytes: number;
     readonly swapBytes: number;
   };
-  /** Root disk's device name → bytes of its own. */
+  /** Root disk's device name → bytes of its own, -1 when that is not known yet. */
   readonly disk: Readonly<
     Record<string, { readonly usageBytes: number; readonly totalBytes: number }>
   >;
@@ -52,22 +53,22 @@ export interface InstanceStateReport {
 }
 
 /**
- * Everything `state` shows of one machine. `disk` walks the machine's own directory and is left out
- * for lists, where a guest's million files would hold everybody up.
+ * Everything `state` shows of one machine. To measure `disk`, every file of the machine is walked: a
+ * list makes do with what is `known`, so that nobody's million files hold it up.
  */
 export async function readInstanceState(
   deps: EngineDeps,
   record: InstanceRecord,
-  options: { readonly disk: boolean } = { disk: true },
+  disk: 'measured' | 'known' = 'measured',
 ): Promise<InstanceStateReport> {
   const status = statusOf(deps, record);
   const run = isRunning(deps, record) ? record.run : undefined;
   // With the record and not after the reading, for it may boot meanwhile.
   const boot = run === undefined ? 'stopped' : (deps.live.find(record.id)?.boot ?? 'booted');
-  const [usage, network, disk] = await Promise.all([
+  const [usage, network, diskUsage] = await Promise.all([
     run === undefined ? undefined : orUndefined(deps.runtime.usage(record.name)),
     run === undefined ? undefined : orUndefined(deps.networks.interfaces(run.init.pid)),
-    options.disk ? diskOf(deps, record) : {},
+    disk === 'known' ? deps.live.disks.peek(record.id) : deps.live.disks.read(record.id),
   ]);
   return {
     status,
@@ -81,7 +82,7 @@ export async function readInstanceState(
       totalBytes: usage?.memoryMaxBytes ?? 0,
       swapBytes: usage?.swapBytes ?? 0,
     },
-    disk,
+    disk: diskOf(deps, record, diskUsage),
     network: network ?? {},
     boot,
     startedAtMs: run?.startedAtMs,
@@ -103,14 +104,14 @@ async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch(() => undefined);
 }
 
-async function diskOf(
+function diskOf(
   deps: EngineDeps,
   record: InstanceRecord,
-): Promise<InstanceStateReport['disk']> {
+  usage: RootUsage | undefined,
+): InstanceStateReport['disk'] {
   const devices = visibleDevices(expandInstance(deps, record).devices);
   const root = Object.entries(devices).find(([, keys]) => keys['path'] === '/')?.[0] ?? 'root';
-  const usage = await deps.live.disks.read(record.id);
-  return { [root]: { usageBytes: usage?.bytes ?? 0, totalBytes: 0 } };
+  return { [root]: { usageBytes: usage?.bytes ?? -1, totalBytes: 0 } };
 }
 
 function exitOf(deps: EngineDeps, record: InstanceRecord): LastExit | undefined {

@@ -36,7 +36,9 @@ export function instanceListRoutes(app: FastifyInstance, context: DaemonContext)
       const wanted = parseFilter(query(request, 'filter'));
       const chosen = records.filter((record) => wanted(instanceView(engine, record)));
       return syncBody(
-        await mapLimited(chosen, statesAtOnce, (record) => instanceFullView(engine, record)),
+        await mapLimited(chosen, statesAtOnce, (record) =>
+          instanceFullView(engine, record, 'known'),
+        ),
       );
     });
   }

@@ -30,6 +30,30 @@ test('DiskMeter answers with the last known figure while a slow measurement goes
   expect(await meter.read(1)).toEqual({ bytes: 1, inodes: 1 });
 });
 
+test('DiskMeter never keeps a list waiting, and measures its machines one after the other', async () => {
+  const finish: (() => void)[] = [];
+  const meter = new DiskMeter(
+    (id) =>
+      new Promise((resolve) => {
+        finish.push(() => {
+          resolve({ bytes: id, inodes: 1 });
+        });
+      }),
+    () => 0,
+  );
+  const ids = [1, 2, 3];
+  expect(ids.map((id) => meter.peek(id))).toEqual([undefined, undefined, undefined]);
+  ids.forEach((id) => meter.peek(id));
+  for (const id of ids) {
+    expect(finish).toHaveLength(id);
+    finish[id - 1]?.();
+    await new Promise(setImmediate);
+  }
+  expect(ids.map((id) => meter.peek(id)?.bytes)).toEqual(ids);
+  await new Promise(setImmediate);
+  expect(finish).toHaveLength(3);
+});
+
 test('DiskMeter knows nothing of a machine that cannot be measured', async () => {
   const meter = new DiskMeter(
     () => Promise.reject(new Error('gone')),
