@@ -5,6 +5,9 @@ import { expandInstance } from './list.ts';
 import { planNics } from '../networks/nics.ts';
 import { planProxies } from './proxies.ts';
 
+/** Type of the warning about what a run lacks since the daemon's restart. It ends with the run. */
+export const notTakenUp = 'Instance was not taken up completely';
+
 /**
  * Takes away everything that a machine whose init has ended had while it ran, and records how it
  * ended. The row is written last: until then a new daemon does all of this again, and every step
@@ -38,6 +41,7 @@ export async function finishRun(
   ]);
   deps.store.reclaim(() => {
     deps.store.instances.setExit(id, exit);
+    deps.store.warnings.resolve(notTakenUp, `instance ${name}`);
     deps.store.instances.mergeConfig(id, {
       'volatile.last_state.power': exit.kind === 'host-restart' ? 'RUNNING' : 'STOPPED',
       'volatile.frozen': undefined,

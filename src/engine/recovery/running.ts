@@ -1,5 +1,5 @@
 import { findFailedUnits, adopt, consoleNames, followBoot } from '../instances/adopt.ts';
-import { isFrozenByUser } from '../instances/finish.ts';
+import { isFrozenByUser, notTakenUp } from '../instances/finish.ts';
 import { expandInstance } from '../instances/list.ts';
 import { findInit } from '../instances/plan.ts';
 import { planProxies } from '../instances/proxies.ts';
@@ -15,26 +15,52 @@ export async function adoptRunning(deps: EngineDeps): Promise<void> {
   for (const record of deps.store.instances.list()) {
     if (!isRunning(deps, record) || record.run === undefined) continue;
     if (deps.live.find(record.id) !== undefined) continue;
-    try {
-      await adoptOne(deps, record, record.run);
-      deps.log.info({ instance: record.name }, 'instance taken up');
-    } catch (error) {
-      deps.log.error(
-        { err: error, instance: record.name },
-        'an instance was not taken up completely',
-      );
-    }
+    const failures: string[] = [];
+    const attempt = async <T>(what: string, step: () => Promise<T>): Promise<T | undefined> => {
+      try {
+        return await step();
+      } catch (error) {
+        deps.log.error({ err: error, instance: record.name, what }, `could not ${what}`);
+        failures.push(
+          `could not ${what}: ${error instanceof Error ? error.message : String(error)}`,
+        );
+        return undefined;
+      }
+    };
+    const { run } = record;
+    await attempt('take it up', () => adoptOne(deps, record, run, attempt));
+    report(deps, record.name, failures);
   }
+}
+
+/** Tries a step, notes why it failed, and answers nothing then: the next steps do not depend on it. */
+type Attempt = <T>(what: string, step: () => Promise<T>) => Promise<T | undefined>;
+
+function report(deps: EngineDeps, name: string, failures: readonly string[]): void {
+  const entity = `instance ${name}`;
+  if (failures.length === 0) {
+    deps.store.warnings.resolve(notTakenUp, entity);
+    deps.log.info({ instance: name }, 'instance taken up');
+    return;
+  }
+  const message = `After a restart of the daemon, of ${name}: ${failures.join('; ')}`;
+  const warning = { type: notTakenUp, severity: 'high', entity, message } as const;
+  deps.store.warnings.raise(warning, deps.now());
 }
 
 async function adoptOne(
   deps: EngineDeps,
   record: InstanceRecord,
   run: NonNullable<InstanceRecord['run']>,
+  attempt: Attempt,
 ): Promise<void> {
   const names = consoleNames(record.id);
-  const master = await deps.keeper.fetch(names.master);
-  const keepalive = await deps.keeper.fetch(names.keepalive);
+  const fetch = 'fetch its console';
+  const master = await attempt(fetch, () => deps.keeper.fetch(names.master));
+  const keepalive =
+    master === undefined
+      ? undefined
+      : await attempt(fetch, () => deps.keeper.fetch(names.keepalive));
   const machine = adopt(
     deps,
     record,
@@ -42,10 +68,12 @@ async function adoptOne(
     master === undefined ? undefined : { consoleFd: master.fd, keepaliveFd: keepalive?.fd },
   );
   if (master !== undefined && master.drained.length > 0) machine.console?.feed(master.drained);
-  await thawUnmeant(deps, record, machine);
-  await resumeBoot(deps, record, machine, run.bootedAtMs !== undefined);
+  await attempt('thaw it', () => thawUnmeant(deps, record, machine));
+  await attempt('follow its boot', () =>
+    resumeBoot(deps, record, machine, run.bootedAtMs !== undefined),
+  );
   for (const proxy of planProxies(record.name, expandInstance(deps, record).devices)) {
-    await deps.networks.addProxy(run.init.pid, proxy);
+    await attempt(`publish ${proxy.device}`, () => deps.networks.addProxy(run.init.pid, proxy));
   }
 }
 
@@ -65,12 +93,14 @@ async function resumeBoot(
   machine: LiveMachine,
   booted: boolean,
 ): Promise<void> {
+  // Of one whose init cannot be found out about, started is booted.
+  machine.boot = 'booted';
   using files = deps.storage.openFiles(deps.storage.rootPath(record.id), record.slice);
   const { isSystemd } = await findInit(record.name, files);
   if (!booted) {
+    machine.boot = 'starting';
     await followBoot(deps, machine, isSystemd);
     return;
   }
-  machine.boot = 'booted';
   if (isSystemd && !machine.frozen) void findFailedUnits(deps, machine);
 }

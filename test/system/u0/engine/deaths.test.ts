@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { freezeInstance } from '../../../../src/engine/instances/freeze.ts';
+import { notTakenUp } from '../../../../src/engine/instances/finish.ts';
 import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
 import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
-import { unattended } from '../../../../src/engine/types.ts';
+import { unattended, type WarningRecord } from '../../../../src/engine/types.ts';
 import { Fault, forever } from './faults.ts';
 import {
   create,
@@ -198,6 +199,43 @@ describe('what happens while no daemon is there', () => {
     expect(status('meant')).toBe('Frozen');
     await expectTruth('unmeant');
     expect(status('unmeant')).toBe('Running');
+  });
+});
+
+describe('a machine that cannot be taken up completely', () => {
+  it('has all else, a warning that says what it lacks, and all of it the next time', async () => {
+    const listen = (name: string): string => `unix:${ground.paths.runtimeDir}/${name}`;
+    const port = { type: 'proxy', connect: 'tcp:127.0.0.1:80' };
+    const devices = {
+      first: { ...port, listen: listen('first') },
+      second: { ...port, listen: listen('second') },
+    };
+    await launch(life, 'web', { devices });
+    const inits = '/sbin/init /usr/sbin/init /lib/systemd/systemd /bin/init';
+    await shell(life, 'web', `mkdir /kept; for i in ${inits}; do mv $i /kept/ || true; done`);
+    life.die();
+    fault.arm('runtime.thaw', () => {
+      fault.arm('networks.addProxy', () => {
+        throw new Error('port taken');
+      });
+      throw new Error('not thawed');
+    });
+    life = await ground.begin(fault.gate);
+    expect(fault.trail).toContain('networks.addProxy 2');
+    await expectTruth('web');
+    const find = (): WarningRecord | undefined =>
+      life.deps.store.warnings.list().find(({ type }) => type === notTakenUp);
+    const warning = find();
+    expect(warning).toMatchObject({ entity: 'instance web', status: 'new' });
+    for (const lack of ['not thawed', 'no /sbin/init', 'first: port taken']) {
+      expect(warning?.message).toContain(lack);
+    }
+    expect(warning?.message).not.toContain('second');
+    expect(life.problems).toHaveLength(3);
+    await shell(life, 'web', 'mv /kept/init /sbin/init');
+    life.die();
+    life = await ground.begin(fault.gate);
+    expect(find()).toMatchObject({ status: 'resolved' });
   });
 });
 

@@ -6,7 +6,7 @@ const effects = {
     ...(['mountRoot', 'unmountRoot', 'createUpper', 'removeUpper', 'emptyUpper'] as const),
     'plainDirectory',
   ],
-  runtime: ['create', 'start', 'delete', 'killAll', 'requestShutdown', 'listenNotify'],
+  runtime: ['create', 'start', 'delete', 'killAll', 'thaw', 'requestShutdown', 'listenNotify'],
   networks: ['apply', 'attach', 'detach', 'addProxy', 'removeProxy', 'releaseLease'],
   keeper: ['store', 'drop', 'forgetExits'],
 } as const;
