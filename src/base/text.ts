@@ -3,15 +3,22 @@ export function hasControlCharacter(text: string): boolean {
   return /[\u0000-\u001f\u007f-\u009f]/u.test(text);
 }
 
-/** Number of single-character edits between two strings (Levenshtein). */
+/**
+ * Number of slips between two strings: a character too much, missing, wrong, or two neighbours
+ * exchanged (optimal string alignment).
+ */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  let above: number[] = [];
   for (let i = 0; i < a.length; i++) {
     const next = [i + 1];
     for (let j = 0; j < b.length; j++) {
       const substitution = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1);
-      next.push(Math.min(substitution, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+      const isExchanged = i > 0 && j > 0 && a[i] === b[j - 1] && a[i - 1] === b[j];
+      const exchange = isExchanged ? (above[j - 1] ?? 0) + 1 : Infinity;
+      next.push(Math.min(substitution, exchange, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     }
+    above = row;
     row = next;
   }
   return row[b.length] ?? 0;
@@ -25,5 +32,5 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
     if (best === undefined || distance < best.distance) best = { candidate, distance };
   }
   if (best === undefined) return undefined;
-  return best.distance <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : undefined;
+  return best.distance <= Math.max(1, Math.floor(name.length / 3)) ? best.candidate : undefined;
 }

@@ -13,7 +13,6 @@ const operation = () => import('./commands/operation.ts');
 const daemon = () => import('./commands/daemon.ts');
 const file = () => import('./commands/file.ts');
 const states = () => import('./commands/states.ts');
-const backup = () => import('./commands/backup.ts');
 
 /** Every command by its full name; each file is loaded when one of its commands runs. */
 export const commands: Readonly<Record<string, Load>> = {
@@ -73,8 +72,6 @@ export const commands: Readonly<Record<string, Load>> = {
   snapshot: async () => (await import('./commands/snapshot.ts')).snapshot,
   restore: async () => (await import('./commands/snapshot.ts')).restore,
   publish: async () => (await import('./commands/publish.ts')).publish,
-  export: async () => (await backup()).exportInstance,
-  import: async () => (await backup()).importInstance,
   'image list': async () => (await image()).list,
   'image info': async () => (await image()).info,
   'image show': async () => (await image()).show,

@@ -4,6 +4,7 @@ import { updateObject, type KeyedGroup } from './keyed.ts';
 import { parseAssignments, stripRemote } from './names.ts';
 import { apiPath, type Client } from '../client/client.ts';
 
+import type { Context } from './context.ts';
 import type { DeviceMap, Instance, StringMap } from '../contract/api/instances.ts';
 import type { Profile } from '../contract/api/profiles.ts';
 
@@ -53,12 +54,12 @@ function absent(value: Owner, owner: string, device: string): WarrenError {
 }
 
 async function change(
-  client: Client,
+  context: Context,
   group: DeviceGroup,
   owner: string,
   edit: (devices: DeviceMap, value: Owner) => DeviceMap,
 ): Promise<void> {
-  await updateObject<Owner>(client, pathOf(group, owner), group.keyed.writable, (value) => ({
+  await updateObject<Owner>(context, pathOf(group, owner), group.keyed.writable, (value) => ({
     devices: edit(value.devices, value),
   }));
 }
@@ -168,9 +169,9 @@ export function deviceAdd(group: DeviceGroup): AnyCommand {
     },
     options: {},
     next: `warren ${group.name} list`,
-    async run({ client }, { owner, device, type, assignments }) {
+    async run(context, { owner, device, type, assignments }) {
       const keys = parseAssignments(assignments);
-      await change(client, group, owner, (devices) => {
+      await change(context, group, owner, (devices) => {
         if (device in devices) throw new WarrenError('exists', { kind: 'device', name: device });
         return { ...devices, [device]: { ...keys, type } };
       });
@@ -194,9 +195,9 @@ export function deviceSet(group: DeviceGroup): AnyCommand {
     },
     options: {},
     next: `warren ${group.name} show`,
-    async run({ client }, { owner, device, assignments }) {
+    async run(context, { owner, device, assignments }) {
       const keys = parseAssignments(assignments);
-      await change(client, group, owner, (devices, value) => {
+      await change(context, group, owner, (devices, value) => {
         const old = devices[device];
         if (old === undefined) throw absent(value, owner, device);
         return { ...devices, [device]: { ...old, ...keys } };
@@ -221,8 +222,8 @@ export function deviceUnset(group: DeviceGroup): AnyCommand {
     },
     options: {},
     next: `warren ${group.name} show`,
-    async run({ client }, { owner, device, key }) {
-      await change(client, group, owner, (devices, value) => {
+    async run(context, { owner, device, key }) {
+      await change(context, group, owner, (devices, value) => {
         const old = devices[device];
         if (old === undefined) throw absent(value, owner, device);
         return { ...devices, [device]: without(old, [key]) };
@@ -246,8 +247,8 @@ export function deviceRemove(group: DeviceGroup): AnyCommand {
     },
     options: {},
     next: `warren ${group.name} list`,
-    async run({ client }, { owner, devices: names }) {
-      await change(client, group, owner, (devices, value) => {
+    async run(context, { owner, devices: names }) {
+      await change(context, group, owner, (devices, value) => {
         for (const device of names) {
           if (!(device in devices)) throw absent(value, owner, device);
         }
@@ -275,9 +276,9 @@ export function deviceOverride(group: DeviceGroup): AnyCommand {
     },
     options: {},
     next: `warren ${group.name} show`,
-    async run({ client }, { owner, device, assignments }) {
+    async run(context, { owner, device, assignments }) {
       const keys = parseAssignments(assignments);
-      await change(client, group, owner, (devices, value) => {
+      await change(context, group, owner, (devices, value) => {
         const inherited = value.expanded_devices?.[device];
         if (device in devices) {
           throw new WarrenError('exists', { kind: 'device', name: device });

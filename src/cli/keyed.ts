@@ -1,8 +1,9 @@
-import { apiPath, type Client, type Tagged } from '../client/client.ts';
+import { apiPath, type Tagged } from '../client/client.ts';
 import { defineCommand, type AnyCommand, type Completer } from './command.ts';
 import { editObject } from './editor.ts';
 import { parseAssignments, stripRemote } from './names.ts';
 import { UsageError } from './usage-error.ts';
+import { warnOf } from './warnings.ts';
 
 import type { Context } from './context.ts';
 import type { Instance, StringMap } from '../contract/api/instances.ts';
@@ -34,14 +35,15 @@ export function keyedPath({ collection }: KeyedGroup, name: string | undefined):
 
 /** Reads, lets `change` make the fields that differ, and writes with the ETag of what was read. */
 export async function updateObject<T extends object>(
-  client: Client,
+  context: Pick<Context, 'client' | 'warn'>,
   path: string,
   writable: readonly string[],
   change: (value: T) => Partial<T>,
 ): Promise<void> {
+  const { client } = context;
   const { value, etag }: Tagged<T> = await client.getTagged<T>(path);
   const next = { ...value, ...change(value) };
-  await client.operate('PUT', path, pick(next, writable), etag);
+  warnOf(context, await client.operate('PUT', path, pick(next, writable), etag));
 }
 
 export function pick(value: object, names: readonly string[]): Readonly<Record<string, unknown>> {
@@ -118,7 +120,7 @@ export function setCommand(group: KeyedGroup): AnyCommand {
       const target = isOwn ? undefined : name;
       const values = await fillFromInput(context, parseAssignments(words));
       await updateObject<KeyedObject>(
-        context.client,
+        context,
         keyedPath(group, target),
         writableOf(group, target),
         ({ config }) => ({ config: { ...config, ...values } }),
@@ -149,11 +151,11 @@ export function unsetCommand(group: KeyedGroup): AnyCommand {
     },
     options: {},
     next: `warren ${group.group} show`,
-    async run({ client }, args: object) {
+    async run(context, args: object) {
       const { keys = [], ...rest } = args as { keys?: readonly string[] };
       const name = (rest as Named)[group.noun];
       await updateObject<KeyedObject>(
-        client,
+        context,
         keyedPath(group, name),
         writableOf(group, name),
         ({ config }) => ({

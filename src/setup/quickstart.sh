@@ -54,7 +54,7 @@ first_machine() {
   step 'Checking the host'
   as_user "$link" doctor || die 'Cannot run machines on this host' 'mend what is marked above, then run this again'
   if ! as_user "$link" info "$machine" >/dev/null 2>&1; then
-    step 'Launching a first machine (builds its image once, about half a minute)'
+    step 'Launching a first machine (builds its image once, a minute or more)'
     as_user "$link" launch debian/12 "$machine"
   else
     as_user "$link" start "$machine" 2>/dev/null || true

@@ -32,7 +32,12 @@ export const launch = defineCommand({
     const path = apiPath('instances', name);
     progress.start(`Starting ${name}`);
     const request = { action: 'start', timeout: -1, force: false, stateful: false };
-    warnOf(context, await client.operate('PUT', `${path}/state`, request));
+    try {
+      warnOf(context, await client.operate('PUT', `${path}/state`, request));
+    } catch (error) {
+      context.warn(`${name} is there, stopped: warren start ${name}, or warren delete ${name}`);
+      throw error;
+    }
     const instance = await client.get<Instance>(path);
     if (args['no-wait'])
       return { ...instance, state: await client.get<InstanceState>(`${path}/state`) };

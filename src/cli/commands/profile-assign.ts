@@ -1,10 +1,11 @@
 import { WarrenError } from '../../contract/errors.ts';
-import { apiPath, type Client } from '../../client/client.ts';
+import { apiPath } from '../../client/client.ts';
 import { defineCommand } from '../command.ts';
 import { configGroup } from '../groups.ts';
 import { updateObject } from '../keyed.ts';
 import { stripRemote } from '../names.ts';
 
+import type { Context } from '../context.ts';
 import type { Instance } from '../../contract/api/instances.ts';
 
 const instance = {
@@ -15,12 +16,12 @@ const instance = {
 const profile = { kind: 'required', summary: 'Name of the profile', complete: 'profile' } as const;
 
 async function changeProfiles(
-  client: Client,
+  context: Context,
   name: string,
   change: (profiles: readonly string[]) => readonly string[],
 ): Promise<void> {
   const path = apiPath('instances', stripRemote(name));
-  await updateObject<Instance>(client, path, configGroup.writable, ({ profiles }) => ({
+  await updateObject<Instance>(context, path, configGroup.writable, ({ profiles }) => ({
     profiles: change(profiles),
   }));
 }
@@ -32,8 +33,8 @@ export const add = defineCommand({
   positionals: { instance, profile },
   options: {},
   next: 'warren config show NAME --expanded',
-  async run({ client }, { instance: name, profile: added }) {
-    await changeProfiles(client, name, (profiles) => {
+  async run(context, { instance: name, profile: added }) {
+    await changeProfiles(context, name, (profiles) => {
       if (profiles.includes(added)) {
         throw new WarrenError('exists', { kind: `profile of ${name}`, name: added });
       }
@@ -50,8 +51,8 @@ export const remove = defineCommand({
   positionals: { instance, profile },
   options: {},
   next: 'warren config show NAME --expanded',
-  async run({ client }, { instance: name, profile: removed }) {
-    await changeProfiles(client, name, (profiles) => {
+  async run(context, { instance: name, profile: removed }) {
+    await changeProfiles(context, name, (profiles) => {
       if (!profiles.includes(removed)) {
         throw new WarrenError('not_found', { kind: `profile of ${name}`, name: removed });
       }
@@ -74,9 +75,9 @@ export const assign = defineCommand({
   },
   options: {},
   next: 'warren config show NAME --expanded',
-  async run({ client }, { instance: name, profiles }) {
+  async run(context, { instance: name, profiles }) {
     const names = profiles.split(',').filter((word) => word !== '');
-    await changeProfiles(client, name, () => names);
+    await changeProfiles(context, name, () => names);
     return undefined;
   },
 });

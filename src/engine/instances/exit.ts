@@ -2,6 +2,7 @@ import type { LiveMachine } from '../live/machines.ts';
 import { type EngineDeps, type InstanceRecord, type LastExit, unattended } from '../types.ts';
 import { removeInstance } from './delete.ts';
 import { endRun } from './end.ts';
+import { getInstance } from './list.ts';
 import { startLocked } from './start.ts';
 
 /** Called the moment init has ended. Whoever holds the machine's lock may deal with it first. */
@@ -31,7 +32,7 @@ async function dealWithExit(
  * when it rebooted, deletes it when it is ephemeral. Call it under the machine's lock.
  */
 export async function concludeRun(deps: EngineDeps, record: InstanceRecord): Promise<LastExit> {
-  const exit = await endRun(deps, record, undefined);
+  const exit = await endRun(deps, record, undefined, { returns: true });
   if (exit.kind === 'rebooted') {
     event(deps, 'instance-restarted', record.name, exit);
     await startAgain(deps, record.name);
@@ -42,11 +43,16 @@ export async function concludeRun(deps: EngineDeps, record: InstanceRecord): Pro
   return exit;
 }
 
-async function startAgain(deps: EngineDeps, name: string): Promise<void> {
+/** Starts a machine that rebooted. One that cannot be started stays stopped, with a warning. */
+export async function startAgain(deps: EngineDeps, name: string): Promise<void> {
   try {
     await startLocked(deps, name, unattended);
   } catch (error) {
     deps.log.error({ err: error, instance: name }, 'an instance that rebooted did not start again');
+    const { id } = getInstance(deps, name);
+    deps.store.transaction(() => {
+      deps.store.instances.mergeConfig(id, { 'volatile.last_state.power': 'STOPPED' });
+    });
     deps.store.warnings.raise(
       {
         type: 'Instance did not come back from a reboot',

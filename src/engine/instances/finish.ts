@@ -11,12 +11,14 @@ export const notTakenUp = 'Instance was not taken up completely';
 /**
  * Takes away everything that a machine whose init has ended had while it ran, and records how it
  * ended. The row is written last: until then a new daemon does all of this again, and every step
- * may be repeated. Call it under the machine's lock.
+ * may be repeated. `shouldRun` is what is noted for the next start of the host. Call it under the
+ * machine's lock.
  */
 export async function finishRun(
   deps: EngineDeps,
   record: InstanceRecord,
   exit: LastExit,
+  shouldRun: boolean,
 ): Promise<void> {
   const { id, name } = record;
   deps.live.release(id);
@@ -43,7 +45,7 @@ export async function finishRun(
     deps.store.instances.setExit(id, exit);
     deps.store.warnings.resolve(notTakenUp, `instance ${name}`);
     deps.store.instances.mergeConfig(id, {
-      'volatile.last_state.power': exit.kind === 'host-restart' ? 'RUNNING' : 'STOPPED',
+      'volatile.last_state.power': shouldRun ? 'RUNNING' : 'STOPPED',
       'volatile.frozen': undefined,
     });
   });

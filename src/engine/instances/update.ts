@@ -1,6 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
-import { dropEmpty } from '../../contract/config/validate.ts';
+import type { Expanded } from '../../contract/config/expand.ts';
+import { dropEmpty, isLive } from '../../contract/config/validate.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
@@ -26,6 +29,12 @@ export interface UpdateInstanceInput {
   readonly check?: ((current: InstanceRecord) => void) | undefined;
 }
 
+export interface UpdatedInstance {
+  readonly record: InstanceRecord;
+  /** Keys and devices of a running machine whose change takes effect at its next start. */
+  readonly waiting: readonly string[];
+}
+
 /**
  * Validates the result as a whole, applies what is live to a running machine, stores it. Keys that
  * need a restart are stored and take effect at the next start, as LXD does. When applying fails,
@@ -35,7 +44,7 @@ export async function updateInstance(
   deps: EngineDeps,
   input: UpdateInstanceInput,
   _context: WorkContext,
-): Promise<InstanceRecord> {
+): Promise<UpdatedInstance> {
   const { name } = input;
   getInstance(deps, name);
   using _ = await deps.live.locks.act(name, 'update');
@@ -76,16 +85,43 @@ export async function updateInstance(
   deps.store.transaction(() => {
     deps.store.instances.setSettings(current.id, next);
   });
-  if (isRunning(deps, current)) {
-    await applyLive(deps, current, expandInstance(deps, current), expandInstance(deps, next), undo);
-  }
+  const [before, after] = [expandInstance(deps, current), expandInstance(deps, next)];
+  const runs = isRunning(deps, current);
+  if (runs) await applyLive(deps, current, before, after, undo);
   undo.keep();
   deps.events.lifecycle({
     action: 'instance-updated',
     subject: { kind: 'instance', name },
     context: {},
   });
-  return getInstance(deps, name);
+  return { record: getInstance(deps, name), waiting: runs ? notLive(before, after) : [] };
+}
+
+/** What `applyLive` leaves for the next start. */
+function notLive(before: Expanded, after: Expanded): string[] {
+  const keys = changedKeys(before.config, after.config).filter(
+    (key) => !isLive(key) && !key.startsWith('volatile.'),
+  );
+  const devices = changedKeys(mountsOf(before), mountsOf(after));
+  return [...keys, ...devices.map((device) => `device ${device}`)];
+}
+
+function changedKeys(before: object, after: object): string[] {
+  const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .filter((key) => !isDeepStrictEqual(old.get(key), now.get(key)))
+    .sort();
+}
+
+/** Devices that are mounts of the machine, made before its init runs; their limits are live. */
+function mountsOf({ devices }: Expanded): object {
+  const mounts = Object.entries(devices).filter(([, { type }]) =>
+    ['disk', 'unix-char'].includes(type ?? ''),
+  );
+  const isFixed = ([key]: readonly [string, string]): boolean => !key.startsWith('limits.');
+  return Object.fromEntries(
+    mounts.map(([name, keys]) => [name, Object.fromEntries(Object.entries(keys).filter(isFixed))]),
+  );
 }
 
 function merged(current: StringMap, given: StringMap): StringMap {

@@ -1,5 +1,5 @@
 import { removeInstance } from '../instances/delete.ts';
-import { concludeRun } from '../instances/exit.ts';
+import { concludeRun, startAgain } from '../instances/exit.ts';
 import { finishRestore } from '../instances/restoring.ts';
 import { isRunning } from '../instances/state.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
@@ -33,4 +33,15 @@ async function recoverOne(deps: EngineDeps, record: InstanceRecord): Promise<voi
   // Its init ended while no daemon looked: halted, rebooted (and then it starts again), crashed, or
   // gone with the host or unseen.
   if (record.run !== undefined) await concludeRun(deps, record);
+  else await followEnd(deps, record);
+}
+
+/** Crash point: the end of a machine was recorded, and what follows from it was not done yet. */
+async function followEnd(deps: EngineDeps, record: InstanceRecord): Promise<void> {
+  const kind = record.lastExit?.kind;
+  if (kind === 'rebooted' && record.config['volatile.last_state.power'] === 'RUNNING') {
+    await startAgain(deps, record.name);
+  } else if (record.ephemeral && (kind === 'halted' || kind === 'crashed')) {
+    await removeInstance(deps, record);
+  }
 }

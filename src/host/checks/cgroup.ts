@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 
 import { parseMountinfo } from '../../sys/proc/mountinfo.ts';
 import { readCgroupWords } from '../../sys/proc/cgroup.ts';
@@ -18,6 +19,21 @@ const dropIn = [
   'EOF',
   'sudo systemctl daemon-reload',
 ].join('\n');
+
+/** Where no systemd delegates anything, root does with a script of ours. */
+function groundCommand(user: string): string {
+  const ground = resolve(dirname(process.argv[1] ?? ''), '../../src/setup/ground.sh');
+  return [
+    `sudo sh ${ground} prepare ${user}`,
+    `sudo sh ${ground} run ${user} sh -c 'warren daemon stop --machines; warren list'`,
+  ].join('\n');
+}
+
+/** Controllers of cgroup v1 hierarchies, which v2 cannot have meanwhile (man 7 cgroups). */
+function heldByV1(): ReadonlySet<string> {
+  const lines = readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n');
+  return new Set(lines.flatMap((line) => (line.split(':')[1] ?? '').split(',')));
+}
 
 /** Which cgroup controllers this user may hand to machines. */
 export const checkCgroup: Check = async ({ env, user }) => {
@@ -39,7 +55,7 @@ export const checkCgroup: Check = async ({ env, user }) => {
       'no cgroup is delegated to you: machines with systemd are refused, and no limit can be set',
       hasSystemd
         ? `log in through ssh or a console and not su, or: sudo loginctl enable-linger ${user.name}`
-        : `mkdir ${mount.mountPoint}/warren-${user.name} as root, chown it with its cgroup.procs and cgroup.subtree_control to ${user.name}, and log in inside it`,
+        : groundCommand(user.name),
     );
   }
   const has = readCgroupWords(`${directory}/cgroup.controllers`);
@@ -48,8 +64,10 @@ export const checkCgroup: Check = async ({ env, user }) => {
   if (lacking.length === 0) return ok(`cgroup: ${delegated}`);
   return warning(
     `cgroup: ${delegated === '' ? 'no controller is' : `${delegated} are`} delegated; limits that need ${lacking.join(', ')} will be refused`,
-    hasSystemd
-      ? dropIn
-      : `have root write "${lacking.map((controller) => `+${controller}`).join(' ')}" to cgroup.subtree_control of each directory above ${directory}`,
+    lacking.some((controller) => heldByV1().has(controller))
+      ? 'add cgroup_no_v1=all to the kernel command line and restart the host: cgroup v1 holds them'
+      : hasSystemd
+        ? dropIn
+        : `have root write "${lacking.map((controller) => `+${controller}`).join(' ')}" to cgroup.subtree_control of each directory above ${directory}`,
   );
 };

@@ -55,7 +55,12 @@ export async function listening(server: Server, where: string, start: () => void
 /** A user's mistake as the sentence it deserves. */
 export function listenError(error: unknown, where: string): unknown {
   if (hasErrno(error, 'EADDRINUSE')) {
-    return new WarrenError('exists', { kind: 'listener at', name: where });
+    return new WarrenError('host_lacks', {
+      what: `listen at ${where}`,
+      found: 'another program or machine listens there',
+      wanted: 'an address that is free',
+      hint: 'ss --listening --processes',
+    });
   }
   if (hasErrno(error, 'EACCES', 'EPERM')) {
     return new WarrenError('host_lacks', {

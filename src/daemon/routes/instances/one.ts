@@ -112,8 +112,10 @@ function startUpdate(
   return startOn(context, reply, input.name, {
     description: 'Updating instance',
     work: async (work) => {
-      await updateInstance(engine, { ...input, check }, work);
-      return undefined;
+      const { waiting } = await updateInstance(engine, { ...input, check }, work);
+      if (waiting.length === 0) return undefined;
+      const what = `${waiting.join(', ')} of ${input.name}`;
+      return { warnings: [`the change of ${what} takes effect at the next start`] };
     },
   });
 }

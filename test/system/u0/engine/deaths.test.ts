@@ -189,6 +189,26 @@ describe('what happens while no daemon is there', () => {
     expect(listInstances(life.deps)).toEqual([]);
   });
 
+  it('a machine whose reboot was recorded and no more comes back', async () => {
+    await launch(life, 'web');
+    const before = initOf('web');
+    await dieAt('storage.mountRoot', async () => {
+      await soon('web', 'reboot -f');
+      await forever();
+    });
+    expect(status('web')).toBe('Running');
+    expect(initOf('web')).not.toBe(before);
+    await expectTruth('web');
+  });
+
+  it('an ephemeral machine whose end was recorded and no more is deleted', async () => {
+    await create(life, 'brief', { ephemeral: true });
+    life.deps.store.instances.setExit(getInstance(life.deps, 'brief').id, { kind: 'halted' });
+    life.die();
+    life = await ground.begin(fault.gate);
+    expect(listInstances(life.deps)).toEqual([]);
+  });
+
   it('a machine that was frozen stays so; one that a snapshot froze is thawed', async () => {
     await launch(life, 'meant');
     await launch(life, 'unmeant');

@@ -58,11 +58,18 @@ export function startKeeper(): TestKeeper {
     names: () => [...held.keys()].sort(),
 
     connect() {
-      const own = new Set<(exit: ExitRecord) => void>();
+      // Until somebody listens, what comes is pending as well.
+      const pending = [...journal];
+      const note = (exit: ExitRecord): void => {
+        pending.push(exit);
+      };
+      const own = new Set([note]);
+      listeners.add(note);
       return {
         keeperPid: process.pid,
-        pendingExits: [...journal],
+        pendingExits: pending,
         onExit: (listener) => {
+          listeners.delete(note);
           own.add(listener);
           listeners.add(listener);
           return { [Symbol.dispose]: () => listeners.delete(listener) };

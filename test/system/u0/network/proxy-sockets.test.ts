@@ -74,9 +74,9 @@ describe('a port of the machine that leads to the host', () => {
     const inside = { bind: 'instance' as const };
     await expect(publish(`unix:${guestDir}/magic/x.sock`, to, inside)).rejects.toThrow();
     await expect(publish(`unix:${guestDir}/link.sock`, to, inside)).rejects.toThrow(
-      'exists already',
+      'listens there',
     );
-    await expect(publish(`unix:${guestDir}/file`, to, inside)).rejects.toThrow('exists already');
+    await expect(publish(`unix:${guestDir}/file`, to, inside)).rejects.toThrow('listens there');
     expect(lstatSync(outside).isDirectory()).toBe(true);
     expect(existsSync(join(outside, 'target'))).toBe(false);
     expect(statSync(outside).uid).toBe(0);

@@ -78,7 +78,7 @@ describe('a port of the host that leads into a machine', () => {
 
   test('is refused when somebody has it, and when nobody may have it', async () => {
     await expect(publish(`tcp:127.0.0.1:${port}`, 'tcp:127.0.0.1:80')).rejects.toThrow(
-      `Cannot create listener at "127.0.0.1:${port}"`,
+      `Cannot listen at 127.0.0.1:${port}: another program or machine listens there`,
     );
     await expect(publish('tcp:127.0.0.1:1', 'tcp:127.0.0.1:80')).rejects.toThrow(
       'Cannot listen at 127.0.0.1:1: the kernel refuses it to an ordinary user',
@@ -91,7 +91,7 @@ describe('a port of the host that leads into a machine', () => {
   test('leaves nothing of a range when one of it cannot be had', async () => {
     const free = await freePort();
     await expect(publish(`tcp:127.0.0.1:${free},${port}`, 'tcp:127.0.0.1:80')).rejects.toThrow(
-      'Cannot create listener',
+      'another program or machine listens there',
     );
     await expect(once(connect({ port: free }), 'connect')).rejects.toThrow('ECONNREFUSED');
   });

@@ -287,8 +287,10 @@ describe('races', () => {
     writeFileSync(`${secret}/file`, 'secret');
     const outcomes = new Set<unknown>();
     await flip(`${root}/tmp/swap`, '../../secret');
-    const end = Date.now() + 3000;
-    while (Date.now() < end) {
+    // Until both sides of the race were seen, and long enough for others.
+    const [enough, atLast] = [Date.now() + 3000, Date.now() + 60_000];
+    const raced = (): boolean => outcomes.has('done') && outcomes.has('not_found');
+    while (Date.now() < enough || (!raced() && Date.now() < atLast)) {
       outcomes.add(await refusal(text('/tmp/swap/file')));
       outcomes.add(await refusal(files.write(guestPath('/tmp/swap/file'), 'mine', {})));
       outcomes.add(
@@ -300,7 +302,8 @@ describe('races', () => {
     expect(readFileSync(`${secret}/file`, 'utf8')).toBe('secret');
     expect(readdirSync(secret)).toEqual(['file']);
     for (const outcome of outcomes) {
-      expect(['done', 'not_found', 'hostile', 'invalid', 'exists']).toContain(outcome);
+      // ENOMEM: an overlay's own answer, once in a while, for a directory that is being exchanged.
+      expect(['done', 'not_found', 'hostile', 'invalid', 'exists', 'ENOMEM']).toContain(outcome);
     }
     expect(outcomes).toContain('done');
     expect(outcomes).toContain('not_found');
