@@ -134,15 +134,18 @@ describe('when the daemon is killed at random moments', () => {
       process.kill(pid, 'SIGKILL');
       await Promise.all(work);
 
-      const rows = await warren.json<{ name: string; status: string; state: { pid: number } }[]>([
-        'list',
-      ]);
-      for (const { name, status, state } of rows) {
-        const runs = (await warren.run(['exec', name, '--', 'true'])).exitCode === 0;
-        expect(runs, `${name} is said to be ${status} in round ${round}`).toBe(
-          status === 'Running',
-        );
-        expect(state.pid > 0, name).toBe(status === 'Running');
+      const list = (): Promise<{ name: string; status: string; state: { pid: number } }[]> =>
+        warren.json(['list']);
+      for (const { name } of await list()) {
+        // The one that was asked to stop may halt between the question and the trial.
+        await eventually(async () => {
+          const row = (await list()).find((each) => each.name === name);
+          const runs = (await warren.run(['exec', name, '--', 'true'])).exitCode === 0;
+          expect(runs, `${name} is said to be ${row?.status} in round ${round}`).toBe(
+            row?.status === 'Running',
+          );
+          expect((row?.state.pid ?? 0) > 0, name).toBe(runs);
+        });
         await warren.ok(['delete', '--force', name]);
       }
       expect(await warren.json(['list'])).toEqual([]);
