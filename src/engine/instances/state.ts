@@ -1,7 +1,7 @@
 import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
 import { visibleDevices } from '../../contract/config/expand.ts';
-import { toOutside } from '../../userns/idmap.ts';
 import type { RootUsage } from '../../storage/types.ts';
+import { toOutside } from '../../userns/idmap.ts';
 import type { EngineDeps, InstanceRecord, LastExit, SliceRecord } from '../types.ts';
 import { expandInstance } from './list.ts';
 

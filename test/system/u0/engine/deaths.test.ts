@@ -11,7 +11,7 @@ import { Fault, forever } from './faults.ts';
 import {
   create,
   launch,
-  layGround,
+  layEmptyGround,
   remove,
   settle,
   shell,
@@ -29,12 +29,7 @@ let empty: Census;
 const fault = new Fault();
 
 beforeAll(async () => {
-  ground = await layGround();
-  life = await ground.begin(fault.gate);
-  await launch(life, 'first');
-  await remove(life, 'first');
-  await settle(ground, life);
-  empty = await takeCensus(ground, life);
+  ({ ground, life, empty } = await layEmptyGround(fault.gate));
 });
 
 afterAll(async () => {

@@ -267,3 +267,18 @@ export async function until(what: string, check: () => boolean | Promise<boolean
     await sleep(10);
   }
 }
+
+/**
+ * A ground whose image and switch are made, its first life, and what there is without a machine: to
+ * compare with after each test.
+ */
+export async function layEmptyGround(
+  gate?: Gate,
+): Promise<{ readonly ground: Ground; readonly life: Life; readonly empty: Census }> {
+  const ground = await layGround();
+  const life = await ground.begin(gate);
+  await launch(life, 'first');
+  await remove(life, 'first');
+  await settle(ground, life);
+  return { ground, life, empty: await takeCensus(ground, life) };
+}

@@ -14,9 +14,8 @@ import { networkPlaces } from '../../../../src/network/places.ts';
 import {
   create,
   launch,
-  layGround,
+  layEmptyGround,
   remove,
-  settle,
   shell,
   takeCensus,
   until,
@@ -30,13 +29,7 @@ let life: Life;
 let before: Census;
 
 beforeAll(async () => {
-  ground = await layGround();
-  life = await ground.begin();
-  // Builds the image and the switch.
-  await launch(life, 'first');
-  await remove(life, 'first');
-  await settle(ground, life);
-  before = await takeCensus(ground, life);
+  ({ ground, life, empty: before } = await layEmptyGround());
 });
 
 afterAll(async () => {

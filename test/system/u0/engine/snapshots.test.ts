@@ -18,7 +18,7 @@ import { Fault } from './faults.ts';
 import {
   create,
   launch,
-  layGround,
+  layEmptyGround,
   remove,
   settle,
   shell,
@@ -36,12 +36,7 @@ const fault = new Fault();
 const broken = new Error('broken for the test');
 
 beforeAll(async () => {
-  ground = await layGround();
-  life = await ground.begin(fault.gate);
-  await launch(life, 'first');
-  await remove(life, 'first');
-  await settle(ground, life);
-  empty = await takeCensus(ground, life);
+  ({ ground, life, empty } = await layEmptyGround(fault.gate));
 });
 
 afterAll(async () => {
