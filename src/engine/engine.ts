@@ -18,7 +18,7 @@ export function createEngine(ports: EnginePorts): EngineDeps {
   const exits = new ExitLedger(ports.keeper, inits, (error) => {
     ports.log.warn({ err: error }, 'exits that are dealt with could not be forgotten');
   });
-  const disks = new DiskMeter((id) => ports.storage.upperUsage(id), ports.now);
+  const disks = new DiskMeter((ids) => ports.storage.upperSizes(ids), ports.now);
   const deps = { ...ports, live: new LiveMachines(exits, disks) };
   deps.live.onEnded = (machine) => {
     onMachineExit(deps, machine);

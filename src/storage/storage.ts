@@ -6,7 +6,7 @@ import { makeShift, shiftEntry } from './owners.ts';
 import { ensureData, makeMetaTree } from './redirect.ts';
 import { makeRoots, maxLayers } from './roots.ts';
 import { detectTier } from './tiers.ts';
-import { copyTree, treeUsage } from './trees.ts';
+import { copyTree, treeSizes } from './trees.ts';
 import type { LayerId, MakeStorage, OwnerRange } from './types.ts';
 import { makeUppers } from './uppers.ts';
 import { walkTree, type WalkEntry } from './walk.ts';
@@ -60,13 +60,21 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     removeLayer: (layer) => layers.remove(layer),
     listLayers: () => layers.list(),
     shiftLayer,
-    layerUsage: (layer) => treeUsage(layers.path(layer)),
+    layerSize: async (layer) => (await treeSizes([layers.path(layer)]))[0] ?? 0,
 
     createUpper: (instanceId, owner) => uppers.create(instanceId, owner),
     removeUpper: (instanceId) => uppers.remove(instanceId),
     emptyUpper: (instanceId, owner) => uppers.empty(instanceId, owner),
     listUppers: () => uppers.list(),
-    upperUsage: (instanceId) => treeUsage(uppers.upperPath(instanceId)),
+    upperSizes: async (instanceIds) => {
+      const sizes = await treeSizes(instanceIds.map((id) => uppers.upperPath(id)));
+      return new Map(
+        instanceIds.flatMap((id, index) => {
+          const bytes = sizes[index];
+          return bytes === undefined ? [] : [[id, bytes] as const];
+        }),
+      );
+    },
     freezeUpper: async (instanceId, owner) => {
       roots.refuseHeld(instanceId, 'snapshot');
       return await uppers.freeze(instanceId, owner);

@@ -3,7 +3,6 @@ import { lstat, open, statfs } from 'node:fs/promises';
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { run } from '../sys/programs/run.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import type { RootUsage } from './types.ts';
 
 /**
  * Whole trees, by the system's own tools: they take any name and any depth, where Node's recursive
@@ -62,23 +61,26 @@ async function isFull(path: string): Promise<boolean> {
   return bavail * bsize < 1024 * 1024 || (files > 0 && ffree === 0);
 }
 
-/** Blocks and inodes of a tree; of one that changes meanwhile, about so many. */
-export async function treeUsage(path: string): Promise<RootUsage> {
-  const [bytes, inodes] = await Promise.all([
-    diskUsage(path, '--block-size=1'),
-    diskUsage(path, '--inodes'),
-  ]);
-  return { bytes, inodes };
-}
-
-async function diskUsage(path: string, unit: string): Promise<number> {
-  // 1 is its answer when files vanish under its feet; the total is printed all the same.
-  const { stdout } = await run('du', ['--summarize', '--one-file-system', unit, '--', path], {
-    what: `measure ${path}`,
+/**
+ * Bytes that each tree takes on disk; of one that changes meanwhile, about so many, and undefined of
+ * one that is not there.
+ */
+export async function treeSizes(
+  paths: readonly string[],
+): Promise<readonly (number | undefined)[]> {
+  // 1 is its answer when files vanish under its feet; the totals are printed all the same.
+  const options = ['--summarize', '--one-file-system', '--block-size=1', '--null', '--'];
+  const { stdout } = await run('du', [...options, ...paths], {
+    what: 'measure disk use',
     timeoutMs: hourMs,
     okExitCodes: [1],
   });
-  return Number.parseInt(stdout, 10) || 0;
+  const sizes = new Map<string, number>();
+  for (const line of stdout.split('\0')) {
+    const tab = line.indexOf('\t');
+    if (tab > 0) sizes.set(line.slice(tab + 1), Number(line.slice(0, tab)));
+  }
+  return paths.map((path) => sizes.get(path));
 }
 
 /** Everything of the file system that holds `path` is on disk afterwards (syncfs). */

@@ -24,12 +24,6 @@ export interface StagedLayer extends AsyncDisposable {
   commit(): Promise<void>;
 }
 
-export interface RootUsage {
-  /** Bytes the upper directory takes on disk (blocks, not lengths). */
-  readonly bytes: number;
-  readonly inodes: number;
-}
-
 /**
  * The layer store. It knows directories and mounts, not the database: the engine records rows and
  * passes plain values. Machines are named by their numeric database id, so renaming moves nothing.
@@ -53,8 +47,8 @@ export interface Storage {
     to: OwnerRange,
     options: { signal?: AbortSignal },
   ): Promise<LayerId>;
-  /** Bytes on disk of a layer. */
-  layerUsage(layer: LayerId): Promise<RootUsage>;
+  /** Bytes on disk of a layer: blocks, not lengths. */
+  layerSize(layer: LayerId): Promise<number>;
 
   /** Makes the writable directories of a machine, owned by `owner`. Idempotent. */
   createUpper(instanceId: number, owner: OwnerRange): Promise<void>;
@@ -63,7 +57,8 @@ export interface Storage {
   emptyUpper(instanceId: number, owner: OwnerRange): Promise<void>;
   /** Every machine that has writable directories on disk, for recovery. */
   listUppers(): Promise<number[]>;
-  upperUsage(instanceId: number): Promise<RootUsage>;
+  /** Bytes on disk of the upper directories of machines, by id; those that are gone are absent. */
+  upperSizes(instanceIds: readonly number[]): Promise<ReadonlyMap<number, number>>;
   /**
    * Turns the upper of a stopped, unmounted machine into a layer and gives it an empty one: O(1).
    * The caller then calls `keepFreeze` or `undoFreeze`; until then neither mount nor freeze is possible.

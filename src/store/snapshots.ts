@@ -58,6 +58,18 @@ export function snapshotTable(db: Database) {
   const remove = db.prepare<[number]>('DELETE FROM snapshots WHERE id = ?');
 
   function complete(row: SnapshotRow): SnapshotRecord {
+    return record(row, {
+      config: config.read(row.id),
+      devices: deviceMap.read(row.id),
+      profiles: profiles.read(row.id),
+      layers: layers.read(row.id),
+    });
+  }
+
+  function record(
+    row: SnapshotRow,
+    parts: Pick<SnapshotRecord, 'config' | 'devices' | 'profiles' | 'layers'>,
+  ): SnapshotRecord {
     return {
       id: row.id,
       instanceId: row.instance_id,
@@ -67,17 +79,26 @@ export function snapshotTable(db: Database) {
       expiresAtMs: row.expires_at ?? undefined,
       ephemeral: row.ephemeral === 1,
       sizeBytes: row.size_bytes,
-      config: config.read(row.id),
-      devices: deviceMap.read(row.id),
-      profiles: profiles.read(row.id),
-      layers: layers.read(row.id),
+      ...parts,
     };
   }
 
   return {
     /** Of one machine, oldest first. */
     list: (instanceId: number): SnapshotRecord[] => selectOf.all(instanceId).map(complete),
-    listAll: (): SnapshotRecord[] => selectAll.all().map(complete),
+    /** Of all machines, oldest first, in few passes. */
+    listAll(): SnapshotRecord[] {
+      const [configs, deviceMaps] = [config.readAll(), deviceMap.readAll()];
+      const [profileLists, layerLists] = [profiles.readAll(), layers.readAll()];
+      return selectAll.all().map((row) =>
+        record(row, {
+          config: configs.get(row.id) ?? {},
+          devices: deviceMaps.get(row.id) ?? {},
+          profiles: profileLists.get(row.id) ?? [],
+          layers: layerLists.get(row.id) ?? [],
+        }),
+      );
+    },
     find(instanceId: number, name: string): SnapshotRecord | undefined {
       const row = selectOne.get(instanceId, name);
       return row === undefined ? undefined : complete(row);

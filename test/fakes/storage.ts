@@ -6,7 +6,7 @@ import { hostPath } from '../../src/base/brand.ts';
 import { openGuestFiles } from '../../src/storage/files/guest-files.ts';
 
 import type { Paths } from '../../src/contract/paths.ts';
-import type { RootUsage, StorageService } from '../../src/storage/types.ts';
+import type { StorageService } from '../../src/storage/types.ts';
 
 const exec = promisify(execFile);
 
@@ -28,10 +28,8 @@ export function fakeStorage(paths: Paths): StorageService {
     mkdirSync(to, { recursive: true });
     await exec('cp', ['-a', `${from}/.`, to]);
   };
-  const usage = (dir: string): Promise<RootUsage> => {
-    const entries = existsSync(dir) ? readdirSync(dir, { recursive: true }) : [];
-    return Promise.resolve({ bytes: entries.length * 4096, inodes: entries.length });
-  };
+  const size = (dir: string): number =>
+    existsSync(dir) ? readdirSync(dir, { recursive: true }).length * 4096 : 0;
   /** What was copied from a whole root hides everything below it. */
   const whole = new Set<string>();
   const nextLayer = (): string => `f${(++last).toString(36)}`;
@@ -76,7 +74,7 @@ export function fakeStorage(paths: Paths): StorageService {
       await copy(layer(id), layer(made));
       return made;
     },
-    layerUsage: (id) => usage(layer(id)),
+    layerSize: (id) => Promise.resolve(size(layer(id))),
     createUpper: (id) => {
       mkdirSync(upper(id), { recursive: true });
       return Promise.resolve();
@@ -92,7 +90,7 @@ export function fakeStorage(paths: Paths): StorageService {
       return Promise.resolve();
     },
     listUppers: () => Promise.resolve(readdirSync(paths.instancesDir).map(Number)),
-    upperUsage: (id) => usage(upper(id)),
+    upperSizes: (ids) => Promise.resolve(new Map(ids.map((id) => [id, size(upper(id))]))),
     freezeUpper: async (id) => {
       const made = await keepUpper(id);
       rmSync(upper(id), { recursive: true, force: true });

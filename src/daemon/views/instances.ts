@@ -1,7 +1,8 @@
 import { statusCodes } from '../../contract/api/envelope.ts';
-import { expandInstance } from '../../engine/instances/list.ts';
+import { expander, expandInstance } from '../../engine/instances/list.ts';
 import { formatLastExit, readInstanceState, statusOf } from '../../engine/instances/state.ts';
 import { listSnapshots } from '../../engine/snapshots/list.ts';
+import { mapLimited } from './limited.ts';
 import { timeOf } from './times.ts';
 
 import type {
@@ -10,12 +11,19 @@ import type {
   InstanceSnapshot,
   InstanceState,
 } from '../../contract/api/instances.ts';
+import type { Expanded } from '../../contract/config/expand.ts';
 import type { InstanceStateReport } from '../../engine/instances/state.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord } from '../../engine/types.ts';
 
-export function instanceView(deps: EngineDeps, record: InstanceRecord): Instance {
+/** Each state costs processes and descriptors: a thousand machines must not ask for theirs at once. */
+const statesAtOnce = 16;
+
+export function instanceView(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  expanded: Expanded = expandInstance(deps, record),
+): Instance {
   const status = statusOf(deps, record);
-  const expanded = expandInstance(deps, record);
   return {
     name: record.name,
     description: record.description,
@@ -40,15 +48,51 @@ export function instanceView(deps: EngineDeps, record: InstanceRecord): Instance
 export async function instanceFullView(
   deps: EngineDeps,
   record: InstanceRecord,
-  disk?: 'measured' | 'known',
 ): Promise<InstanceFull> {
-  const report = await readInstanceState(deps, record, disk);
+  const expanded = expandInstance(deps, record);
+  const report = await readInstanceState(deps, record, expanded.devices);
+  const snapshots = listSnapshots(deps, record.name);
+  const views = snapshots.map((snapshot) => snapshotView(deps, snapshot));
+  return fullView(instanceView(deps, record, expanded), report, views);
+}
+
+/** Of every machine that `wanted` chooses, with what is known of their disks. */
+export async function instanceFullViews(
+  deps: EngineDeps,
+  records: readonly InstanceRecord[],
+  wanted: (view: Instance) => boolean,
+): Promise<InstanceFull[]> {
+  const expandOne = expander(deps);
+  const snapshots = new Map<number, SnapshotRecord[]>(records.map(({ id }) => [id, []]));
+  for (const snapshot of deps.store.snapshots.listAll()) {
+    snapshots.get(snapshot.instanceId)?.push(snapshot);
+  }
+  // What the filter can be asked of needs no question to the kernel for those it leaves out.
+  const chosen = records
+    .map((record) => {
+      const expanded = expandOne(record);
+      return { record, expanded, view: instanceView(deps, record, expanded) };
+    })
+    .filter(({ view }) => wanted(view));
+  return mapLimited(chosen, statesAtOnce, async ({ record, expanded, view }) => {
+    const report = await readInstanceState(deps, record, expanded.devices, 'known');
+    const own = snapshots.get(record.id) ?? [];
+    const views = own.map((snapshot) => snapshotView(deps, snapshot, expandOne(snapshot)));
+    return fullView(view, report, views);
+  });
+}
+
+function fullView(
+  view: Instance,
+  report: InstanceStateReport,
+  snapshots: readonly InstanceSnapshot[],
+): InstanceFull {
   return {
-    ...instanceView(deps, record),
+    ...view,
     status: report.status,
     status_code: statusCodes[report.status],
     state: stateView(report),
-    snapshots: listSnapshots(deps, record.name).map((snapshot) => snapshotView(deps, snapshot)),
+    snapshots,
     backups: [],
   };
 }
@@ -88,8 +132,11 @@ export function stateView(report: InstanceStateReport): InstanceState {
   };
 }
 
-export function snapshotView(deps: EngineDeps, record: SnapshotRecord): InstanceSnapshot {
-  const expanded = expandInstance(deps, record);
+export function snapshotView(
+  deps: EngineDeps,
+  record: SnapshotRecord,
+  expanded: Expanded = expandInstance(deps, record),
+): InstanceSnapshot {
   return {
     name: record.name,
     created_at: timeOf(record.createdAtMs),

@@ -1,5 +1,5 @@
 import { nearestName } from '../../base/text.ts';
-import { expand, type Expanded } from '../../contract/config/expand.ts';
+import { type ConfigLayer, expand, type Expanded } from '../../contract/config/expand.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 
@@ -25,6 +25,24 @@ export function expandInstance(
   deps: Pick<EngineDeps, 'store'>,
   record: Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>,
 ): Expanded {
-  const profiles = record.profiles.flatMap((name) => deps.store.profiles.find(name) ?? []);
-  return expand(profiles, record);
+  return expander(deps)(record);
+}
+
+/**
+ * `expandInstance` for many machines at one moment: each profile is read once. What it returns is
+ * for one answer only, since it does not see changes of profiles.
+ */
+export function expander(
+  deps: Pick<EngineDeps, 'store'>,
+): (record: Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>) => Expanded {
+  const known = new Map<string, ConfigLayer | undefined>();
+  const find = (name: string): ConfigLayer | undefined => {
+    if (!known.has(name)) known.set(name, deps.store.profiles.find(name));
+    return known.get(name);
+  };
+  return (record) =>
+    expand(
+      record.profiles.flatMap((name) => find(name) ?? []),
+      record,
+    );
 }

@@ -1,9 +1,7 @@
-import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
+import type { DeviceMap, InstanceStateNetwork } from '../../contract/api/instances.ts';
 import { visibleDevices } from '../../contract/config/expand.ts';
-import type { RootUsage } from '../../storage/types.ts';
 import { toOutside } from '../../userns/idmap.ts';
 import type { EngineDeps, InstanceRecord, LastExit, SliceRecord } from '../types.ts';
-import { expandInstance } from './list.ts';
 
 export type InstanceStatus = 'Running' | 'Stopped' | 'Frozen' | 'Starting' | 'Stopping';
 
@@ -53,19 +51,21 @@ export interface InstanceStateReport {
 }
 
 /**
- * Everything `state` shows of one machine. To measure `disk`, every file of the machine is walked: a
- * list makes do with what is `known`, so that nobody's million files hold it up.
+ * Everything `state` shows of one machine, whose merged `devices` the caller has. To measure `disk`,
+ * every file of the machine is walked: a list makes do with what is `known`, so that nobody's million
+ * files hold it up.
  */
 export async function readInstanceState(
   deps: EngineDeps,
   record: InstanceRecord,
+  devices: DeviceMap,
   disk: 'measured' | 'known' = 'measured',
 ): Promise<InstanceStateReport> {
   const status = statusOf(deps, record);
   const run = isRunning(deps, record) ? record.run : undefined;
   // With the record and not after the reading, for it may boot meanwhile.
   const boot = run === undefined ? 'stopped' : (deps.live.find(record.id)?.boot ?? 'booted');
-  const [usage, network, diskUsage] = await Promise.all([
+  const [usage, network, diskBytes] = await Promise.all([
     run === undefined ? undefined : orUndefined(deps.runtime.usage(record.name)),
     run === undefined ? undefined : orUndefined(deps.networks.interfaces(run.init.pid)),
     disk === 'known' ? deps.live.disks.peek(record.id) : deps.live.disks.read(record.id),
@@ -82,7 +82,7 @@ export async function readInstanceState(
       totalBytes: usage?.memoryMaxBytes ?? 0,
       swapBytes: usage?.swapBytes ?? 0,
     },
-    disk: diskOf(deps, record, diskUsage),
+    disk: diskOf(devices, diskBytes),
     network: network ?? {},
     boot,
     startedAtMs: run?.startedAtMs,
@@ -104,14 +104,10 @@ async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch(() => undefined);
 }
 
-function diskOf(
-  deps: EngineDeps,
-  record: InstanceRecord,
-  usage: RootUsage | undefined,
-): InstanceStateReport['disk'] {
-  const devices = visibleDevices(expandInstance(deps, record).devices);
-  const root = Object.entries(devices).find(([, keys]) => keys['path'] === '/')?.[0] ?? 'root';
-  return { [root]: { usageBytes: usage?.bytes ?? -1, totalBytes: 0 } };
+function diskOf(devices: DeviceMap, bytes: number | undefined): InstanceStateReport['disk'] {
+  const visible = Object.entries(visibleDevices(devices));
+  const root = visible.find(([, keys]) => keys['path'] === '/')?.[0] ?? 'root';
+  return { [root]: { usageBytes: bytes ?? -1, totalBytes: 0 } };
 }
 
 function exitOf(deps: EngineDeps, record: InstanceRecord): LastExit | undefined {

@@ -1,4 +1,5 @@
-import type { RootUsage } from '../../storage/types.ts';
+/** Bytes on disk of machines' own files, by instance id; of one that is gone there is nothing. */
+export type MeasureDisks = (instanceIds: readonly number[]) => Promise<ReadonlyMap<number, number>>;
 
 /** How long an answer waits for a measurement before it makes do with the last one. */
 const patienceMs = 250;
@@ -6,53 +7,57 @@ const patienceMs = 250;
 const freshMs = 2000;
 /** …and to whom lists them all. */
 const listFreshMs = 60_000;
+/** Of those that are listed, so many are measured by one process: starting one costs more than most machines. */
+const atOnce = 64;
 
 interface Reading {
-  readonly usage: RootUsage;
+  readonly bytes: number;
   readonly atMs: number;
 }
 
 /**
- * Disk use of machines. Measuring walks every file, and a guest decides how many it has: so each
- * machine is measured once at a time, and an answer never waits for long. Lists do not wait at all
- * and have the machines measured one after the other. Until the first measurement of a machine is
- * done its use is unknown.
+ * Disk use of machines, in bytes. Measuring walks every file, and a guest decides how many it has: so
+ * each machine is measured once at a time, and an answer never waits for long. Lists do not wait at
+ * all and have the machines measured some at a time. Until the first measurement of a machine is done
+ * its use is unknown.
  */
 export class DiskMeter {
-  readonly #measure: (instanceId: number) => Promise<RootUsage>;
+  readonly #measure: MeasureDisks;
   readonly #now: () => number;
   readonly #readings = new Map<number, Reading>();
   readonly #running = new Map<number, Promise<void>>();
   readonly #queue = new Set<number>();
   #draining = false;
 
-  constructor(measure: (instanceId: number) => Promise<RootUsage>, now: () => number) {
+  constructor(measure: MeasureDisks, now: () => number) {
     this.#measure = measure;
     this.#now = now;
   }
 
-  async read(instanceId: number): Promise<RootUsage | undefined> {
+  async read(instanceId: number): Promise<number | undefined> {
     const known = this.#readings.get(instanceId);
-    if (known !== undefined && this.#now() - known.atMs < freshMs) return known.usage;
-    const running = this.#running.get(instanceId) ?? this.#begin(instanceId);
+    if (known !== undefined && this.#now() - known.atMs < freshMs) return known.bytes;
+    const running = this.#running.get(instanceId) ?? this.#begin([instanceId]);
     let timer: NodeJS.Timeout | undefined;
     const enough = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, patienceMs);
     });
     await Promise.race([running, enough]);
     clearTimeout(timer);
-    return this.#readings.get(instanceId)?.usage;
+    return this.#readings.get(instanceId)?.bytes;
   }
 
   /** What is known now; has it measured some time when that is old. */
-  peek(instanceId: number): RootUsage | undefined {
+  peek(instanceId: number): number | undefined {
     const known = this.#readings.get(instanceId);
     const isOld = known === undefined || this.#now() - known.atMs >= listFreshMs;
     if (isOld && !this.#running.has(instanceId)) {
       this.#queue.add(instanceId);
-      void this.#drain();
+      // Once the list is put together, with all that it asked for.
+      if (!this.#draining) setImmediate(() => void this.#drain());
+      this.#draining = true;
     }
-    return known?.usage;
+    return known?.bytes;
   }
 
   forget(instanceId: number): void {
@@ -61,28 +66,28 @@ export class DiskMeter {
   }
 
   async #drain(): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
-    for (const instanceId of this.#queue) {
-      this.#queue.delete(instanceId);
-      await (this.#running.get(instanceId) ?? this.#begin(instanceId));
+    while (this.#queue.size > 0) {
+      const next = [...this.#queue].slice(0, atOnce);
+      for (const instanceId of next) this.#queue.delete(instanceId);
+      const idle = next.filter((instanceId) => !this.#running.has(instanceId));
+      if (idle.length > 0) await this.#begin(idle);
     }
     this.#draining = false;
   }
 
-  #begin(instanceId: number): Promise<void> {
-    const running = this.#measure(instanceId)
-      .then((usage) => {
-        this.#readings.set(instanceId, { usage, atMs: this.#now() });
-      })
+  #begin(instanceIds: readonly number[]): Promise<void> {
+    const running = this.#measure(instanceIds)
       // A machine may be deleted while it is measured: then there is nothing to know.
-      .catch(() => {
-        this.#readings.delete(instanceId);
-      })
-      .finally(() => {
-        this.#running.delete(instanceId);
+      .catch((): ReadonlyMap<number, number> => new Map())
+      .then((measured) => {
+        for (const instanceId of instanceIds) {
+          this.#running.delete(instanceId);
+          const bytes = measured.get(instanceId);
+          if (bytes === undefined) this.#readings.delete(instanceId);
+          else this.#readings.set(instanceId, { bytes, atMs: this.#now() });
+        }
       });
-    this.#running.set(instanceId, running);
+    for (const instanceId of instanceIds) this.#running.set(instanceId, running);
     return running;
   }
 }

@@ -66,7 +66,7 @@ export async function createSnapshot(
 /** A number to show: what no guest changes any more is measured, and failing that nothing is lost. */
 async function measure(deps: EngineDeps, { id, name, layers }: SnapshotRecord): Promise<number> {
   try {
-    const { bytes } = await deps.storage.layerUsage(layers[0] ?? '');
+    const bytes = await deps.storage.layerSize(layers[0] ?? '');
     deps.store.transaction(() => {
       deps.store.snapshots.setSize(id, bytes);
     });

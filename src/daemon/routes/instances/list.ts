@@ -1,18 +1,14 @@
 import { WarrenError } from '../../../contract/errors.ts';
-import { listInstances } from '../../../engine/instances/list.ts';
+import { expander, listInstances } from '../../../engine/instances/list.ts';
 import { parseFilter } from '../../http/filter.ts';
 import { syncBody } from '../../http/replies.ts';
 import { query, recursionOf } from '../../http/request.ts';
-import { instanceFullView, instanceView } from '../../views/instances.ts';
-import { mapLimited } from '../../views/limited.ts';
+import { instanceFullViews, instanceView } from '../../views/instances.ts';
 import { listAnswer } from '../listing.ts';
 import { instanceTrees } from './tree.ts';
 
 import type { FastifyInstance } from 'fastify';
 import type { DaemonContext } from '../../context.ts';
-
-/** Each state costs processes and descriptors: a thousand machines must not ask for theirs at once. */
-const statesAtOnce = 16;
 
 /** `GET /1.0/instances`. */
 export function instanceListRoutes(app: FastifyInstance, context: DaemonContext): void {
@@ -30,16 +26,13 @@ export function instanceListRoutes(app: FastifyInstance, context: DaemonContext)
       const records = type === 'virtual-machine' ? [] : listInstances(engine);
       if (recursionOf(request) < 2) {
         const url = (record: { readonly name: string }): string => `/1.0/${tree}/${record.name}`;
-        return listAnswer(request, records, url, (record) => instanceView(engine, record));
+        const expandOne = expander(engine);
+        return listAnswer(request, records, url, (record) =>
+          instanceView(engine, record, expandOne(record)),
+        );
       }
-      // What the filter can be asked of needs no question to the kernel for those it leaves out.
       const wanted = parseFilter(query(request, 'filter'));
-      const chosen = records.filter((record) => wanted(instanceView(engine, record)));
-      return syncBody(
-        await mapLimited(chosen, statesAtOnce, (record) =>
-          instanceFullView(engine, record, 'known'),
-        ),
-      );
+      return syncBody(await instanceFullViews(engine, records, wanted));
     });
   }
 }

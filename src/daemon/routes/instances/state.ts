@@ -1,7 +1,7 @@
 import { WarrenError } from '../../../contract/errors.ts';
 import { freezeInstance } from '../../../engine/instances/freeze.ts';
 import { whyDegraded } from '../../../engine/instances/inotify.ts';
-import { getInstance, listInstances } from '../../../engine/instances/list.ts';
+import { expandInstance, getInstance, listInstances } from '../../../engine/instances/list.ts';
 import { restartInstance } from '../../../engine/instances/restart.ts';
 import { startInstance } from '../../../engine/instances/start.ts';
 import { readInstanceState, statusOf } from '../../../engine/instances/state.ts';
@@ -41,7 +41,8 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
   for (const tree of instanceTrees) {
     app.get(`/1.0/${tree}/:name/state`, async (request) => {
       const record = getInstance(engine, param(request, 'name'));
-      return syncBody(stateView(await readInstanceState(engine, record)));
+      const { devices } = expandInstance(engine, record);
+      return syncBody(stateView(await readInstanceState(engine, record, devices)));
     });
     app.put(`/1.0/${tree}/:name/state`, async (request, reply) => {
       const name = param(request, 'name');

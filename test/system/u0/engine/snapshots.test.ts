@@ -212,8 +212,8 @@ describe('a restore', () => {
 it('a snapshot does not fail for want of a size to show', async () => {
   await launch(life, 'web');
   const deps = altered('storage', {
-    upperUsage: () => Promise.reject(broken),
-    layerUsage: () => Promise.reject(broken),
+    upperSizes: () => Promise.reject(broken),
+    layerSize: () => Promise.reject(broken),
   });
   expect(await snapshot('s0', deps)).toMatchObject({ name: 's0', sizeBytes: 0 });
   await shell(life, 'web', 'dd if=/dev/zero of=/root/big bs=1M count=1');
