@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
  * u0           one module on the real kernel; vitest itself runs inside a user namespace as its root
  * integration  real daemon, socket and database
  * system       the whole program as an ordinary user, with real machines
+ * conformance  the same, driven by the programs that were made for LXD
  */
 export default defineConfig({
   test: {
@@ -40,6 +41,16 @@ export default defineConfig({
           maxWorkers: 1,
           testTimeout: 300_000,
           hookTimeout: 480_000,
+        },
+      },
+      {
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          pool: 'forks',
+          maxWorkers: 1,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

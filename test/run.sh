@@ -1,18 +1,24 @@
 #!/bin/sh
 # npm test: makes its ground, builds, runs every tier, sums up. `sh test/run.sh TIER …` runs some of
-# unit, meta, u0, integration, system. See test/README.md.
+# unit, meta, u0, integration, system, conformance. See test/README.md.
 set -eu
 
 checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=src/setup/lib.sh
 . "$checkout/src/setup/lib.sh"
 
-tiers=${*:-unit meta u0 integration system}
+tiers=${*:-unit meta u0 integration system conformance}
 account=warren-test
 
 need_node
 # shellcheck disable=SC2086 # a list of names
 install_packages $runtime_packages $build_packages $test_packages
+case " $tiers " in
+  *" conformance "*)
+    # shellcheck disable=SC2086 # a list of names
+    install_packages $conformance_packages
+    ;;
+esac
 build_checkout
 
 # Everything runs as an ordinary user on a copy of the tree that is that user's own: as root a
@@ -49,7 +55,7 @@ map_options() {
 }
 
 # In CI a test may not be skipped for want of something that this kind of machine can do.
-[ -z "${CI-}" ] || require='userns overlay crun network tun mirror cgroup'
+[ -z "${CI-}" ] || require='userns overlay crun network tun mirror cgroup lxc'
 
 failed=0
 for tier in $tiers; do
@@ -61,7 +67,11 @@ for tier in $tiers; do
   [ "$tier" != u0 ] ||
     # shellcheck disable=SC2046 # two words
     set -- unshare --user --mount --cgroup --map-root-user $(map_options "$user") --propagation slave "$@"
+  [ "$tier" != conformance ] || rm -f "$home/conformance.jsonl"
   in_ground "$@" || failed=1
+  [ "$tier" != conformance ] ||
+    in_ground node test/conformance/coverage.mjs "$home/conformance.jsonl" test/conformance/COVERAGE.md --check ||
+    failed=1
 done
 
 # shellcheck disable=SC2086 # a list of names

@@ -109,6 +109,7 @@ export const commands: Readonly<Record<string, Load>> = {
   'operation show': async () => (await operation()).show,
   'operation delete': async () => (await operation()).deleteOperation,
   'warning list': async () => (await import('./commands/warning.ts')).list,
+  'lxc-setup': async () => (await import('./commands/lxc-setup.ts')).lxcSetup,
   query: async () => (await import('./commands/query.ts')).query,
   help: async () => (await import('./commands/help.ts')).help,
   completion: async () => (await import('./commands/completion.ts')).completion,

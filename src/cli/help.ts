@@ -20,6 +20,7 @@ const sections: readonly (readonly [title: string, names: readonly string[]])[] 
       'operation',
       'warning',
       'query',
+      'lxc-setup',
       'help',
       'completion',
       'version',

@@ -28,6 +28,7 @@ export const extensions: readonly string[] = [
   'metadata_configuration',
   'network',
   'network_leases',
+  'network_state',
   'operation_description',
   'patch',
   'profile_usedby',

@@ -27,11 +27,11 @@ export interface NetnsContent {
 }
 
 /**
- * Interfaces and addresses in the network namespace of a process, asked of the kernel itself:
- * nothing that is mounted in the machine has a say.
+ * Interfaces and addresses in the network namespace of a file (`/proc/PID/ns/net`), asked of the
+ * kernel itself: nothing that is mounted in the machine has a say.
  */
-export async function readNetns(pid: number, thread: NetnsThread): Promise<NetnsContent> {
-  const fd = openSync(`/proc/${pid}/ns/net`, 'r');
+export async function readNetns(file: string, thread: NetnsThread): Promise<NetnsContent> {
+  const fd = openSync(file, 'r');
   try {
     using route = openRouteSocket(await thread.openSocket(fd, 'route'));
     return {

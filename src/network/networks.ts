@@ -156,13 +156,18 @@ export function makeNetworks({
     },
 
     async interfaces(initPid) {
-      const content = await readNetns(initPid, thread);
+      const content = await readNetns(`/proc/${initPid}/ns/net`, thread);
       const ports = open?.net.links() ?? [];
       return describeInterfaces(
         content,
         ({ index, peerIndex }) =>
           ports.find((port) => port.index === peerIndex && port.peerIndex === index)?.name ?? '',
       );
+    },
+
+    async bridge(name) {
+      const { net } = await ensureOpen();
+      return describeInterfaces(await readNetns(net.file, thread), () => '')[name];
     },
 
     close: () =>

@@ -80,6 +80,10 @@ export interface Networks {
   interfaces(
     initPid: number,
   ): Promise<Readonly<Record<string, import('../contract/api/instances.ts').InstanceStateNetwork>>>;
+  /** The switch's own interface of a bridge; undefined when it is not up yet. */
+  bridge(
+    name: string,
+  ): Promise<import('../contract/api/instances.ts').InstanceStateNetwork | undefined>;
   /** Ends dnsmasq and the uplink and removes the namespace. */
   close(): Promise<void>;
 }

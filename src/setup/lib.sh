@@ -47,6 +47,8 @@ runtime_packages='uidmap crun slirp4netns dnsmasq-base nftables iproute2 mmdebst
 build_packages='python3 make g++'
 # What only tests look with, and the other uplink.
 test_packages='attr passt openssh-client zsh fish'
+# The programs made for LXD that the conformance tests drive.
+conformance_packages='lxd-client'
 
 # Installs those of the named Debian packages that are missing, saying which.
 install_packages() {

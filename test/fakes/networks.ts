@@ -35,6 +35,7 @@ export function fakeNetworks(): Networks {
     addProxy: () => Promise.resolve(),
     removeProxy: () => Promise.resolve(),
     interfaces: () => Promise.resolve({}),
+    bridge: () => Promise.resolve(undefined),
     close: () => Promise.resolve(),
   };
 }

@@ -21,6 +21,7 @@ const probes = {
     readFileSync('/proc/self/mountinfo', 'utf8').includes(' - cgroup2 ')
       ? undefined
       : 'cgroup2 is not mounted',
+  lxc: () => succeeds('lxc', ['--version']),
   mirror: () => succeeds('mmdebstrap', ['--version']),
 } satisfies Record<string, () => string | undefined>;
 

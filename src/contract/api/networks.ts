@@ -1,4 +1,4 @@
-import type { StringMap } from './instances.ts';
+import type { InstanceStateNetwork, StringMap } from './instances.ts';
 
 export interface NetworkPut {
   readonly description: string;
@@ -32,21 +32,4 @@ export interface NetworksPost extends Partial<NetworkPut> {
 }
 
 /** `GET /1.0/networks/<name>/state`. */
-export interface NetworkState {
-  readonly addresses: readonly {
-    readonly family: 'inet' | 'inet6';
-    readonly address: string;
-    readonly netmask: string;
-    readonly scope: 'global' | 'link' | 'local';
-  }[];
-  readonly counters: {
-    readonly bytes_received: number;
-    readonly bytes_sent: number;
-    readonly packets_received: number;
-    readonly packets_sent: number;
-  };
-  readonly hwaddr: string;
-  readonly mtu: number;
-  readonly state: 'up' | 'down';
-  readonly type: 'broadcast';
-}
+export type NetworkState = Omit<InstanceStateNetwork, 'host_name'>;

@@ -10,7 +10,7 @@ import { checkIfMatch, etagOf } from '../http/etag.ts';
 import { Fields } from '../http/fields.ts';
 import { created, syncBody } from '../http/replies.ts';
 import { header, param } from '../http/request.ts';
-import { networkView } from '../views/networks.ts';
+import { networkStateView, networkView } from '../views/networks.ts';
 import { listAnswer } from './listing.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -56,6 +56,10 @@ export function networkRoutes(app: FastifyInstance, context: DaemonContext): voi
   app.get(`${all}/:name/leases`, async (request) => {
     const { name } = getNetwork(engine, param(request, 'name'));
     return syncBody(await listLeases(engine, name));
+  });
+  app.get(`${all}/:name/state`, async (request) => {
+    const { name } = getNetwork(engine, param(request, 'name'));
+    return syncBody(networkStateView(await engine.networks.bridge(name)));
   });
   app.put(`${all}/:name`, async (request) => change(context, request, 'replace'));
   app.patch(`${all}/:name`, async (request) => change(context, request, 'merge'));

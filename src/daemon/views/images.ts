@@ -2,6 +2,7 @@ import { timeOf } from './times.ts';
 
 import type { Image, ImageAliasEntry } from '../../contract/api/images.ts';
 import type { ImageAliasRecord, ImageRecord } from '../../engine/types.ts';
+import type { ImageRecipe } from '../../image/types.ts';
 
 export function imageView(record: ImageRecord): Image {
   return {
@@ -20,17 +21,41 @@ export function imageView(record: ImageRecord): Image {
     uploaded_at: timeOf(record.uploadedAtMs),
     last_used_at: timeOf(record.lastUsedAtMs),
     expires_at: timeOf(record.expiresAtMs),
-    ...(record.recipe === undefined
-      ? {}
-      : {
-          update_source: {
-            alias: record.recipe,
-            server: '',
-            protocol: 'warren-recipe',
-            certificate: '',
-            image_type: 'container',
-          },
-        }),
+    ...(record.recipe === undefined ? {} : { update_source: updateSource(record.recipe) }),
+  };
+}
+
+/** An image that a launch will build: nothing of it is known but its name, which stands for it. */
+export function recipeView(recipe: ImageRecipe, architecture: string): Image {
+  const { alias, description } = recipe;
+  const never = timeOf(undefined);
+  return {
+    fingerprint: alias,
+    aliases: [{ name: alias, description }],
+    architecture,
+    type: 'container',
+    size: 0,
+    filename: '',
+    properties: { description },
+    profiles: [],
+    public: false,
+    auto_update: false,
+    cached: false,
+    created_at: never,
+    uploaded_at: never,
+    last_used_at: never,
+    expires_at: never,
+    update_source: updateSource(alias),
+  };
+}
+
+function updateSource(recipe: string): NonNullable<Image['update_source']> {
+  return {
+    alias: recipe,
+    server: '',
+    protocol: 'warren-recipe',
+    certificate: '',
+    image_type: 'container',
   };
 }
 

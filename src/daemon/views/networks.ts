@@ -1,6 +1,7 @@
 import { usersOfNetwork } from '../../engine/networks/list.ts';
 
-import type { Network } from '../../contract/api/networks.ts';
+import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
+import type { Network, NetworkState } from '../../contract/api/networks.ts';
 import type { EngineDeps, NetworkRecord } from '../../engine/types.ts';
 
 export function networkView(deps: EngineDeps, record: NetworkRecord): Network {
@@ -20,3 +21,23 @@ export function networkView(deps: EngineDeps, record: NetworkRecord): Network {
     ],
   };
 }
+
+/** Of a bridge that the switch does not hold (yet): down, with nothing that is known of it. */
+export function networkStateView(bridge: InstanceStateNetwork | undefined): NetworkState {
+  if (bridge === undefined) {
+    return { type: 'broadcast', state: 'down', hwaddr: '', mtu: 0, addresses: [], counters };
+  }
+  const { host_name: _, ...state } = bridge;
+  return state;
+}
+
+const counters: NetworkState['counters'] = {
+  bytes_received: 0,
+  bytes_sent: 0,
+  packets_received: 0,
+  packets_sent: 0,
+  errors_received: 0,
+  errors_sent: 0,
+  packets_dropped_inbound: 0,
+  packets_dropped_outbound: 0,
+};

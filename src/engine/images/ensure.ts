@@ -23,24 +23,31 @@ export async function ensureImage(
   const alias = deps.store.aliases.find(reference);
   const existing = findImage(deps, alias?.fingerprint ?? reference);
   if (existing !== undefined) return existing;
-  const recipe = deps.images.findRecipe(reference);
-  if (recipe === undefined) {
-    const names = [
-      ...deps.store.aliases.list().map(({ name }) => name),
-      ...deps.images.recipes().map((known) => known.alias),
-    ];
-    throw new WarrenError('not_found', {
-      kind: 'image',
-      name: reference,
-      nearest: nearestName(reference, names),
-    });
-  }
+  const recipe = findImageRecipe(deps, reference);
   return deps.live.builds.run(`Build of ${recipe.alias}`, context, (shared) =>
     buildImage(deps, recipe, shared),
   );
 }
 
-/** The image a new machine is to be made from. */
+/** What `reference` would be built from. Throws `not_found` with the nearest name of an image or recipe. */
+export function findImageRecipe(deps: EngineDeps, reference: string): ImageRecipe {
+  const recipe = deps.images.findRecipe(reference);
+  if (recipe !== undefined) return recipe;
+  const names = [
+    ...deps.store.aliases.list().map(({ name }) => name),
+    ...deps.images.recipes().map((known) => known.alias),
+  ];
+  throw new WarrenError('not_found', {
+    kind: 'image',
+    name: reference,
+    nearest: nearestName(reference, names),
+  });
+}
+
+/**
+ * The image a new machine is to be made from. What `GET /1.0/images/RECIPE` gave out as fingerprint
+ * of an image that is not built yet is a recipe's name.
+ */
 export async function findImageForSource(
   deps: EngineDeps,
   source:
@@ -50,7 +57,7 @@ export async function findImageForSource(
   context: WorkContext,
 ): Promise<ImageRecord> {
   if ('alias' in source) return ensureImage(deps, source.alias, context);
-  if ('fingerprint' in source) return getImage(deps, source.fingerprint);
+  if ('fingerprint' in source) return ensureImage(deps, source.fingerprint, context);
   const wanted = Object.entries(source.properties);
   const image = listImages(deps).findLast(({ properties }) =>
     wanted.every(([key, value]) => properties[key] === value),

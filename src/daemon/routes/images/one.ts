@@ -1,13 +1,14 @@
 import { WarrenError } from '../../../contract/errors.ts';
 import { deleteImage } from '../../../engine/images/delete.ts';
-import { getImage, listImages } from '../../../engine/images/list.ts';
+import { findImageRecipe } from '../../../engine/images/ensure.ts';
+import { findImage, getImage, listImages } from '../../../engine/images/list.ts';
 import { updateImage } from '../../../engine/images/update.ts';
 import { readJson } from '../../http/body.ts';
 import { checkIfMatch, etagOf } from '../../http/etag.ts';
 import { Fields } from '../../http/fields.ts';
 import { accepted, syncBody } from '../../http/replies.ts';
 import { header, param } from '../../http/request.ts';
-import { imageView } from '../../views/images.ts';
+import { imageView, recipeView } from '../../views/images.ts';
 import { listAnswer } from '../listing.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -28,7 +29,12 @@ export function imageRoutes(app: FastifyInstance, context: DaemonContext): void 
     ),
   );
   app.get(path, (request, reply) => {
-    const record = getImage(engine, param(request, 'fingerprint'));
+    const reference = param(request, 'fingerprint');
+    const record = findImage(engine, reference);
+    // The stock client launches only what it has seen: a recipe is an image that is yet to be built.
+    if (record === undefined) {
+      return syncBody(recipeView(findImageRecipe(engine, reference), engine.architecture));
+    }
     void reply.header('ETag', etagOf(writablePart(record)));
     return syncBody(imageView(record));
   });
