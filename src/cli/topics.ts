@@ -45,9 +45,8 @@ next: warren help devices`,
   $ warren config device override web eth0 ipv4.address=10.77.0.5
   $ warren config device remove web http
 
-A nic or proxy can be added to and removed from a running machine; a disk or unix-char device is there
-from its next start. A device that a profile gives is copied to
-the machine by override before you change it there.`,
+Devices come and go while the machine runs; what it has open of a removed disk it keeps until it lets
+go. A device that a profile gives is copied to the machine by override before you change it there.`,
     keys: 'devices',
   },
   networks: {

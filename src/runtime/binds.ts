@@ -9,35 +9,36 @@ import {
 } from 'node:fs';
 
 import { WarrenError } from '../contract/errors.ts';
-import { MNT_DETACH, MS_BIND, MS_REC, mount, unmount } from '../sys/kernel/mount.ts';
+import { makeReadonly, MNT_DETACH, MS_BIND, MS_REC, mount, unmount } from '../sys/kernel/mount.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import type { StagedBind } from './oci/mounts.ts';
 import type { BindMount } from './types.ts';
 
 /**
- * Binds each source to `bindsDir/N` in U0's mount namespace. The OCI runtime opens bind sources with
- * the machine's ids, which cannot pass a 0700 home; below our own tmpfs they can. When it throws,
+ * Binds each source to `bindsDir/N` in U0's mount namespace, in order, and answers where. Read-only
+ * is said here already: the copy of the namespace that machines get their mounts from keeps such a
+ * flag for good, so that a machine's root cannot remount what it may only read. When it throws,
  * `unstageBinds` takes away what was made.
  */
-export function stageBinds(bindsDir: string, binds: readonly BindMount[]): StagedBind[] {
-  if (binds.length === 0) return [];
+export function stageBinds(bindsDir: string, binds: readonly BindMount[]): string[] {
   mkdirSync(bindsDir, { recursive: true, mode: 0o755 });
-  return binds.map(({ source, target, readonly, recursive, kind }, index) => {
+  return binds.map((bind, index) => {
+    const { source, readonly, recursive, kind } = bind;
     const staged = `${bindsDir}/${index}`;
     try {
       if (kind === 'directory') mkdirSync(staged);
       else closeSync(openSync(staged, 'wx'));
       const flags = recursive ? MS_BIND | MS_REC : MS_BIND;
       mount({ source, target: staged, type: '', flags });
+      if (readonly) makeReadonly(staged, recursive);
     } catch (error) {
       if (!hasErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EINVAL', 'ELOOP')) throw error;
-      throw unusable(source, target, error);
+      throw unusable(bind, error);
     }
-    return { source: staged, target, readonly, recursive };
+    return staged;
   });
 }
 
-/** Unmounts and removes what `stageBinds` made. The machine keeps its own mounts. Absent is fine. */
+/** Unmounts and removes what `stageBinds` made. Machines keep their own mounts. Absent is fine. */
 export function unstageBinds(bindsDir: string): void {
   if (!existsSync(bindsDir)) return;
   for (const entry of readdirSync(bindsDir, { withFileTypes: true })) {
@@ -58,19 +59,30 @@ function detach(path: string): void {
   }
 }
 
-function unusable(source: string, target: string, cause: unknown): WarrenError {
-  const why =
-    cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
-      ? cause.code
-      : String(cause);
+function unusable({ source, target, recursive }: BindMount, cause: unknown): WarrenError {
+  const what = `mount ${source} at ${target}`;
+  // The kernel shows nothing of what another mount of the host covers.
+  const covered = !recursive && hasErrno(cause, 'EINVAL');
   return new WarrenError(
     'host_lacks',
-    {
-      what: `mount ${source} at ${target}`,
-      found: `it cannot be opened (${why})`,
-      wanted: 'a path that exists and that you may read',
-      hint: `ls -ld ${source}`,
-    },
+    covered
+      ? {
+          what,
+          found: 'other file systems are mounted below it',
+          wanted: 'recursive=true, which brings them along',
+          hint: `findmnt -R ${source}`,
+        }
+      : {
+          what,
+          found: `it cannot be opened (${errnoOf(cause)})`,
+          wanted: 'a path that exists and that you may read',
+          hint: `ls -ld ${source}`,
+        },
     { cause },
   );
+}
+
+function errnoOf(error: unknown): string {
+  const isErrno = error instanceof Error && 'code' in error && typeof error.code === 'string';
+  return isErrno ? String(error.code) : String(error);
 }

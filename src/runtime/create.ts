@@ -6,13 +6,13 @@ import { WarrenError } from '../contract/errors.ts';
 import { closeFd } from '../sys/kernel/socket.ts';
 import { openPtyPeer } from '../sys/kernel/tty.ts';
 import { processIdentity } from '../sys/proc/identity.ts';
-import { stageBinds } from './binds.ts';
 import type { CgroupDriver } from './cgroup/driver.ts';
 import { writeLimits } from './cgroup/limits.ts';
 import { delegate } from './cgroup/tree.ts';
 import { listenForConsole, noConsole } from './console.ts';
 import type { OciProgram } from './crun.ts';
-import { outsideId } from './machine-facts.ts';
+import { plugBinds } from './graft.ts';
+import { rootOf, type Owner } from './machine-facts.ts';
 import { buildSpec, formatSpec } from './oci/spec.ts';
 import type { OciSpec } from './oci/types.ts';
 import type { Places } from './places.ts';
@@ -51,7 +51,6 @@ export async function createMachine(
   prepareDirectories(places);
   const document = buildSpec(machine, {
     hostDir: places.hostDir,
-    binds: stageBinds(places.bindsDir, machine.mounts),
     cgroupsPath: cgroup.cgroupsPath(name),
     resources: cgroup.resources(machine.limits),
   });
@@ -72,23 +71,22 @@ export async function createMachine(
     closeFd(consoleKeepaliveFd);
   });
   const init = readInit(pidFile, name);
-  confine(cgroup, machine, document);
+  const owner = rootOf(document.linux);
+  confine(cgroup, machine, owner);
+  await plugBinds({ name, init, bindsDir: places.bindsDir, owner }, machine.mounts);
   stopIfCancelled();
   undo.keep();
   return { created: { init, consoleFd, consoleKeepaliveFd }, document };
 }
 
 /** Limits stand before init runs, and the cgroup's owner is the machine's root. */
-function confine(cgroup: CgroupDriver, { name, limits }: MachineSpec, document: OciSpec): void {
+function confine(cgroup: CgroupDriver, { name, limits }: MachineSpec, owner: Owner): void {
   const directory = cgroup.findDirectory(name);
   if (directory === undefined) {
     if (cgroup.report.driver === 'none') return;
     throw new Error(`the OCI runtime made no cgroup for ${name}`);
   }
-  delegate(directory, {
-    uid: outsideId(document.linux.uidMappings, 0),
-    gid: outsideId(document.linux.gidMappings, 0),
-  });
+  delegate(directory, owner);
   writeLimits(name, directory, limits);
 }
 

@@ -44,3 +44,13 @@ export function outsideId(mappings: readonly OciIdMapping[], id: number): number
   if (outside === undefined) throw new Error(`the id map has no ${id}`);
   return outside;
 }
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The machine's root as ids of U0. */
+export function rootOf(facts: Pick<MachineFacts, 'uidMappings' | 'gidMappings'>): Owner {
+  return { uid: outsideId(facts.uidMappings, 0), gid: outsideId(facts.gidMappings, 0) };
+}

@@ -14,7 +14,7 @@ const SIGPWR = 30;
  * that was recycled in between belongs to a younger process, which has another start time. The
  * caller closes it.
  */
-function openIdentity(identity: ProcessIdentity): number | undefined {
+export function openIdentity(identity: ProcessIdentity): number | undefined {
   let pidfd: number;
   try {
     pidfd = pidfdOpen(identity.pid);

@@ -13,11 +13,13 @@ import { createMachine, ensureHostDir } from './create.ts';
 import { ociProgram } from './crun.ts';
 import { execWithPipes, execWithPty, type ExecContext } from './exec/exec.ts';
 import { allProcesses } from './exec/inside.ts';
+import { plugBinds, unplugBind, type LiveMachine } from './graft.ts';
 import {
   factsOf,
   findOutsideId,
   outsideId,
   readFacts,
+  rootOf,
   type MachineFacts,
 } from './machine-facts.ts';
 import { listenNotify } from './notify.ts';
@@ -27,7 +29,7 @@ import { bundlesDir, placesOf, type Places, type RuntimePaths } from './places.t
 import { isAlive, kill, requestShutdown, watchExit } from './processes.ts';
 import { removeMachine } from './remove.ts';
 import { refuseWithoutCgroup } from './systemd-guest.ts';
-import type { ExecSession, ExecSpec, Runtime } from './types.ts';
+import type { ExecSession, ExecSpec, ProcessIdentity, Runtime } from './types.ts';
 
 export interface RuntimeDeps {
   readonly paths: RuntimePaths;
@@ -61,6 +63,15 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
     // Names become path components and arguments; whoever let a bad one through has a bug.
     if (!isInstanceName(name)) throw new Error(`not an instance name: ${JSON.stringify(name)}`);
     return placesOf(paths, name);
+  };
+  const factsFor = (name: string): MachineFacts => {
+    let known = facts.get(name);
+    if (known === undefined) facts.set(name, (known = readFacts(places(name).bundleDir, name)));
+    return known;
+  };
+  const liveMachine = (name: string, init: ProcessIdentity): LiveMachine => {
+    const owner = rootOf(factsFor(name));
+    return { name, init, bindsDir: places(name).bindsDir, owner };
   };
   const remove = async (name: string): Promise<void> => {
     facts.delete(name);
@@ -101,10 +112,11 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
       places(name);
       await oci.run(`start ${name}`, ['start', name], startTimeoutMs);
     },
+    attachMount: (name, init, bind) => plugBinds(liveMachine(name, init), [bind]),
+    detachMount: (name, init, target) => unplugBind(liveMachine(name, init), target),
     exec: (name, spec) => {
       const { bundleDir } = places(name);
-      let known = facts.get(name);
-      if (known === undefined) facts.set(name, (known = readFacts(bundleDir, name)));
+      const known = factsFor(name);
       const candidates = (): readonly number[] => {
         const directory = cgroup.findDirectory(name);
         if (directory === undefined) return allProcesses();

@@ -138,6 +138,10 @@ export interface Runtime {
   /** `crun create`: namespaces exist, init waits. The caller then attaches the network and starts. */
   create(spec: MachineSpec, options: { signal?: AbortSignal }): Promise<CreatedMachine>;
   start(name: string): Promise<void>;
+  /** Mounts in a running machine, as `create` would have; a mount at the target is covered. */
+  attachMount(name: string, init: ProcessIdentity, bind: BindMount): Promise<void>;
+  /** Takes away the topmost mount at `target`; none is fine. */
+  detachMount(name: string, init: ProcessIdentity, target: string): Promise<void>;
   exec(name: string, spec: ExecSpec): Promise<ExecSession>;
   /** Whether this very process still runs (its pidfd is not readable). */
   isAlive(init: ProcessIdentity): boolean;

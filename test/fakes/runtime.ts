@@ -71,6 +71,8 @@ export function fakeRuntime(
       get(name).state = 'running';
       return Promise.resolve();
     },
+    attachMount: () => Promise.resolve(),
+    detachMount: () => Promise.resolve(),
     exec: (_name, spec) =>
       Promise.resolve(spec.terminal === undefined ? execPipes(spec, running) : execPty(spec)),
     isAlive: (init) => {

@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +15,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
 import { needs } from '../helpers/needs.ts';
-import { eventually, openWarren, type Warren } from '../helpers/warren.ts';
+import { openWarren, type Warren } from '../helpers/warren.ts';
 
 import type { AddressInfo } from 'node:net';
 
@@ -87,23 +96,73 @@ describe('devices of a running machine', () => {
     expect(await warren.ok(['config', 'device', 'list', 'm'])).not.toContain('web');
   });
 
-  test('show a directory of the host, read-only where it is said', async () => {
-    await warren.ok(['stop', '--force', 'm']);
-    await add('src', 'disk', `source=${shared}`, 'path=/mnt/src', 'readonly=true');
+  /** The machine's own view: how a mount point is mounted, if it is. */
+  const mounted = (path: string): Promise<string> =>
+    shell(`grep ' ${path} ' /proc/self/mountinfo || true`);
+
+  test('show a directory of the host at once and until it is removed', async () => {
+    await add('src', 'disk', `source=${shared}`, 'path=/run/made/for/src', 'readonly=true');
     await add('open', 'disk', `source=${join(shared, 'open')}`, 'path=/mnt/open');
-    await warren.ok(['start', 'm']);
-    expect(await shell('cat /mnt/src/given')).toBe('from the host\n');
-    const refused = await warren.run(['exec', 'm', '--', 'touch', '/mnt/src/new']);
-    expect(refused.stderr).toMatch(/Read-only/);
+    expect(await shell('cat /run/made/for/src/given')).toBe('from the host\n');
+    expect((await shell('stat -c %u /run/made/for')).trim()).toBe('0');
     await shell('echo back > /mnt/open/answer');
     expect(readFileSync(join(shared, 'open/answer'), 'utf8')).toBe('back\n');
     // Without raw.idmap the machine's root is a subordinate id, and the user's files nobody's.
     expect(statSync(join(shared, 'open/answer')).uid).not.toBe(process.getuid?.());
-    expect((await shell('stat -c %u /mnt/src/given')).trim()).toBe('65534');
+    expect((await shell('stat -c %u /run/made/for/src/given')).trim()).toBe('65534');
+    await remove('src');
+    expect(await mounted('/run/made/for/src')).toBe('');
+    expect(await shell('ls /run/made/for/src')).toBe('');
+    // The daemon holds nothing of them: the next one takes them away as well.
+    await warren.ok(['daemon', 'restart']);
+    expect(await mounted('/mnt/open')).not.toBe('');
+    await remove('open');
+    expect(await mounted('/mnt/open')).toBe('');
+    expect(readFileSync(join(shared, 'open/answer'), 'utf8')).toBe('back\n');
+  });
+
+  test.for(['while it runs', 'before its start'])(
+    'a read-only directory, added %s, stays so for its root',
+    async (when) => {
+      if (when !== 'while it runs') await warren.ok(['stop', '--force', 'm']);
+      await add('src', 'disk', `source=${shared}`, 'path=/mnt/src', 'readonly=true');
+      if (when !== 'while it runs') await warren.ok(['start', 'm']);
+      expect(await mounted('/mnt/src')).toContain(' ro,');
+      const remount = 'mount -o remount,bind,rw /mnt/src';
+      const refused = await shell(`${remount} 2>&1; touch /mnt/src/new 2>&1 || true`);
+      expect(refused).toMatch(/denied|not permitted/);
+      expect(refused).toMatch(/Read-only/);
+      await remove('src');
+    },
+  );
+
+  test('no link of the machine leads a mount elsewhere', async () => {
+    await shell(`mkdir -p ${warren.dir}; ln -s / /mnt/root; ln -s ../../../../../..${warren.dir} /mnt/up;
+      ln -s /proc/1/root/mnt /mnt/magic; ln -s /nowhere /mnt/dangling; echo > /mnt/file`);
+    await add('in', 'disk', `source=${shared}`, 'path=/mnt/root/in');
+    expect(await mounted('/in')).not.toBe('');
+    await remove('in');
+    expect(await mounted('/in')).toBe('');
+    await add('up', 'disk', `source=${shared}`, 'path=/mnt/up/up');
+    expect(await shell(`cat ${warren.dir}/up/given`)).toBe('from the host\n');
+    expect(existsSync(join(warren.dir, 'up'))).toBe(false);
+    await remove('up');
+    for (const path of ['/mnt/magic/x', '/mnt/dangling', '/mnt/file', '/mnt/file/x']) {
+      const words = ['config', 'device', 'add', 'm', 'no', 'disk'];
+      const { exitCode, stderr } = await warren.run([...words, `source=${shared}`, `path=${path}`]);
+      expect({ exitCode, stderr }).toMatchObject({
+        stderr: expect.stringContaining(path) as string,
+      });
+      expect(exitCode).toBe(14);
+    }
+    expect(await shell(`grep -c ${shared} /proc/self/mountinfo || true`)).toBe('0\n');
+    expect(await warren.ok(['config', 'device', 'list', 'm'])).not.toContain('no');
   });
 
   test('raw.idmap makes a directory the same owner’s on both sides', async () => {
     await warren.ok(['stop', '--force', 'm']);
+    await add('src', 'disk', `source=${shared}`, 'path=/mnt/src', 'readonly=true');
+    await add('open', 'disk', `source=${join(shared, 'open')}`, 'path=/mnt/open');
     const { uid } = statSync(shared);
     const { gid } = statSync(shared);
     await warren.ok(['config', 'set', 'm', `raw.idmap=uid ${uid} 1000\ngid ${gid} 1000`]);
@@ -116,22 +175,50 @@ describe('devices of a running machine', () => {
     expect((await shell('stat -c %u /mnt/src/given')).trim()).toBe('1000');
   });
 
-  test('a source that is not there is refused when it starts, and says which', async () => {
+  test('a source that is not there or not the user’s is refused, and said which', async () => {
+    for (const [source, problem] of [
+      [`${shared}/none`, 'does not exist'],
+      ['/proc/1/root', 'is not yours to read'],
+    ] as const) {
+      for (const words of [
+        ['config', 'device', 'add', 'm'],
+        ['init', 'busybox', 'other', '-d'],
+      ]) {
+        const device =
+          words[0] === 'config'
+            ? ['gone', 'disk', `source=${source}`, 'path=/mnt/none']
+            : ['type=disk', `source=${source}`, 'path=/mnt/none'].flatMap((key) => [
+                '-d',
+                `gone,${key}`,
+              ]);
+        const { exitCode, stderr } = await warren.run([...words, ...device]);
+        expect(exitCode).toBe(3);
+        expect(stderr).toContain(`${source} ${problem}`);
+      }
+    }
+    expect(await warren.ok(['list', '--format', 'csv', '-c', 'n'])).toBe('m\n');
+  });
+
+  test('a source that vanished keeps a machine from starting and from no other change', async () => {
+    const brief = mkdtempSync(join(homedir(), 'brief-'));
+    await add('brief', 'disk', `source=${brief}`, 'path=/mnt/brief');
+    rmdirSync(brief);
+    await warren.ok(['config', 'set', 'm', 'boot.autostart=false']);
     await warren.ok(['stop', '--force', 'm']);
-    await add('gone', 'disk', `source=${shared}/none`, 'path=/mnt/none');
     const { exitCode, stderr } = await warren.run(['start', 'm']);
     expect(exitCode).toBeGreaterThan(0);
-    expect(stderr).toContain(`${shared}/none`);
-    await remove('gone');
+    expect(stderr).toContain(`${brief} does not exist`);
+    await remove('brief');
     await warren.ok(['start', 'm']);
   });
 
   test('hand in a character device', async () => {
-    await warren.ok(['stop', '--force', 'm']);
     await add('noise', 'unix-char', 'source=/dev/zero', 'path=/dev/noise');
-    await warren.ok(['start', 'm']);
-    await eventually(async () => {
-      expect(await shell('head -c 4 /dev/noise | od -An -tx1')).toMatch(/00 00 00 00/);
-    });
+    const read = 'head -c 4 /dev/noise | od -An -tx1';
+    expect(await shell(read)).toMatch(/00 00 00 00/);
+    await warren.ok(['restart', '--force', 'm']);
+    expect(await shell(read)).toMatch(/00 00 00 00/);
+    await remove('noise');
+    expect(await shell('test -c /dev/noise || echo gone')).toBe('gone\n');
   });
 });

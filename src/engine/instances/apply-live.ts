@@ -1,16 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 
-import type { Revert } from '../../base/revert.ts';
+import { Revert } from '../../base/revert.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { planNics } from '../networks/nics.ts';
+import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
+import { bindShares, changesOf, planShares, type Share } from './disks.ts';
 import { planLimits } from './plan.ts';
 import { planProxies } from './proxies.ts';
 
 /**
  * Brings a running machine from one expanded config to another, as far as that works live: limits,
- * interfaces, published ports. The rest takes effect at its next start. Each effect pushes its
+ * mounts, interfaces, published ports. The rest takes effect at its next start. Each effect pushes its
  * opposite onto `undo`.
  */
 export async function applyLive(
@@ -23,10 +25,11 @@ export async function applyLive(
   const { name, run } = record;
   if (run === undefined) return;
   await applyLimits(deps, name, before, after, undo);
+  await applyShares(deps, name, run.init, changedShares(before, after), undo);
 
   const { pid } = run.init;
-  const nics = changes(planNics(name, before), planNics(name, after));
-  if (nics.changed) await applyNetworks(deps);
+  const nics = changesOf(planNics(name, before), planNics(name, after));
+  if (nics.removed.length + nics.added.length > 0) await applyNetworks(deps);
   for (const nic of nics.removed) {
     undo.push('attach an interface again', async () => {
       await deps.networks.attach(pid, nic);
@@ -38,7 +41,7 @@ export async function applyLive(
     await deps.networks.attach(pid, nic);
   }
 
-  const proxies = changes(planProxies(name, before.devices), planProxies(name, after.devices));
+  const proxies = changesOf(planProxies(name, before.devices), planProxies(name, after.devices));
   for (const proxy of proxies.removed) {
     undo.push('publish a port again', () => deps.networks.addProxy(pid, proxy));
     await deps.networks.removeProxy(name, proxy.device);
@@ -47,6 +50,34 @@ export async function applyLive(
     undo.push('close a published port', () => deps.networks.removeProxy(name, proxy.device));
     await deps.networks.addProxy(pid, proxy);
   }
+}
+
+/**
+ * Does again what a daemon that died in `applyLive` may have left undone or half-done. Published
+ * ports are not among it: they were that daemon's own.
+ */
+export async function applyAgain(
+  deps: EngineDeps,
+  { name, run }: InstanceRecord,
+  before: Expanded,
+  after: Expanded,
+): Promise<void> {
+  if (run === undefined) return;
+  // Never unwound: what was done stays, whatever else fails.
+  const undo = new Revert(() => undefined);
+  await applyLimits(deps, name, before, after, undo);
+  const { removed, added } = changedShares(before, after);
+  for (const { target } of [...removed, ...added].toReversed()) {
+    await deps.runtime.detachMount(name, run.init, target);
+  }
+  await applyShares(deps, name, run.init, { removed: [], added }, undo);
+
+  const nics = changesOf(planNics(name, before), planNics(name, after));
+  if (nics.removed.length + nics.added.length > 0) await applyNetworks(deps);
+  for (const { device } of [...nics.removed, ...nics.added]) {
+    await deps.networks.detach(name, device);
+  }
+  for (const nic of nics.added) await deps.networks.attach(run.init.pid, nic);
 }
 
 async function applyLimits(
@@ -64,14 +95,47 @@ async function applyLimits(
   await deps.runtime.applyLimits(name, wanted.limits);
 }
 
-/** What is there no more and what is new; a device that changed is both. */
-function changes<T extends { readonly device: string }>(
-  before: readonly T[],
-  after: readonly T[],
-): { readonly removed: T[]; readonly added: T[]; readonly changed: boolean } {
-  const isIn = (all: readonly T[], one: T): boolean =>
-    all.some((other) => isDeepStrictEqual(other, one));
-  const removed = before.filter((one) => !isIn(after, one));
-  const added = after.filter((one) => !isIn(before, one));
-  return { removed, added, changed: removed.length > 0 || added.length > 0 };
+/** Opposites are pushed before the effect: to detach what is not there does nothing. */
+async function applyShares(
+  deps: EngineDeps,
+  name: string,
+  init: ProcessIdentity,
+  { removed, added }: { readonly removed: readonly Share[]; readonly added: readonly Share[] },
+  undo: Revert,
+): Promise<void> {
+  for (const share of removed.toReversed()) {
+    undo.push(`mount ${share.source} again`, () => attachShares(deps, name, init, [share]));
+    await deps.runtime.detachMount(name, init, share.target);
+  }
+  for (const share of added) {
+    undo.push(`unmount ${share.target}`, () => deps.runtime.detachMount(name, init, share.target));
+    await attachShares(deps, name, init, [share]);
+  }
+}
+
+async function attachShares(
+  deps: EngineDeps,
+  name: string,
+  init: ProcessIdentity,
+  shares: readonly Share[],
+): Promise<void> {
+  for (const bind of await bindShares(`change ${name}`, shares)) {
+    await deps.runtime.attachMount(name, init, bind);
+  }
+}
+
+/** With those below a target that changes: they go with the mount that they lie on. */
+function changedShares(
+  before: Expanded,
+  after: Expanded,
+): { readonly removed: Share[]; readonly added: Share[] } {
+  const [old, now] = [planShares(before.devices), planShares(after.devices)];
+  const { removed, added } = changesOf(old, now);
+  const moved = [...removed, ...added].map(({ target }) => `${target}/`);
+  const isMoved = (share: Share): boolean =>
+    moved.some((above) => share.target.startsWith(above.replace(/\/+$/, '/')));
+  return {
+    removed: old.filter((share) => removed.includes(share) || isMoved(share)),
+    added: now.filter((share) => added.includes(share) || isMoved(share)),
+  };
 }

@@ -13,6 +13,7 @@ import { allocateSlice } from '../slices.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
 import { copySnapshots, planCopy } from './copy.ts';
 import { dropEmptyKeys } from './devices.ts';
+import { checkSources } from './disks.ts';
 import type { IdentityTrigger } from './identity.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { checkInstanceName } from './names.ts';
@@ -79,6 +80,7 @@ export async function createInstance(
   // Before an image is built for minutes: what the request itself says must be right.
   if (input.profiles !== undefined)
     checkInstance(deps, `create ${name}`, settingsOf(input, noOrigin));
+  await checkSources(`create ${name}`, {}, dropEmptyKeys(input.devices));
   if (source.type === 'copy') {
     return await planCopy(deps, source, context, (origin) =>
       make(deps, input, { ...origin, trigger: 'copy', image: undefined }, context),

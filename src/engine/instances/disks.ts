@@ -1,44 +1,93 @@
-import { realpath, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 
 import { hostPath } from '../../base/brand.ts';
-import type { DeviceMap } from '../../contract/api/instances.ts';
+import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
 import { visibleDevices } from '../../contract/config/expand.ts';
 import { parseBool } from '../../contract/config/values.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import type { BindMount } from '../../runtime/types.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 
+/** A disk or unix-char device as it is configured; whether its source is there is not asked yet. */
+export interface Share {
+  readonly device: string;
+  readonly source: string;
+  /** In the machine. */
+  readonly target: string;
+  readonly readonly: boolean;
+  readonly recursive: boolean;
+  /** Without it, a missing source is no error: there is no mount then. */
+  readonly required: boolean;
+}
+
+/** In the order they are mounted: what lies below another's target comes after it. */
+export function planShares(devices: DeviceMap): Share[] {
+  return Object.entries(visibleDevices(devices))
+    .flatMap(([device, keys]) => shareOf(device, keys) ?? [])
+    .sort((a, b) => (a.target < b.target ? -1 : a.target > b.target ? 1 : 0));
+}
+
+function shareOf(device: string, keys: StringMap): Share | undefined {
+  const isDisk = keys['type'] === 'disk' && keys['path'] !== '/';
+  if (!isDisk && keys['type'] !== 'unix-char') return undefined;
+  const target = filled(keys['path']) ?? filled(keys['source']);
+  const source = filled(keys['source']) ?? filled(keys['path']);
+  if (target === undefined || source === undefined) return undefined;
+  return {
+    device,
+    source,
+    target,
+    readonly: parseBool(keys['readonly'] ?? '') === true,
+    recursive: parseBool(keys['recursive'] ?? '') === true,
+    required: parseBool(keys['required'] ?? '') !== false,
+  };
+}
+
 /**
- * The bind mounts of disk and unix-char devices. A missing source is an issue unless
- * `required=false`, and then the device is left out. Sources are the user's own paths: what may be
- * read there is what the user may read.
+ * What to mount for them. A missing source is an issue, or the share is left out where it is not
+ * required. Sources are the user's own paths: what may be read there is what the user may read.
+ * `what` is for the error: `start web`.
  */
-export async function planBinds(name: string, devices: DeviceMap): Promise<BindMount[]> {
+export async function bindShares(what: string, shares: readonly Share[]): Promise<BindMount[]> {
   const issues: Issue[] = [];
   const binds: BindMount[] = [];
-  for (const [device, keys] of Object.entries(visibleDevices(devices))) {
-    const isDisk = keys['type'] === 'disk' && keys['path'] !== '/';
-    if (!isDisk && keys['type'] !== 'unix-char') continue;
-    const target = filled(keys['path']) ?? filled(keys['source']);
-    const source = filled(keys['source']) ?? filled(keys['path']);
-    if (target === undefined || source === undefined) continue;
+  for (const { device, source, target, readonly, recursive, required } of shares) {
     const found = await kindOf(source);
-    if (typeof found === 'string') {
-      if (parseBool(keys['required'] ?? '') !== false) {
-        issues.push({ path: `devices.${device}.source`, problem: `${source} ${found}` });
-      }
-      continue;
+    if (typeof found !== 'string') {
+      const { path, kind } = found;
+      binds.push({ source: hostPath(path), target, readonly, recursive, kind });
+    } else if (required) {
+      issues.push({ path: `devices.${device}.source`, problem: `${source} ${found}` });
     }
-    binds.push({
-      source: hostPath(found.path),
-      target,
-      readonly: parseBool(keys['readonly'] ?? '') === true,
-      recursive: parseBool(keys['recursive'] ?? '') === true,
-      kind: found.kind,
-    });
   }
-  if (issues.length > 0) throw new WarrenError('invalid', { what: `start ${name}`, issues });
+  if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
   return binds;
+}
+
+/**
+ * Throws `invalid` for sources that cannot be mounted, of the shares that are new. One that has
+ * vanished since does not stand in the way of other changes.
+ */
+export async function checkSources(
+  what: string,
+  before: DeviceMap,
+  after: DeviceMap,
+): Promise<void> {
+  await bindShares(what, changesOf(planShares(before), planShares(after)).added);
+}
+
+/** What is there no more and what is new; one that changed is both. */
+export function changesOf<T>(
+  before: readonly T[],
+  after: readonly T[],
+): { readonly removed: T[]; readonly added: T[] } {
+  const isIn = (all: readonly T[], one: T): boolean =>
+    all.some((other) => isDeepStrictEqual(other, one));
+  return {
+    removed: before.filter((one) => !isIn(after, one)),
+    added: after.filter((one) => !isIn(before, one)),
+  };
 }
 
 function filled(value: string | undefined): string | undefined {
@@ -50,10 +99,14 @@ async function kindOf(
 ): Promise<string | { readonly path: string; readonly kind: BindMount['kind'] }> {
   try {
     const path = await realpath(source);
-    return { path, kind: (await stat(path)).isDirectory() ? 'directory' : 'file' };
+    const found = await stat(path);
+    if (found.isDirectory()) await access(path, constants.R_OK | constants.X_OK);
+    else if (found.isFile()) await access(path, constants.R_OK);
+    return { path, kind: found.isDirectory() ? 'directory' : 'file' };
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return 'does not exist';
     if (hasErrno(error, 'EACCES', 'EPERM')) return 'is not yours to read';
+    if (hasErrno(error, 'ELOOP')) return 'is a chain of links without an end';
     throw error;
   }
 }

@@ -9,7 +9,8 @@ import { ensureNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs, planNics } from '../networks/nics.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { adopt, consoleNames, followBoot } from './adopt.ts';
-import { planBinds } from './disks.ts';
+import { applied } from './applying.ts';
+import { bindShares, planShares } from './disks.ts';
 import { endRun } from './end.ts';
 import { dropConsole } from './finish.ts';
 import { type IdentityTrigger, writeIdentity } from './identity.ts';
@@ -88,7 +89,7 @@ async function run(
   const { store, storage, runtime, networks } = deps;
   const limits = planLimits(deps, expanded);
   runtime.checkLimits(name, limits.limits, limits.keys);
-  const binds = await planBinds(name, expanded.devices);
+  const binds = await bindShares(`start ${name}`, planShares(expanded.devices));
 
   await using undo = new Revert((what, error) => {
     deps.log.warn({ err: error, instance: name, what }, 'a failed start was not undone completely');
@@ -143,6 +144,7 @@ async function run(
     store.instances.mergeConfig(id, {
       'volatile.last_state.power': 'RUNNING',
       'volatile.frozen': undefined,
+      ...applied,
     });
   });
   undo.push('forget the run', () => {

@@ -8,8 +8,10 @@ import { WarrenError } from '../../contract/errors.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
+import { applied, noteApplying } from './applying.ts';
 import { applyLive } from './apply-live.ts';
 import { dropEmptyKeys } from './devices.ts';
+import { checkSources } from './disks.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { isRunning } from './state.ts';
 import { checkInstance } from './validate.ts';
@@ -31,7 +33,7 @@ export interface UpdateInstanceInput {
 
 export interface UpdatedInstance {
   readonly record: InstanceRecord;
-  /** Keys and devices of a running machine whose change takes effect at its next start. */
+  /** Keys of a running machine whose change takes effect at its next start. */
   readonly waiting: readonly string[];
 }
 
@@ -66,6 +68,7 @@ export async function updateInstance(
   };
   checkInstance(deps, `change ${name}`, wanted);
   refuseOtherIds(deps, current, wanted);
+  await checkSources(`change ${name}`, current.devices, wanted.devices);
   const hwaddrs = missingHwaddrs(expandInstance(deps, wanted));
   const next = { ...wanted, config: { ...wanted.config, ...hwaddrs } };
 
@@ -82,12 +85,18 @@ export async function updateInstance(
     });
     await applyNetworks(deps);
   });
-  deps.store.transaction(() => {
-    deps.store.instances.setSettings(current.id, next);
-  });
   const [before, after] = [expandInstance(deps, current), expandInstance(deps, next)];
   const runs = isRunning(deps, current);
-  if (runs) await applyLive(deps, current, before, after, undo);
+  deps.store.transaction(() => {
+    deps.store.instances.setSettings(current.id, next);
+    if (runs) deps.store.instances.mergeConfig(current.id, noteApplying(before));
+  });
+  if (runs) {
+    await applyLive(deps, current, before, after, undo);
+    deps.store.transaction(() => {
+      deps.store.instances.mergeConfig(current.id, applied);
+    });
+  }
   undo.keep();
   deps.events.lifecycle({
     action: 'instance-updated',
@@ -99,11 +108,9 @@ export async function updateInstance(
 
 /** What `applyLive` leaves for the next start. */
 function notLive(before: Expanded, after: Expanded): string[] {
-  const keys = changedKeys(before.config, after.config).filter(
+  return changedKeys(before.config, after.config).filter(
     (key) => !isLive(key) && !key.startsWith('volatile.'),
   );
-  const devices = changedKeys(mountsOf(before), mountsOf(after));
-  return [...keys, ...devices.map((device) => `device ${device}`)];
 }
 
 function changedKeys(before: object, after: object): string[] {
@@ -111,17 +118,6 @@ function changedKeys(before: object, after: object): string[] {
   return [...new Set([...old.keys(), ...now.keys()])]
     .filter((key) => !isDeepStrictEqual(old.get(key), now.get(key)))
     .sort();
-}
-
-/** Devices that are mounts of the machine, made before its init runs; their limits are live. */
-function mountsOf({ devices }: Expanded): object {
-  const mounts = Object.entries(devices).filter(([, { type }]) =>
-    ['disk', 'unix-char'].includes(type ?? ''),
-  );
-  const isFixed = ([key]: readonly [string, string]): boolean => !key.startsWith('limits.');
-  return Object.fromEntries(
-    mounts.map(([name, keys]) => [name, Object.fromEntries(Object.entries(keys).filter(isFixed))]),
-  );
 }
 
 function merged(current: StringMap, given: StringMap): StringMap {

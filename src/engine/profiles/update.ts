@@ -2,6 +2,7 @@ import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
 import { dropEmpty } from '../../contract/config/validate.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
+import { applied, noteApplying } from '../instances/applying.ts';
 import { applyLive } from '../instances/apply-live.ts';
 import { dropEmptyKeys } from '../instances/devices.ts';
 import { expandInstance } from '../instances/list.ts';
@@ -50,10 +51,15 @@ export async function updateProfile(
   checkUsers(deps, users, next);
 
   const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
-  const before = new Map(records.map((record) => [record.id, expandInstance(deps, record)]));
+  const running = new Map(
+    records
+      .filter((record) => isRunning(deps, record))
+      .map((record) => [record.id, expandInstance(deps, record)]),
+  );
   undo.push('put the old profile back', async () => {
     deps.store.reclaim(() => {
       deps.store.profiles.set(current.id, current);
+      for (const id of running.keys()) deps.store.instances.mergeConfig(id, applied);
     });
     await applyNetworks(deps);
   });
@@ -62,13 +68,16 @@ export async function updateProfile(
     for (const record of records) {
       deps.store.instances.mergeConfig(record.id, missingHwaddrs(expandInstance(deps, record)));
     }
+    for (const [id, old] of running) deps.store.instances.mergeConfig(id, noteApplying(old));
   });
-  for (const { id } of records) {
+  for (const [id, old] of running) {
     const record = deps.store.instances.findById(id);
-    const old = before.get(id);
-    if (record === undefined || old === undefined || !isRunning(deps, record)) continue;
+    if (record === undefined || !isRunning(deps, record)) continue;
     await applyLive(deps, record, old, expandInstance(deps, record), undo);
   }
+  deps.store.transaction(() => {
+    for (const id of running.keys()) deps.store.instances.mergeConfig(id, applied);
+  });
   undo.keep();
   deps.events.lifecycle({
     action: 'profile-updated',

@@ -1,4 +1,6 @@
 import { findFailedUnits, adopt, consoleNames, followBoot } from '../instances/adopt.ts';
+import { applied, findApplying } from '../instances/applying.ts';
+import { applyAgain } from '../instances/apply-live.ts';
 import { isFrozenByUser, notTakenUp } from '../instances/finish.ts';
 import { expandInstance } from '../instances/list.ts';
 import { findInit } from '../instances/plan.ts';
@@ -69,11 +71,25 @@ async function adoptOne(
   );
   if (master !== undefined && master.drained.length > 0) machine.console?.feed(master.drained);
   await attempt('thaw it', () => thawUnmeant(deps, record, machine));
+  await attempt('apply its changed settings', () => finishApplying(deps, record));
   await attempt('follow its boot', () =>
     resumeBoot(deps, record, machine, run.bootedAtMs !== undefined),
   );
   for (const proxy of planProxies(record.name, expandInstance(deps, record).devices)) {
     await attempt(`publish ${proxy.device}`, () => deps.networks.addProxy(run.init.pid, proxy));
+  }
+}
+
+/** Crash point: between new settings in the database and their last effect on the machine. */
+async function finishApplying(deps: EngineDeps, record: InstanceRecord): Promise<void> {
+  const before = findApplying(record);
+  if (before === undefined) return;
+  try {
+    await applyAgain(deps, record, before, expandInstance(deps, record));
+  } finally {
+    deps.store.transaction(() => {
+      deps.store.instances.mergeConfig(record.id, applied);
+    });
   }
 }
 

@@ -1,13 +1,5 @@
 import type { Socket as DatagramSocket } from 'node:dgram';
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, closeSync, constants, fstatSync, readFileSync } from 'node:fs';
 import { connect, isIPv6, Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
 
@@ -23,7 +15,7 @@ import {
 import { allowAddressReuse, bindInet } from '../../sys/kernel/inet.ts';
 import { openRouteSocket } from '../../sys/kernel/netlink.ts';
 import type { NetnsThread } from '../../sys/kernel/netns.ts';
-import { hasEnded, pidfdOpen } from '../../sys/kernel/process.ts';
+import { openProcEntry, pidfdOpen } from '../../sys/kernel/process.ts';
 import {
   bindUnix,
   closeFd,
@@ -51,15 +43,13 @@ export function openMachineSide(initPid: number, thread: NetnsThread): Side & Di
 
   /** A descriptor of /proc/INIT/`entry`: of init itself, for it still runs after the open. */
   const openOfInit = (entry: string, flags: number): number => {
-    const fd = openSync(`/proc/${initPid}/${entry}`, flags);
-    if (!hasEnded(pidfd)) return fd;
-    closeSync(fd);
-    throw new WarrenError('wrong_state', {
-      name: 'the machine',
-      action: 'connect to',
-      state: 'stopped',
-      wanted: 'running',
-    });
+    try {
+      return openProcEntry(initPid, pidfd, entry, flags);
+    } catch (error) {
+      if (!hasErrno(error, 'ESRCH')) throw error;
+      const details = { name: 'the machine', action: 'connect to' };
+      throw new WarrenError('wrong_state', { ...details, state: 'stopped', wanted: 'running' });
+    }
   };
 
   const withNetns = async <T>(use: (netnsFd: number) => Promise<T>): Promise<T> => {

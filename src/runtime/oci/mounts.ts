@@ -1,27 +1,19 @@
 import type { OciMount } from './types.ts';
 
-/** A bind mount whose source the machine's own ids can reach (see `stageBinds`). */
-export interface StagedBind {
-  readonly source: string;
-  readonly target: string;
-  readonly readonly: boolean;
-  readonly recursive: boolean;
-}
-
 export interface MountPlan {
   /** Directory of the machine's notify socket, container-manager and boot_id; seen at /run/host. */
   readonly hostDir: string;
-  readonly binds: readonly StagedBind[];
   readonly nesting: boolean;
   /** Whether there is a cgroup of the machine's own to show. */
   readonly cgroup: boolean;
 }
 
 /**
- * Everything mounted over the root before init starts, in order. The six standard device nodes are
- * not here: in a user namespace the runtime bind-mounts them itself.
+ * What the OCI runtime mounts over the root, in order. The six standard device nodes are not here: in
+ * a user namespace the runtime bind-mounts them itself. Directories of the host follow later
+ * (`plugBinds`).
  */
-export function planMounts({ hostDir, binds, nesting, cgroup }: MountPlan): OciMount[] {
+export function planMounts({ hostDir, nesting, cgroup }: MountPlan): OciMount[] {
   return [
     mount('/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
     mount('/dev', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']),
@@ -44,12 +36,6 @@ export function planMounts({ hostDir, binds, nesting, cgroup }: MountPlan): OciM
     mount('/run/lock', 'tmpfs', ['nosuid', 'nodev', 'noexec', 'mode=1777', 'size=5m']),
     bind(hostDir, '/run/host', ['bind', 'ro', 'nosuid', 'nodev', 'noexec']),
     ...(nesting ? [] : [ownBootId(hostDir)]),
-    // Neither nosuid nor nodev: a bound device node must open, and set-id bits count only for ids
-    // that the machine's map holds.
-    ...binds.map(({ source, target, readonly, recursive }) => {
-      const access = readonly ? (recursive ? 'rro' : 'ro') : 'rw';
-      return bind(source, target, [recursive ? 'rbind' : 'bind', access]);
-    }),
   ];
 }
 

@@ -3,14 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { StringMap } from '../../contract/api/instances.ts';
 import type { ExecSpec, MachineSpec } from '../types.ts';
 import { capabilitySets } from './capabilities.ts';
-import { maskedPaths, planMounts, readonlyPaths, type StagedBind } from './mounts.ts';
+import { maskedPaths, planMounts, readonlyPaths } from './mounts.ts';
 import { buildSeccomp } from './seccomp.ts';
 import type { OciIdMapping, OciProcess, OciResources, OciRlimit, OciSpec } from './types.ts';
 
 /** What the runtime adds to a machine's own description. */
 export interface SpecPlacement {
   readonly hostDir: string;
-  readonly binds: readonly StagedBind[];
   /** As the cgroup driver wants it written; undefined without a driver. */
   readonly cgroupsPath: string | undefined;
   readonly resources: OciResources | undefined;
@@ -27,7 +26,7 @@ const unlimited = randomUUID();
 /** `config.json` of a machine. Pure: equal input gives an equal document. */
 export function buildSpec(machine: MachineSpec, placement: SpecPlacement): OciSpec {
   const { nesting } = machine;
-  const { binds, hostDir, cgroupsPath, resources } = placement;
+  const { hostDir, cgroupsPath, resources } = placement;
   const seccomp = buildSeccomp(machine.seccomp);
   return {
     ociVersion: '1.0.2',
@@ -50,7 +49,7 @@ export function buildSpec(machine: MachineSpec, placement: SpecPlacement): OciSp
       noNewPrivileges: machine.noNewPrivileges,
     },
     root: { path: machine.root, readonly: false },
-    mounts: planMounts({ hostDir, binds, nesting, cgroup: cgroupsPath !== undefined }),
+    mounts: planMounts({ hostDir, nesting, cgroup: cgroupsPath !== undefined }),
     annotations: {},
     linux: {
       namespaces: ['user', 'mount', 'pid', 'network', 'uts', 'ipc', 'cgroup'].map((type) => ({

@@ -7,6 +7,9 @@ const mountCall = libc.func(
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
 );
 const umount2 = libc.func('int umount2(const char *target, int flags)');
+const mountSetattr = libc.func(
+  'long syscall(long number, int fd, const char *path, unsigned int flags, const void *attr, size_t size)',
+);
 const inotifyInit1 = libc.func('int inotify_init1(int flags)');
 const inotifyAddWatch = libc.func('int inotify_add_watch(int fd, const char *path, uint32_t mask)');
 
@@ -52,6 +55,26 @@ export function mount({ source, target, type, flags, data }: MountRequest): void
 /** umount2(2), never following a link at the end of `target`. EBUSY while something is open in there. */
 export function unmount(target: string, flags = 0): void {
   check(umount2(target, flags | UMOUNT_NOFOLLOW) as number, 'umount2', target);
+}
+
+/** Makes the mount at `path` read-only, and with `recursive` all below it (man 2 mount_setattr). */
+export function makeReadonly(path: string, recursive: boolean): void {
+  const SYS_mount_setattr = 442;
+  const AT_FDCWD = -100;
+  const AT_RECURSIVE = 0x8000;
+  const MOUNT_ATTR_RDONLY = 0x1n;
+  const attr = Buffer.alloc(32);
+  attr.writeBigUInt64LE(MOUNT_ATTR_RDONLY, 0);
+  const flags = recursive ? AT_RECURSIVE : 0;
+  const result: unknown = mountSetattr(
+    SYS_mount_setattr,
+    AT_FDCWD,
+    path,
+    flags,
+    attr,
+    attr.length,
+  ) as number;
+  check(Number(result), 'mount_setattr', path);
 }
 
 /** Tells when a mounted file system is really gone, from every mount namespace. */

@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { openSync, readdirSync } from 'node:fs';
 
+import { SysError } from '../sys-error.ts';
 import { closeFd } from './socket.ts';
 import { check, libc } from './libc.ts';
 import { poll } from './poll.ts';
@@ -98,6 +99,18 @@ export function tryLock(fd: number): boolean {
     if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return false;
     throw error;
   }
+}
+
+/**
+ * Opens `/proc/PID/entry` of the very process behind `pidfd`, which still runs after the open: a pid
+ * may have been given to another meanwhile. `ESRCH` when it has ended. The caller closes it.
+ */
+export function openProcEntry(pid: number, pidfd: number, entry: string, flags: number): number {
+  const path = `/proc/${pid}/${entry}`;
+  const fd = openSync(path, flags);
+  if (!hasEnded(pidfd)) return fd;
+  closeFd(fd);
+  throw new SysError('ESRCH', 'open', path);
 }
 
 /** Runs `use` with a pidfd of `pid` and closes it. */

@@ -30,7 +30,6 @@ const machine: MachineSpec = {
 };
 const placement = {
   hostDir: '/mnt/run/web',
-  binds: [],
   cgroupsPath: '/machines/web',
   resources: undefined,
 };
@@ -89,7 +88,7 @@ describe('the spec of a machine', () => {
 });
 
 describe('mounts', () => {
-  const plan = { hostDir: '/mnt/run/web', binds: [], nesting: false, cgroup: true };
+  const plan = { hostDir: '/mnt/run/web', nesting: false, cgroup: true };
 
   it('cover nothing under /proc with nesting', () => {
     const covers = (nesting: boolean): string[] =>
@@ -108,19 +107,6 @@ describe('mounts', () => {
       expect(later).toEqual([]);
       seen.push(destination);
     }
-  });
-
-  it('make a recursive read-only bind read-only below, too', () => {
-    const bind = { source: '/a', target: '/b', readonly: true };
-    const [plain, recursive] = planMounts({
-      ...plan,
-      binds: [
-        { ...bind, recursive: false },
-        { ...bind, recursive: true },
-      ],
-    }).slice(-2);
-    expect(plain?.options).toEqual(['bind', 'ro']);
-    expect(recursive?.options).toEqual(['rbind', 'rro']);
   });
 });
 

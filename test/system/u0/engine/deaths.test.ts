@@ -6,6 +6,7 @@ import { getInstance, listInstances } from '../../../../src/engine/instances/lis
 import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
+import { updateInstance } from '../../../../src/engine/instances/update.ts';
 import { unattended, type WarningRecord } from '../../../../src/engine/types.ts';
 import { Fault, forever } from './faults.ts';
 import {
@@ -122,6 +123,25 @@ describe('when the daemon dies while a machine is stopped by force', () => {
         { kind: 'killed' },
         { kind: 'crashed', detail: 'signal 9' },
       ]).toContainEqual(lastExit('web'));
+    },
+  );
+});
+
+describe('when the daemon dies while settings are applied', () => {
+  it.each(['runtime.detachMount', 'runtime.attachMount', 'networks.attach'])(
+    'just before %s, the next one does the rest',
+    async (effect) => {
+      const disk = { type: 'disk', source: '/etc' };
+      await launch(life, 'web', { devices: { old: { ...disk, path: '/mnt/old' } } });
+      await dieAt(effect, async () => {
+        const eth1 = { type: 'nic', network: 'warrenbr0' };
+        const devices = { new: { ...disk, path: '/mnt/new' }, eth1 };
+        await updateInstance(life.deps, { name: 'web', devices }, unattended);
+      });
+      const { output } = await shell(life, 'web', 'cat /proc/self/mountinfo; ls /sys/class/net');
+      expect(output.match(/ \/mnt\/\w+ /g)).toEqual([' /mnt/new ']);
+      expect(output).toContain('eth1');
+      expect(getInstance(life.deps, 'web').config).not.toHaveProperty('volatile.applying');
     },
   );
 });

@@ -6,7 +6,18 @@ const effects = {
     ...(['mountRoot', 'unmountRoot', 'createUpper', 'removeUpper', 'emptyUpper'] as const),
     'plainDirectory',
   ],
-  runtime: ['create', 'start', 'delete', 'killAll', 'thaw', 'requestShutdown', 'listenNotify'],
+  runtime: [
+    ...([
+      'create',
+      'start',
+      'delete',
+      'killAll',
+      'thaw',
+      'requestShutdown',
+      'listenNotify',
+    ] as const),
+    ...(['attachMount', 'detachMount'] as const),
+  ],
   networks: ['apply', 'attach', 'detach', 'addProxy', 'removeProxy', 'releaseLease'],
   keeper: ['store', 'drop', 'forgetExits'],
 } as const;

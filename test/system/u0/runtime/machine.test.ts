@@ -285,7 +285,7 @@ describe('a link on the way to a mount target', () => {
       await made;
       expect((await ground.exec('target', ['ls', '/var/deep'])).stdout).toBe('dir\n');
     } else {
-      await expect(made).rejects.toMatchObject({ code: 'program_failed' });
+      await expect(made).rejects.toMatchObject({ code: 'hostile' });
     }
     expect(readdirSync(outside)).toEqual([]);
     await ground.runtime.delete('target');
