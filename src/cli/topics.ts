@@ -99,8 +99,11 @@ one is frozen for the moment of the copy. Restoring and copying take no time eit
 behave as they never did before: a directory older than the last snapshot cannot be renamed in one
 step (programs copy it instead), and writing to one name of a hard-linked file leaves the others.
 
+  $ warren export web                    writes web.tar.zst: the machine and its snapshots
+  $ warren import web.tar.zst web2       here or elsewhere; exports of LXD and Incus do as well
+
 Where security.nesting is true, /var/lib/docker, /var/lib/containers and /var/lib/containerd are part
-of no snapshot, copy or published image: a restore leaves them as they are, a copy starts with empty
+of no snapshot, copy, export or published image: a restore leaves them as they are, a copy starts with empty
 ones. Save what inner containers keep there by their own means, such as docker save.`,
     keys: 'snapshots',
   },

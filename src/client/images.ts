@@ -31,19 +31,28 @@ export async function uploadImage(client: Client, upload: ImageUpload): Promise<
       : { 'X-LXD-properties': new URLSearchParams(upload.properties).toString() }),
   };
   const boundary = `warren${process.hrtime.bigint().toString(36)}`;
-  const body = Readable.from(
-    counted(
-      second === undefined ? read(first) : multipart([first, second], boundary),
-      await totalSize(upload.files),
-      upload.onProgress,
-    ),
-    { objectMode: false },
-  );
+  const body =
+    second === undefined
+      ? await readCounted(first, upload.onProgress)
+      : Readable.from(
+          counted(
+            multipart([first, second], boundary),
+            await totalSize(upload.files),
+            upload.onProgress,
+          ),
+          { objectMode: false },
+        );
   const type =
     second === undefined ? 'application/octet-stream' : `multipart/form-data; boundary=${boundary}`;
   const answer = await client.upload('/1.0/images', body, { ...headers, 'Content-Type': type });
   const { metadata } = await client.wait(answer.metadata as never);
   return String(metadata['fingerprint']);
+}
+
+/** A file as a body, with its progress told. */
+export async function readCounted(path: string, onProgress: UploadProgress): Promise<Readable> {
+  const { size } = await stat(path);
+  return Readable.from(counted(read(path), size, onProgress), { objectMode: false });
 }
 
 async function totalSize(files: readonly string[]): Promise<number> {

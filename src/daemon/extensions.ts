@@ -4,7 +4,11 @@
  */
 export const extensions: readonly string[] = [
   'api_filtering',
+  'backup_compression_algorithm',
+  'backup_override_name',
   'console',
+  'container_backup',
+  'container_backup_override_pool',
   'container_exec_recording',
   'container_exec_signal_handling',
   'container_exec_user_group_cwd',

@@ -86,7 +86,11 @@ export type LifecycleSubject =
       readonly kind: 'instance' | 'image' | 'image-alias' | 'profile' | 'network';
       readonly name: string;
     }
-  | { readonly kind: 'instance-snapshot'; readonly instance: string; readonly name: string };
+  | {
+      readonly kind: 'instance-snapshot' | 'instance-backup';
+      readonly instance: string;
+      readonly name: string;
+    };
 
 /** The daemon's side of the connection to the keeper; `engine/keeper` implements it. */
 export interface KeeperLink {

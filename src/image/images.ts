@@ -1,5 +1,7 @@
 import { hostPath } from '../base/brand.ts';
 import { WarrenError } from '../contract/errors.ts';
+import { packBackup } from './backup/pack.ts';
+import { openBackup, readBackupIndex } from './backup/read.ts';
 import { buildImage } from './build/build.ts';
 import { defaultLimits, type ImageDeps } from './deps.ts';
 import { inspectImage } from './inspect.ts';
@@ -39,6 +41,11 @@ export function makeImages(deps: ImageDeps): Images {
       guard('write the image', context.signal, () =>
         packImage(sandbox, { root, metadata, file, slice }, context),
       ),
+    packBackup: (input, context) =>
+      guard('write the backup', context.signal, () => packBackup(sandbox, input, context)),
+    readBackupIndex: (file, context) =>
+      guard('read the backup', context.signal, () => readBackupIndex(shared, file, context)),
+    openBackup: (file, slice, context) => openBackup(shared, file, slice, context),
   };
 }
 

@@ -1,17 +1,15 @@
-import { isScalar, Lexer, parseDocument, stringify, visit, type Document } from 'yaml';
+import { stringify } from 'yaml';
 
 import { hasControlCharacter } from '../base/text.ts';
 import { WarrenError, type Issue } from '../contract/errors.ts';
 import { parseArchitecture } from './architectures.ts';
+import { parseHostileYaml, type YamlMap } from './hostile-yaml.ts';
 import type { ImageMetadata } from './types.ts';
 
 /** Longest `metadata.yaml` that is read. */
 export const maxMetadataBytes = 1024 * 1024;
 
-/**
- * Words and marks in it. Honest files have some hundreds; the parser takes many seconds for a
- * mebibyte of nothing but brackets, and the daemon would wait.
- */
+/** Words and marks in it. Honest files have some hundreds. */
 const maxTokens = 20_000;
 const maxItems = 1000;
 const maxValueLength = 64 * 1024;
@@ -21,7 +19,6 @@ const triggers = ['create', 'copy', 'start', 'rename'] as const;
 
 type Template = ImageMetadata['templates'][string];
 type Report = (path: string, problem: string) => void;
-type YamlMap = ReadonlyMap<unknown, unknown>;
 
 /**
  * Reads `metadata.yaml` (LXD image format). Throws `invalid` with everything that is wrong with it.
@@ -32,7 +29,7 @@ export function parseMetadata(content: Buffer, what: string): ImageMetadata {
   const report: Report = (path, problem) => {
     if (issues.length < 50) issues.push({ path: `metadata.yaml${path}`, problem });
   };
-  const root = parseYaml(content, report);
+  const root = parseHostileYaml(content, { maxBytes: maxMetadataBytes, maxTokens }, report);
   const metadata = root === undefined ? undefined : readRoot(root, report);
   if (metadata === undefined || issues.length > 0)
     throw new WarrenError('invalid', { what, issues });
@@ -54,62 +51,6 @@ export function formatMetadata(metadata: ImageMetadata): string {
         ],
       ),
     ),
-  });
-}
-
-function parseYaml(content: Buffer, report: Report): YamlMap | undefined {
-  if (content.length > maxMetadataBytes) {
-    report('', 'it is larger than 1 MiB');
-    return undefined;
-  }
-  const text = content.toString('utf8');
-  if (hasTooManyTokens(text)) {
-    report('', `it has more than ${maxTokens} words`);
-    return undefined;
-  }
-  try {
-    // The library compares every key with every other, which for a hostile file takes minutes.
-    const document = parseDocument(text, {
-      merge: false,
-      uniqueKeys: false,
-      logLevel: 'silent',
-      prettyErrors: false,
-    });
-    for (const { message, pos } of document.errors.slice(0, 20)) {
-      const line = text.slice(0, pos[0]).split('\n').length;
-      report(` line ${line}`, firstLine(message));
-    }
-    if (document.errors.length > 0) return undefined;
-    reportRepeatedKeys(document, report);
-    const value: unknown = document.toJS({ mapAsMap: true, maxAliasCount: 20 });
-    if (value instanceof Map) return value;
-    report('', 'it is no mapping');
-  } catch (error) {
-    // Too many aliases, or nesting that exhausts the stack.
-    report('', error instanceof Error ? firstLine(error.message) : 'it cannot be read');
-  }
-  return undefined;
-}
-
-function hasTooManyTokens(text: string): boolean {
-  let count = 0;
-  for (const token of new Lexer().lex(text)) {
-    if (!/^[ \t]*$/.test(token)) count += 1;
-    if (count > maxTokens) return true;
-  }
-  return false;
-}
-
-function reportRepeatedKeys(document: Document, report: Report): void {
-  visit(document, {
-    Map(_position, { items }) {
-      const seen = new Set<unknown>();
-      for (const { key } of items) {
-        const value = isScalar(key) ? key.value : key;
-        if (seen.has(value)) report('', `the key ${show(value)} is there twice`);
-        seen.add(value);
-      }
-    },
   });
 }
 
@@ -220,10 +161,6 @@ function isTrigger(value: unknown): value is (typeof triggers)[number] {
 /** A plain name below `templates/`. */
 function isFileName(name: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/.test(name);
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n')[0] ?? '').slice(0, 200);
 }
 
 function show(value: unknown): string {

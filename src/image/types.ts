@@ -1,5 +1,7 @@
 import type { HostPath } from '../base/brand.ts';
 import type { StringMap } from '../contract/api/instances.ts';
+import type { BackupInput } from './backup/pack.ts';
+import type { BackupReader } from './backup/read.ts';
 
 /** Live progress of a long step, for one line on the terminal. */
 export interface Progress {
@@ -94,4 +96,14 @@ export interface Images {
     slice: { readonly start: number; readonly size: number },
     context: WorkContext,
   ): Promise<ImportedImage>;
+  /** Writes an instance's backup from mounted roots. */
+  packBackup(input: BackupInput, context: WorkContext): Promise<{ readonly sizeBytes: number }>;
+  /** The bytes of a backup's `index.yaml`. Throws `invalid` for a file that is none. */
+  readBackupIndex(file: HostPath, context: WorkContext): Promise<Buffer>;
+  /** Opens a backup to unpack its root file systems one after the other. */
+  openBackup(
+    file: HostPath,
+    slice: { readonly start: number; readonly size: number },
+    context: WorkContext,
+  ): Promise<BackupReader>;
 }

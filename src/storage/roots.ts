@@ -132,7 +132,11 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
             target: root,
             type: 'overlay',
             flags: 0,
-            data: checkedOptions(`userxattr,${options}`, instanceId, maxLayers(paths)),
+            data: checkedOptions(
+              `userxattr,${options}`,
+              `mount the root of machine ${instanceId}`,
+              maxLayers(paths),
+            ),
           });
           break;
         case 'fuse':
@@ -175,10 +179,11 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
   };
 }
 
-function checkedOptions(options: string, instanceId: number, most: number): string {
+/** Throws `unsupported` for options that the kernel would cut. */
+export function checkedOptions(options: string, what: string, most: number): string {
   if (Buffer.byteLength(options) <= maxMountDataBytes) return options;
   throw new WarrenError('unsupported', {
-    what: `mount the root of machine ${instanceId}`,
+    what,
     why: `its snapshots make too many layers, wanted at most about ${most}`,
     hint: 'warren copy',
   });
@@ -203,7 +208,7 @@ async function fill(upper: HostPath, layer: HostPath, instanceId: number): Promi
 }
 
 /** A full tree that is empty is one whose filling a dead daemon had just announced. */
-async function kindOfUpper(upper: HostPath): Promise<TreeKind> {
+export async function kindOfUpper(upper: HostPath): Promise<TreeKind> {
   const kind = await readKind(upper);
   return kind.kind === 'full' && (await isEmpty(upper)) ? { kind: 'plain' } : kind;
 }
@@ -230,7 +235,7 @@ function tryWatch(root: string, log: StorageLog): UnmountWatch | undefined {
 }
 
 /** EBUSY passes when what a dead machine had open is closed; if it does not, the mount is detached. */
-async function unmountPatiently(root: string, log: StorageLog): Promise<void> {
+export async function unmountPatiently(root: string, log: StorageLog): Promise<void> {
   const end = Date.now() + patienceMs;
   for (let attempt = 0; ; attempt++) {
     try {

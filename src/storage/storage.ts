@@ -8,7 +8,9 @@ import { makeRoots, maxLayers } from './roots.ts';
 import { detectTier } from './tiers.ts';
 import { copyTree, treeSizes } from './trees.ts';
 import type { LayerId, MakeStorage, OwnerRange } from './types.ts';
+import { thinTree } from './thin.ts';
 import { makeUppers } from './uppers.ts';
+import { makeViews } from './views.ts';
 import { walkTree, type WalkEntry } from './walk.ts';
 
 /**
@@ -22,6 +24,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
   const layers = makeLayers(paths.layersDir);
   const uppers = makeUppers(paths.instancesDir, layers, log);
   const roots = makeRoots({ paths, log, tier, layers, uppers });
+  const views = makeViews({ paths, log, tier, layers, uppers });
 
   const dataLocks = new KeyedMutex();
 
@@ -60,11 +63,24 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     removeLayer: (layer) => layers.remove(layer),
     listLayers: () => layers.list(),
     shiftLayer,
+    importTree: async (owner, base, fill, { signal }) => {
+      // Without overlay mounts every machine is a whole tree anyhow.
+      const below = tier === 'copy' ? [] : base;
+      const kind = below.length === 0 ? 'plain' : 'delta';
+      await using staged = await layers.stage(owner, { kind });
+      await fill(staged.path);
+      if (below.length > 0) {
+        await using view = await views.mount(below);
+        await thinTree(staged.path, view.path, signal);
+      }
+      await staged.commit();
+      return [staged.id, ...below];
+    },
     layerSize: async (layer) => (await treeSizes([layers.path(layer)]))[0] ?? 0,
 
-    createUpper: (instanceId, owner) => uppers.create(instanceId, owner),
+    createUpper: (instanceId, owner, like) => uppers.create(instanceId, owner, like),
     removeUpper: (instanceId) => uppers.remove(instanceId),
-    emptyUpper: (instanceId, owner) => uppers.empty(instanceId, owner),
+    emptyUpper: (instanceId, owner, like) => uppers.empty(instanceId, owner, like),
     listUppers: () => uppers.list(),
     upperSizes: async (instanceIds) => {
       const sizes = await treeSizes(instanceIds.map((id) => uppers.upperPath(id)));
@@ -86,12 +102,17 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     mountRoot: (instanceId, chain) => roots.mount(instanceId, chain),
     unmountRoot: (instanceId) => roots.unmount(instanceId),
     rootPath: (instanceId) => roots.path(instanceId),
+    mountView: async (chain, upperOf) => {
+      if (upperOf !== undefined) roots.refuseHeld(upperOf, 'read');
+      return await views.mount(chain, upperOf);
+    },
     listMountedRoots: () => roots.list(),
 
     plainDirectory: (instanceId, name, owner) => uppers.plainDirectory(instanceId, name, owner),
     openFiles: (root, owner, signal) => openGuestFiles(root, owner, paths.dataDir, signal),
 
     sweepStaging: async () => {
+      await views.sweep();
       await layers.sweep();
       await uppers.sweep();
     },

@@ -24,6 +24,12 @@ export interface StagedLayer extends AsyncDisposable {
   commit(): Promise<void>;
 }
 
+/** A mounted view of layers. Disposing unmounts it. */
+export interface StorageView {
+  readonly path: HostPath;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /**
  * The layer store. It knows directories and mounts, not the database: the engine records rows and
  * passes plain values. Machines are named by their numeric database id, so renaming moves nothing.
@@ -47,14 +53,27 @@ export interface Storage {
     to: OwnerRange,
     options: { signal?: AbortSignal },
   ): Promise<LayerId>;
+  /**
+   * Makes a layer of a whole root file system, which `fill` puts into a fresh directory of `owner`'s,
+   * to lie on the chain `base`: what is alike is not stored again. Returns the new chain, top first.
+   */
+  importTree(
+    owner: OwnerRange,
+    base: readonly LayerId[],
+    fill: (target: HostPath) => Promise<void>,
+    options: { signal?: AbortSignal },
+  ): Promise<LayerId[]>;
   /** Bytes on disk of a layer: blocks, not lengths. */
   layerSize(layer: LayerId): Promise<number>;
 
-  /** Makes the writable directories of a machine, owned by `owner`. Idempotent. */
-  createUpper(instanceId: number, owner: OwnerRange): Promise<void>;
+  /**
+   * Makes the writable directories of a machine, owned by `owner`. Idempotent. Its `/` is as that of
+   * `like`, the layer it lies on.
+   */
+  createUpper(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   removeUpper(instanceId: number): Promise<void>;
   /** Gives an unmounted machine an empty upper; its plain directories stay. Repeatable. */
-  emptyUpper(instanceId: number, owner: OwnerRange): Promise<void>;
+  emptyUpper(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   /** Every machine that has writable directories on disk, for recovery. */
   listUppers(): Promise<number[]>;
   /** Bytes on disk of the upper directories of machines, by id; those that are gone are absent. */
@@ -83,6 +102,11 @@ export interface Storage {
   /** Unmounts it, waiting for what a dead machine still holds. Absent is fine. */
   unmountRoot(instanceId: number): Promise<void>;
   rootPath(instanceId: number): HostPath;
+  /**
+   * Mounts read-only what a chain of layers, top first, shows together; with `upperOf` that machine's
+   * own directory lies on top, and its root must not be mounted meanwhile. The layers must stay.
+   */
+  mountView(layers: readonly LayerId[], upperOf?: number): Promise<StorageView>;
   listMountedRoots(): Promise<number[]>;
 
   /** A plain directory (no overlay) of a machine, for what overlay cannot carry: `docker`, `containers`. */

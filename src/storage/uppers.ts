@@ -7,7 +7,6 @@ import {
   rename,
   rm,
   rmdir,
-  stat,
   symlink,
 } from 'node:fs/promises';
 
@@ -16,6 +15,7 @@ import { isObjectName } from '../base/names.ts';
 import { WarrenError } from '../contract/errors.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
+import { copyAttributes } from './attributes.ts';
 import { asLayer, asUpper, readKind, writeKind, type Layers } from './layers.ts';
 import { copyTree, exists, removeTree, syncDirectory } from './trees.ts';
 import type { LayerId, OwnerRange, StorageLog, UndoneFreezes } from './types.ts';
@@ -30,10 +30,11 @@ import type { LayerId, OwnerRange, StorageLog, UndoneFreezes } from './types.ts'
 export interface Uppers {
   upperPath(instanceId: number): HostPath;
   workPath(instanceId: number): HostPath;
-  create(instanceId: number, owner: OwnerRange): Promise<void>;
+  /** The root directory's own attributes are those of `like`, the layer below. */
+  create(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   remove(instanceId: number): Promise<void>;
   /** A new, empty upper; `plain` stays. Repeatable. */
-  empty(instanceId: number, owner: OwnerRange): Promise<void>;
+  empty(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   list(): Promise<number[]>;
   freeze(instanceId: number, owner: OwnerRange): Promise<LayerId>;
   copy(
@@ -72,11 +73,12 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
   const workPath = (instanceId: number): HostPath => hostPath(`${home(instanceId)}/work`);
   const freezing = (instanceId: number): string => `${home(instanceId)}/freezing`;
 
-  const create = async (instanceId: number, owner: OwnerRange, mode = 0o755): Promise<void> => {
+  const create = async (instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void> => {
     try {
       await makePrivate(home(instanceId));
       await makePrivate(workPath(instanceId));
-      await makeOwned(upperPath(instanceId), owner, mode);
+      const model = like === undefined ? undefined : layers.path(like);
+      await makeOwned(upperPath(instanceId), owner, 0o755, model);
     } catch (error) {
       throw spaceError(error, `make the directories of machine ${instanceId}`, dir);
     }
@@ -149,7 +151,7 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
   return {
     upperPath,
     workPath,
-    create: (instanceId, owner) => create(instanceId, owner),
+    create,
     list,
     keepFreeze: forgetFreeze,
     undoFreeze,
@@ -168,14 +170,13 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
       }
     },
 
-    empty: async (instanceId, owner) => {
+    empty: async (instanceId, owner, like) => {
       await removeOverlay(instanceId);
-      await create(instanceId, owner);
+      await create(instanceId, owner, like);
     },
 
     freeze: async (instanceId, owner) => {
       const upper = upperPath(instanceId);
-      const { mode } = await stat(upper);
       const layer = await layers.newId();
       await settleFreeze(instanceId, []);
       // Death from here on until the caller has recorded the layer is mended by `undoUnrecordedFreezes`.
@@ -184,7 +185,7 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
         await syncDirectory(home(instanceId));
         await layers.adopt(upper, layer, asLayer(await readKind(upper)));
         await writeKind(upper, { kind: 'plain' });
-        await create(instanceId, owner, mode & 0o7777);
+        await create(instanceId, owner, layer);
         await syncDirectory(home(instanceId));
       } catch (error) {
         await undoFreeze(instanceId, layer).catch((err: unknown) => {
@@ -254,12 +255,18 @@ async function makePrivate(path: string): Promise<void> {
 }
 
 /** A directory of guest root's: whole or not there at all, and left alone when it is there. */
-async function makeOwned(path: string, { start }: OwnerRange, mode: number): Promise<void> {
+async function makeOwned(
+  path: string,
+  { start }: OwnerRange,
+  mode: number,
+  like?: string,
+): Promise<void> {
   if (await exists(path)) return;
   const part = `${path}.part`;
   await makePrivate(part);
   await chown(part, start, start);
   await chmod(part, mode);
+  if (like !== undefined) copyAttributes(like, part);
   await rename(part, path);
 }
 

@@ -64,7 +64,7 @@ export function layerTable(db: Database) {
      * returns their ids: the caller then removes the directories, in that order. Those in `held` stay. A death in between
      * leaves directories without rows, which recovery removes.
      */
-    takeUnused(held: ReadonlySet<string>): string[] {
+    takeUnused(held: { has(layer: string): boolean }): string[] {
       const all: string[] = [];
       for (;;) {
         const unused = selectUnused

@@ -3,6 +3,8 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 
 import { WarrenError } from '../../src/contract/errors.ts';
 
+import type { BackupPart } from '../../src/image/backup/layout.ts';
+import type { BackupInput } from '../../src/image/backup/pack.ts';
 import type { ImageFiles, ImageMetadata, Images, ImportedImage } from '../../src/image/types.ts';
 
 const metadata: ImageMetadata = {
@@ -46,6 +48,26 @@ export function fakeImages(): Images {
     recipes: () => [],
     findRecipe: () => undefined,
     build: () => Promise.reject(new Error('there is no recipe')),
+    packBackup: ({ index, trees, file }: BackupInput) => {
+      const parts = trees.map(({ snapshot }) => ({ snapshot }));
+      writeFileSync(file, JSON.stringify({ index, parts }));
+      return Promise.resolve({ sizeBytes: statSync(file).size });
+    },
+    readBackupIndex: (file: string) => {
+      const { index } = JSON.parse(readFileSync(file, 'utf8')) as { index: string };
+      return Promise.resolve(Buffer.from(index));
+    },
+    openBackup: (file: string) => {
+      const { parts } = JSON.parse(readFileSync(file, 'utf8')) as { parts: BackupPart[] };
+      return Promise.resolve({
+        next: () => Promise.resolve(parts[0]),
+        unpack: async (target: string) => {
+          parts.shift();
+          await images.unpack({ metadata: file as ImageFiles['metadata'] }, target);
+        },
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      });
+    },
   };
   return images;
 }

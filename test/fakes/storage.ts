@@ -32,6 +32,11 @@ export function fakeStorage(paths: Paths): StorageService {
     existsSync(dir) ? readdirSync(dir, { recursive: true }).length * 4096 : 0;
   /** What was copied from a whole root hides everything below it. */
   const whole = new Set<string>();
+  const compose = async (chain: readonly string[], target: string): Promise<void> => {
+    const lowest = chain.findIndex((dir) => whole.has(dir));
+    const seen = lowest === -1 ? chain : chain.slice(0, lowest + 1);
+    for (const dir of seen.toReversed()) await copy(dir, target);
+  };
   const nextLayer = (): string => `f${(++last).toString(36)}`;
   const keepUpper = async (id: number): Promise<string> => {
     const made = nextLayer();
@@ -74,6 +79,13 @@ export function fakeStorage(paths: Paths): StorageService {
       await copy(layer(id), layer(made));
       return made;
     },
+    importTree: async (_owner, _base, fill) => {
+      const made = nextLayer();
+      mkdirSync(layer(made));
+      await fill(hostPath(layer(made)));
+      whole.add(layer(made));
+      return [made];
+    },
     layerSize: (id) => Promise.resolve(size(layer(id))),
     createUpper: (id) => {
       mkdirSync(upper(id), { recursive: true });
@@ -112,10 +124,7 @@ export function fakeStorage(paths: Paths): StorageService {
     },
     mountRoot: async (id, layers) => {
       if (!existsSync(root(id))) {
-        const chain = [upper(id), ...layers.map(layer)];
-        const lowest = chain.findIndex((dir) => whole.has(dir));
-        const seen = lowest === -1 ? chain : chain.slice(0, lowest + 1);
-        for (const dir of seen.toReversed()) await copy(dir, root(id));
+        await compose([upper(id), ...layers.map(layer)], root(id));
       }
       return hostPath(root(id));
     },
@@ -129,7 +138,24 @@ export function fakeStorage(paths: Paths): StorageService {
       rmSync(root(id), { recursive: true, force: true });
     },
     rootPath: (id) => hostPath(root(id)),
-    listMountedRoots: () => Promise.resolve(readdirSync(rootsDir).map(Number)),
+    mountView: async (layers, upperOf) => {
+      const path = `${rootsDir}/view-${(++last).toString(36)}`;
+      const chain = [...(upperOf === undefined ? [] : [upper(upperOf)]), ...layers.map(layer)];
+      await compose(chain, path);
+      return {
+        path: hostPath(path),
+        [Symbol.asyncDispose]: () => {
+          rmSync(path, { recursive: true });
+          return Promise.resolve();
+        },
+      };
+    },
+    listMountedRoots: () =>
+      Promise.resolve(
+        readdirSync(rootsDir)
+          .filter((name) => /^\d+$/.test(name))
+          .map(Number),
+      ),
     plainDirectory: (id, name) => {
       const dir = `${paths.instancesDir}/${id}/plain/${name}`;
       mkdirSync(dir, { recursive: true });

@@ -44,7 +44,7 @@ describe('the server', () => {
     expect(server.environment.storage).not.toBe('');
     expect(server.environment.certificate).toMatch(/^-----BEGIN CERTIFICATE-----\n/);
     expect(server.api_extensions).toContain('api_filtering');
-    expect(server.api_extensions).not.toContain('container_backup');
+    expect(server.api_extensions).not.toContain('clustering');
   });
 
   test('answers a GET with a body, which clients do send', async () => {

@@ -19,6 +19,8 @@ function urlOf(subject: LifecycleSubject): string {
       return `/1.0/instances/${name}`;
     case 'instance-snapshot':
       return `/1.0/instances/${encodeURIComponent(subject.instance)}/snapshots/${name}`;
+    case 'instance-backup':
+      return `/1.0/instances/${encodeURIComponent(subject.instance)}/backups/${name}`;
     case 'image':
       return `/1.0/images/${name}`;
     case 'image-alias':

@@ -3,6 +3,7 @@ import { imageAliasRoutes } from './images/aliases.ts';
 import { imageCreateRoutes } from './images/create.ts';
 import { imageExportRoutes } from './images/export.ts';
 import { imageRoutes } from './images/one.ts';
+import { backupRoutes } from './instances/backups.ts';
 import { consoleRoutes } from './instances/console.ts';
 import { instanceCreateRoutes } from './instances/create.ts';
 import { execRoutes } from './instances/exec.ts';
@@ -40,6 +41,7 @@ export const routes: readonly ((app: FastifyInstance, context: DaemonContext) =>
   instanceStateRoutes,
   instanceMetadataRoutes,
   snapshotRoutes,
+  backupRoutes,
   execRoutes,
   consoleRoutes,
   fileRoutes,

@@ -1,7 +1,9 @@
 import { statusCodes } from '../../contract/api/envelope.ts';
+import { listAllBackups, listBackups } from '../../engine/backups/records.ts';
 import { expander, expandInstance } from '../../engine/instances/list.ts';
 import { formatLastExit, readInstanceState, statusOf } from '../../engine/instances/state.ts';
 import { listSnapshots } from '../../engine/snapshots/list.ts';
+import { backupView } from './backups.ts';
 import { mapLimited } from './limited.ts';
 import { timeOf } from './times.ts';
 
@@ -12,6 +14,7 @@ import type {
   InstanceState,
 } from '../../contract/api/instances.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
+import type { BackupRecord } from '../../engine/backups/records.ts';
 import type { InstanceStateReport } from '../../engine/instances/state.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord } from '../../engine/types.ts';
 
@@ -53,7 +56,8 @@ export async function instanceFullView(
   const report = await readInstanceState(deps, record, expanded.devices);
   const snapshots = listSnapshots(deps, record.name);
   const views = snapshots.map((snapshot) => snapshotView(deps, snapshot));
-  return fullView(instanceView(deps, record, expanded), report, views);
+  const backups = await listBackups(deps, record.id);
+  return fullView(instanceView(deps, record, expanded), report, views, backups);
 }
 
 /** Of every machine that `wanted` chooses, with what is known of their disks. */
@@ -63,6 +67,7 @@ export async function instanceFullViews(
   wanted: (view: Instance) => boolean,
 ): Promise<InstanceFull[]> {
   const expandOne = expander(deps);
+  const backups = await listAllBackups(deps);
   const snapshots = new Map<number, SnapshotRecord[]>(records.map(({ id }) => [id, []]));
   for (const snapshot of deps.store.snapshots.listAll()) {
     snapshots.get(snapshot.instanceId)?.push(snapshot);
@@ -78,7 +83,7 @@ export async function instanceFullViews(
     const report = await readInstanceState(deps, record, expanded.devices, 'known');
     const own = snapshots.get(record.id) ?? [];
     const views = own.map((snapshot) => snapshotView(deps, snapshot, expandOne(snapshot)));
-    return fullView(view, report, views);
+    return fullView(view, report, views, backups.get(record.id) ?? []);
   });
 }
 
@@ -86,6 +91,7 @@ function fullView(
   view: Instance,
   report: InstanceStateReport,
   snapshots: readonly InstanceSnapshot[],
+  backups: readonly BackupRecord[],
 ): InstanceFull {
   return {
     ...view,
@@ -93,7 +99,7 @@ function fullView(
     status_code: statusCodes[report.status],
     state: stateView(report),
     snapshots,
-    backups: [],
+    backups: backups.map(backupView),
   };
 }
 

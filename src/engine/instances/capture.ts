@@ -11,18 +11,19 @@ const freezeTimeoutMs = 10_000;
  * Makes a layer of what a machine has of its own now, and hands the whole chain to `record`, which
  * runs in the transaction that records the layer and must make something stand on it. A stopped
  * machine's directory becomes the layer (O(1)); a running one is frozen for as long as it is copied.
- * Call it under the machine's lock.
+ * Call it under the machine's lock. Returns how long the machine was frozen for it, in milliseconds,
+ * when it was.
  */
 export async function captureInstance(
   deps: EngineDeps,
   instance: InstanceRecord,
   signal: AbortSignal,
   record: (chain: readonly LayerId[]) => void,
-): Promise<void> {
+): Promise<number | undefined> {
   const running = isRunning(deps, instance);
-  const layer = running
+  const { layer, frozenMs } = running
     ? await copyRunning(deps, instance, signal)
-    : await freezeStopped(deps, instance);
+    : { layer: await freezeStopped(deps, instance), frozenMs: undefined };
   const chain = [layer, ...instance.layers];
   // Death before this: recovery puts a frozen directory back, and removes a copy without a row.
   try {
@@ -36,6 +37,7 @@ export async function captureInstance(
     throw error;
   }
   if (!running) await deps.storage.keepFreeze(instance.id);
+  return frozenMs;
 }
 
 async function undoCapture(
@@ -63,17 +65,21 @@ async function copyRunning(
   deps: EngineDeps,
   instance: InstanceRecord,
   signal: AbortSignal,
-): Promise<LayerId> {
+): Promise<{ readonly layer: LayerId; readonly frozenMs: number | undefined }> {
   // The row alone is no proof, and a guest that moves while cp reads leads it anywhere.
   let thawed = deps.live.find(instance.id)?.frozen ?? isFrozenByUser(instance);
+  let frozenMs: number | undefined;
+  const startedMs = performance.now();
   const thaw = async (): Promise<void> => {
     if (thawed) return;
     await deps.runtime.thaw(instance.name);
+    frozenMs = Math.round(performance.now() - startedMs);
     thawed = true;
   };
   try {
     await deps.runtime.freeze(instance.name, freezeTimeoutMs);
-    return await deps.storage.copyUpper(instance.id, { signal, copied: thaw });
+    const layer = await deps.storage.copyUpper(instance.id, { signal, copied: thaw });
+    return { layer, frozenMs };
   } finally {
     await thaw();
   }

@@ -34,7 +34,19 @@ export type CreateSource =
       readonly snapshot?: string | undefined;
       /** Leaves the snapshots behind. */
       readonly instanceOnly: boolean;
+    }
+  | {
+      readonly type: 'backup';
+      /** Canonical name, such as `x86_64`; undefined is this host's. */
+      readonly architecture: string | undefined;
+      /** Whether it is another machine than the one of the backup, and needs an identity of its own. */
+      readonly isCopy: boolean;
+      /** Stands the new machine on layers, and its snapshots too. */
+      readonly fill: FillInstance;
     };
+
+/** Makes the files of a machine whose row exists and whose directories do not. */
+export type FillInstance = (record: InstanceRecord, context: WorkContext) => Promise<void>;
 
 export interface CreateInstanceInput {
   /** Must be given: see `chooseInstanceName`. */
@@ -56,9 +68,12 @@ interface Origin {
   readonly config: StringMap;
   readonly devices: DeviceMap;
   readonly description: string;
-  readonly trigger: IdentityTrigger;
+  /** Undefined for a machine that keeps the identity its files have. */
+  readonly trigger: IdentityTrigger | undefined;
   readonly image: ImageRecord | undefined;
+  readonly architecture: string | undefined;
   readonly snapshotsOf: number | undefined;
+  readonly fill: FillInstance | undefined;
 }
 
 /**
@@ -83,10 +98,15 @@ export async function createInstance(
   await checkSources(`create ${name}`, {}, dropEmptyKeys(input.devices));
   if (source.type === 'copy') {
     return await planCopy(deps, source, context, (origin) =>
-      make(deps, input, { ...origin, trigger: 'copy', image: undefined }, context),
+      make(deps, input, { ...noOrigin, ...origin, trigger: 'copy' }, context),
     );
   }
   if (source.type === 'none') return await make(deps, input, noOrigin, context);
+  if (source.type === 'backup') {
+    const { architecture, isCopy, fill } = source;
+    const trigger = isCopy ? 'copy' : undefined;
+    return await make(deps, input, { ...noOrigin, architecture, trigger, fill }, context);
+  }
   const image = await findImageForSource(deps, source, context);
   return await make(deps, input, originOfImage(deps, image), context);
 }
@@ -99,7 +119,9 @@ const noOrigin: Origin = {
   description: '',
   trigger: 'create',
   image: undefined,
+  architecture: undefined,
   snapshotsOf: undefined,
+  fill: undefined,
 };
 
 function originOfImage(deps: EngineDeps, image: ImageRecord): Origin {
@@ -114,6 +136,7 @@ function originOfImage(deps: EngineDeps, image: ImageRecord): Origin {
     profiles: image.profiles.length > 0 ? image.profiles : ['default'],
     config: { ...properties, 'volatile.base_image': image.fingerprint },
     image,
+    architecture: image.architecture,
   };
 }
 
@@ -137,9 +160,10 @@ async function make(
   deps: EngineDeps,
   input: CreateInstanceInput,
   origin: Origin,
-  { signal }: WorkContext,
+  context: WorkContext,
 ): Promise<InstanceRecord> {
   const { name } = input;
+  const { signal } = context;
   const { store, storage } = deps;
   const settings = settingsOf(input, origin);
   checkInstance(deps, `create ${name}`, settings);
@@ -176,8 +200,9 @@ async function make(
       signal,
     );
   }
+  await origin.fill?.(record, context);
   undo.push('remove its directory', () => storage.removeUpper(id));
-  await storage.createUpper(id, owner);
+  await storage.createUpper(id, owner, store.instances.findById(id)?.layers[0]);
   if (origin.snapshotsOf !== undefined) {
     await copySnapshots(deps, origin.snapshotsOf, record, signal);
   }
@@ -222,8 +247,8 @@ function insert(
   );
   const volatile: Record<string, string> = {
     'volatile.uuid': randomUUID(),
-    'volatile.apply_template': origin.trigger,
     'volatile.last_state.power': 'STOPPED',
+    ...(origin.trigger === undefined ? {} : { 'volatile.apply_template': origin.trigger }),
   };
   const withVolatile = { ...settings, config: { ...settings.config, ...volatile } };
   const hwaddrs = missingHwaddrs(expandInstance(deps, withVolatile));
@@ -231,7 +256,7 @@ function insert(
     ...withVolatile,
     config: { ...withVolatile.config, ...hwaddrs },
     name,
-    architecture: origin.image?.architecture ?? deps.architecture,
+    architecture: origin.architecture ?? deps.architecture,
     createdAtMs: deps.now(),
     sliceId,
     layers: origin.layers,

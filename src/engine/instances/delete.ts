@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 
 import { readBool } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { removeBackupsOf } from '../backups/records.ts';
 import { removeUnusedLayers } from '../layers.ts';
 import { planBridge } from '../networks/bridges.ts';
 import { planNics } from '../networks/nics.ts';
@@ -75,6 +76,7 @@ export async function removeInstance(deps: EngineDeps, record: InstanceRecord): 
   await runtime.delete(name);
   await storage.removeUpper(id);
   await rm(consoleLogPath(deps, id), { force: true });
+  await removeBackupsOf(deps, id);
   store.reclaim(() => {
     store.instances.delete(id);
     store.slices.removeUnused();

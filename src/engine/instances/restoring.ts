@@ -3,7 +3,9 @@ import { ownerOf } from './owner.ts';
 
 /** The machine's own directory, made empty for a restored chain. Repeatable. */
 export async function emptyUpper(deps: EngineDeps, record: InstanceRecord): Promise<void> {
-  await deps.storage.emptyUpper(record.id, ownerOf(record));
+  // Read again: the chain is newer than the record.
+  const [like] = deps.store.instances.findById(record.id)?.layers ?? [];
+  await deps.storage.emptyUpper(record.id, ownerOf(record), like);
   deps.store.transaction(() => {
     deps.store.instances.mergeConfig(record.id, { 'volatile.restoring': undefined });
   });

@@ -5,6 +5,7 @@ import { Asks } from './asks.ts';
 import type { MachineConsole } from './console.ts';
 import type { DiskMeter } from './disk-meter.ts';
 import type { ExitLedger } from './exits.ts';
+import { HeldLayers } from './held-layers.ts';
 import { MachineLocks } from './locks.ts';
 import { SharedWork } from './shared-work.ts';
 import { Transfers } from './transfers.ts';
@@ -40,7 +41,7 @@ export class LiveMachines {
   /** Changes of the switch, one after the other. */
   readonly networks = new KeyedMutex();
   /** Layers with a row that something will stand on in a moment. */
-  readonly heldLayers = new Set<string>();
+  readonly heldLayers = new HeldLayers();
   readonly networkAsks = new Asks();
   readonly transfers = new Transfers();
   readonly #machines = new Map<number, LiveMachine>();

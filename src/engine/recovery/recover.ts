@@ -1,3 +1,4 @@
+import { removeStrayBackups } from '../backups/records.ts';
 import { ensureDefaultNetwork } from '../networks/default.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { loadShippedProfiles } from '../profiles/shipped.ts';
@@ -25,6 +26,7 @@ export async function recover(deps: EngineDeps): Promise<void> {
     ['finish what was begun with machines', () => recoverInstances(deps)],
     ['remove directories without a machine', () => removeStrayUppers(deps)],
     ['remove stray image files', () => removeStrayImageFiles(deps)],
+    ['remove stray backups', () => removeStrayBackups(deps)],
     ['make the default network', () => ensureDefaultNetwork(deps)],
     ['load the shipped profiles', () => loadProfiles(deps)],
     ['bring up the networks', () => bringUpNetworks(deps)],

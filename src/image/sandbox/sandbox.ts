@@ -24,6 +24,8 @@ export interface Sandbox {
     spec: SandboxSpec,
     options: StartOptions & { readonly signal: AbortSignal },
   ): Promise<Child>;
+  /** A tree of empty directories that every id may pass, as mount points. Disposing removes it. */
+  layDirectories(paths: readonly string[]): Promise<{ readonly path: HostPath } & AsyncDisposable>;
 }
 
 export interface SandboxDeps {
@@ -39,6 +41,25 @@ export function makeSandbox({ workDir, ociRuntime }: SandboxDeps): Sandbox {
   let prepared: Promise<SandboxMount[]> | undefined;
 
   return {
+    async layDirectories(paths) {
+      prepared ??= prepare(workDir, root);
+      await prepared;
+      const path = hostPath(`${workDir}/trees/${randomUUID().slice(0, 13)}`);
+      const remove = (): Promise<void> => rm(path, { recursive: true, force: true });
+      try {
+        await ensurePassable(`${workDir}/trees`);
+        await ensurePassable(path);
+        for (const each of paths) {
+          let below: string = path;
+          for (const part of each.split('/')) await ensurePassable((below += `/${part}`));
+        }
+      } catch (error) {
+        await remove();
+        throw error;
+      }
+      return { path, [Symbol.asyncDispose]: remove };
+    },
+
     async start(spec, { signal, ...options }) {
       signal.throwIfAborted();
       prepared ??= prepare(workDir, root);
@@ -85,13 +106,14 @@ function ownMap(kind: 'uid' | 'gid'): IdMapLine[] {
   return parseIdMap(readFileSync(`/proc/self/${kind}_map`, 'utf8'));
 }
 
-const directories = 'dev etc image image/rootfs proc run sys tmp usr var'.split(' ');
+const directories = 'dev etc image image/backup image/rootfs proc run sys tmp usr var'.split(' ');
 
 /** Directories and links that stand for the host's system, and the mounts that fill them. */
 async function prepare(workDir: string, root: string): Promise<SandboxMount[]> {
   // Whatever ran here died with the daemon that started it.
   await rm(`${workDir}/bundles`, { recursive: true, force: true });
   await rm(`${workDir}/state`, { recursive: true, force: true });
+  await rm(`${workDir}/trees`, { recursive: true, force: true });
   await ensurePassable(workDir);
   await ensurePassable(root);
   for (const directory of directories) await ensurePassable(`${root}/${directory}`);

@@ -55,6 +55,7 @@ const lgetxattr = libc.func(
 const lsetxattr = libc.func(
   'int lsetxattr(const void *path, const char *name, const void *value, size_t size, int flags)',
 );
+const lremovexattr = libc.func('int lremovexattr(const void *path, const char *name)');
 const llistxattr = libc.func('long llistxattr(const void *path, void *list, size_t size)');
 
 export interface OpenHow {
@@ -168,6 +169,15 @@ export function findXattr(path: FileName, name: string): Buffer | undefined {
 /** lsetxattr(2), creating or replacing. */
 export function setXattr(path: FileName, name: string, value: Uint8Array): void {
   checkName(lsetxattr(nulEnded(path), name, value, value.length, 0), 'lsetxattr', path);
+}
+
+/** lremovexattr(2). Absent is fine. */
+export function removeXattr(path: FileName, name: string): void {
+  try {
+    checkName(lremovexattr(nulEnded(path), name), 'lremovexattr', path);
+  } catch (error) {
+    if (!hasErrno(error, 'ENODATA')) throw error;
+  }
 }
 
 /** llistxattr(2): the names the caller may see; none where the file system has no attributes. */

@@ -127,8 +127,8 @@ async function* wholeBody(raw: IncomingMessage, head: Buffer): AsyncGenerator<Bu
   yield* raw as AsyncIterable<Buffer>;
 }
 
-/** Returns the length in bytes. */
-async function save(content: AsyncIterable<Buffer>, path: HostPath): Promise<number> {
+/** Writes a body to a new file and returns its length in bytes. */
+export async function save(content: AsyncIterable<Buffer>, path: HostPath): Promise<number> {
   const file = createWriteStream(path, { mode: 0o600, flags: 'wx' });
   await pipeline(Readable.from(content, { objectMode: false }), file);
   return file.bytesWritten;

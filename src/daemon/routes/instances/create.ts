@@ -6,6 +6,7 @@ import { startInstance } from '../../../engine/instances/start.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { header } from '../../http/request.ts';
+import { startImport } from './import.ts';
 import { instanceTrees, startOn } from './tree.ts';
 
 import type { FastifyInstance } from 'fastify';
@@ -20,8 +21,7 @@ export function instanceCreateRoutes(app: FastifyInstance, context: DaemonContex
   for (const tree of instanceTrees) {
     app.post(`/1.0/${tree}`, async (request, reply) => {
       if (header(request, 'content-type') === 'application/octet-stream') {
-        const why = 'instance backups are not supported by warren yet';
-        throw new WarrenError('unsupported', { what: 'import an instance', why });
+        return await startImport(context, request, reply);
       }
       const fields = new Fields(what, await readJson(request.raw, what));
       const start = fields.boolean('start') ?? false;

@@ -19,10 +19,6 @@ export function instanceMetadataRoutes(app: FastifyInstance, context: DaemonCont
       return syncBody([]);
     });
     // Backups are not made by warren; the stock client asks for them in `info`.
-    app.get(`/1.0/${tree}/:name/backups`, (request) => {
-      getInstance(engine, param(request, 'name'));
-      return syncBody([]);
-    });
   }
 }
 

@@ -5,6 +5,7 @@ const effects = {
   storage: [
     ...(['mountRoot', 'unmountRoot', 'createUpper', 'removeUpper', 'emptyUpper'] as const),
     'plainDirectory',
+    ...(['importTree', 'mountView'] as const),
   ],
   runtime: [
     ...([

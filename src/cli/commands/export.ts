@@ -1,0 +1,56 @@
+import { fetchBackup } from '../../client/backups.ts';
+import { formatSize } from '../../base/units.ts';
+import { defineCommand } from '../command.ts';
+import { stripRemote } from '../names.ts';
+import { frozenNote } from '../render/frozen.ts';
+
+/** The server's copy is removed once it is fetched; should that fail, it goes by itself. */
+const keepMs = 24 * 3600 * 1000;
+
+export const exportInstance = defineCommand({
+  name: 'export',
+  summary: 'Write a machine and its snapshots to a file',
+  details:
+    'The file is LXD’s backup archive. It holds modes, owners, attributes, links and holes as the machine has them. A running machine stands still while its own files are copied.',
+  examples: [
+    { line: 'warren export web', does: 'web.tar.zst in this directory' },
+    { line: 'warren export web /srv/web.tar.gz --compression gzip', does: 'packed by gzip' },
+    { line: 'warren export web --instance-only', does: 'without its snapshots' },
+  ],
+  positionals: {
+    instance: { kind: 'required', summary: 'Name of the machine', complete: 'instance' },
+    file: { kind: 'optional', summary: 'File to write', complete: 'file' },
+  },
+  options: {
+    'instance-only': { kind: 'flag', summary: 'Without its snapshots' },
+    compression: {
+      kind: 'text',
+      value: 'HOW',
+      summary: 'How to pack it',
+      choices: ['none', 'gzip', 'bzip2', 'xz', 'zstd'],
+    },
+    'optimized-storage': { kind: 'flag', summary: 'Has no effect here', hidden: true },
+  },
+  next: 'warren import FILE NAME',
+  async run({ client, progress }, args) {
+    const instance = stripRemote(args.instance);
+    progress.start(`Exporting ${instance}`);
+    const request = {
+      name: '',
+      expires_at: new Date(Date.now() + keepMs).toISOString(),
+      instance_only: args['instance-only'],
+      optimized_storage: false,
+      compression_algorithm: args.compression ?? '',
+    };
+    return await fetchBackup(client, instance, {
+      request,
+      target: args.file,
+      onProgress: (percent) => {
+        progress.step({ stage: 'fetching', percent });
+      },
+    });
+  },
+  render: ({ file, sizeBytes, frozenMs }, _look, { instance }) => ({
+    text: `${instance} is in ${file} (${formatSize(sizeBytes)}${frozenNote(frozenMs, ', ')})`,
+  }),
+});

@@ -1,0 +1,103 @@
+import type { HostPath } from '../../base/brand.ts';
+import { formatEntry } from '../archive/writer.ts';
+import { compressCommand, createCommand } from '../pack.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { SliceIds } from '../slice.ts';
+import type { WorkContext } from '../types.ts';
+import { writeArchive } from '../write-archive.ts';
+import {
+  backupIndexPath,
+  partDirectory,
+  type BackupCompression,
+  type BackupTree,
+} from './layout.ts';
+
+export interface BackupInput {
+  /** Contents of `backup/index.yaml`. */
+  readonly index: string;
+  /** Contents of the `backup.yaml` and `metadata.yaml` beside each root file system. */
+  readonly beside: Readonly<Record<string, string>>;
+  /** In the order of the archive. */
+  readonly trees: readonly BackupTree[];
+  readonly file: HostPath;
+  readonly slice: SliceIds;
+  readonly compression: BackupCompression;
+  /** Unix seconds: the times of what warren itself puts in. */
+  readonly createdAt: number;
+}
+
+/**
+ * Writes a backup. tar reads the trees confined as the slice's root, so owners in the archive are
+ * guest ids. On failure the file is removed.
+ */
+export async function packBackup(
+  sandbox: Sandbox,
+  input: BackupInput,
+  context: WorkContext,
+): Promise<{ readonly sizeBytes: number }> {
+  const { trees, file, slice, createdAt } = input;
+  const parts = trees.map((tree) => ({ tree, directory: partDirectory(tree) }));
+  await using places = await sandbox.layDirectories(
+    parts.map(({ directory }) => `${directory}/rootfs`),
+  );
+  const entry = (path: string, text?: string): Buffer =>
+    formatEntry(
+      text === undefined
+        ? { kind: 'directory', path: `${path}/`, mode: 0o700 }
+        : { kind: 'file', path, mode: 0o400, content: Buffer.from(text) },
+      createdAt,
+    );
+  const snapshots = parts.some(({ tree }) => tree.snapshot !== undefined);
+  const head = [
+    entry('backup'),
+    entry(backupIndexPath, input.index),
+    ...(snapshots ? [entry('backup/snapshots')] : []),
+    ...parts.flatMap(({ directory }) => [
+      entry(`backup/${directory}`),
+      ...Object.entries(input.beside).map(([name, text]) =>
+        entry(`backup/${directory}/${name}`, text),
+      ),
+    ]),
+  ];
+  return await writeArchive(
+    sandbox,
+    {
+      what: 'write the backup',
+      head: Buffer.concat(head),
+      command: [
+        ...createCommand,
+        '--directory=/image',
+        ...parts.map(({ directory }) => `backup/${directory}/rootfs`),
+      ],
+      mounts: [
+        { source: places.path, destination: '/image/backup', readonly: true },
+        ...parts.map(({ tree, directory }) => ({
+          source: tree.root,
+          destination: `/image/backup/${directory}/rootfs`,
+          readonly: true,
+        })),
+      ],
+      slice,
+      compress: await commandOf(input.compression),
+      file,
+    },
+    context,
+  );
+}
+
+async function commandOf(compression: BackupCompression): Promise<string[] | undefined> {
+  switch (compression) {
+    case 'best':
+      return await compressCommand();
+    case 'none':
+      return undefined;
+    case 'gzip':
+      return ['gzip', '-n', '-c'];
+    case 'bzip2':
+      return ['bzip2', '-c'];
+    case 'xz':
+      return ['xz', '-T0', '-c'];
+    case 'zstd':
+      return ['zstd', '-3', '-T0', '-q', '-c'];
+  }
+}

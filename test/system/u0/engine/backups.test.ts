@@ -1,0 +1,281 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { hostPath } from '../../../../src/base/brand.ts';
+import { deleteBackup } from '../../../../src/engine/backups/change.ts';
+import { createBackup } from '../../../../src/engine/backups/create.ts';
+import { importBackup, readBackup } from '../../../../src/engine/backups/import.ts';
+import { backupFile } from '../../../../src/engine/backups/records.ts';
+import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
+import { startInstance } from '../../../../src/engine/instances/start.ts';
+import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
+import { listSnapshots } from '../../../../src/engine/snapshots/list.ts';
+import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
+import { unattended, type InstanceRecord } from '../../../../src/engine/types.ts';
+import { AT_FDCWD, mknodAt, setXattr } from '../../../../src/sys/kernel/fs.ts';
+import { manifestOf } from '../../../helpers/manifest.ts';
+import { Fault, forever } from './faults.ts';
+import {
+  create,
+  launch,
+  layEmptyGround,
+  remove,
+  settle,
+  shell,
+  takeCensus,
+  type Census,
+  type Ground,
+  type Life,
+} from './ground.ts';
+
+let ground: Ground;
+let life: Life;
+let empty: Census;
+const fault = new Fault();
+
+beforeAll(async () => {
+  ({ ground, life, empty } = await layEmptyGround(fault.gate));
+});
+
+afterAll(async () => {
+  await ground[Symbol.asyncDispose]();
+});
+
+afterEach(async () => {
+  fault.arm();
+  for (const { name } of listInstances(life.deps)) await remove(life, name);
+  await settle(ground, life);
+  const census = await takeCensus(ground, life);
+  // Copies of the image for other ids stay with it.
+  const images = life.deps.store.images.list().flatMap(({ id }) => layersOfImage(id));
+  const layers = census.layers.filter((layer) => !images.includes(layer));
+  expect({ ...census, layers }).toEqual({ ...empty, layers: [] });
+  expect(life.deps.store.slices.list()).toEqual([]);
+  expect(backups()).toEqual([]);
+  expect(life.problems).toEqual([]);
+});
+
+const layersOfImage = (id: number): string[] =>
+  life.deps.store.layers.listOfImage(id).map((layer) => layer.id);
+const backups = (): string[] => {
+  const dir = `${ground.paths.dataDir}/backups`;
+  return existsSync(dir) ? readdirSync(dir) : [];
+};
+const snapshot = (instance: string, name: string): Promise<unknown> =>
+  createSnapshot(life.deps, { instance, name, expiresAtMs: undefined }, unattended);
+const restore = (instance: string, name: string): Promise<void> =>
+  restoreSnapshot(life.deps, { instance, name }, unattended);
+
+/** Ids of its own, so that what is imported has others. */
+const isolated = { 'security.idmap.isolated': 'true', 'security.idmap.size': '20000' };
+
+/** Works on the files of a stopped machine as U0's root. */
+async function withRoot<T>(
+  name: string,
+  work: (root: string, record: InstanceRecord) => T | Promise<T>,
+): Promise<T> {
+  const record = getInstance(life.deps, name);
+  const root = await life.deps.storage.mountRoot(record.id, record.layers);
+  try {
+    return await work(root, record);
+  } finally {
+    await life.deps.storage.unmountRoot(record.id);
+  }
+}
+
+const manifest = (name: string): Promise<string[]> =>
+  withRoot(name, (root, { slice }) => manifestOf(root, slice.start));
+
+async function exportIt(name: string, instanceOnly = false): Promise<string> {
+  const input = { instance: name, name: 'b', expiresAtMs: undefined, instanceOnly } as const;
+  await createBackup(life.deps, { ...input, compression: 'best' }, unattended);
+  const kept = hostPath(`${ground.paths.dataDir}/kept`);
+  renameSync(backupFile(life.deps, getInstance(life.deps, name).id, 'b'), kept);
+  await deleteBackup(life.deps, { instance: name, name: 'b' }, unattended);
+  return kept;
+}
+
+async function importIt(file: string, name: string): Promise<void> {
+  const backup = await readBackup(life.deps, hostPath(file), name, unattended);
+  await importBackup(life.deps, backup, unattended);
+}
+
+/** What makes copies of trees go wrong. */
+function fillNastily(root: string, start: number): void {
+  const at = (name: string | Buffer): Buffer =>
+    Buffer.concat([Buffer.from(`${root}/nasty/`), Buffer.from(name)]);
+  mkdirSync(`${root}/nasty/deep/deeper`, { recursive: true });
+  writeFileSync(at('suid'), 'suid');
+  writeFileSync(at(Buffer.from([0xff, 0xfe, 0x20, 0x0a, 0x41])), 'odd name');
+  writeFileSync(at('one'), 'one file');
+  linkSync(at('one'), at('deep/two'));
+  symlinkSync(Buffer.from([0x2f, 0xff]), at('link'));
+  lutimesSync(at('link'), 1, 86_400.5);
+  mknodAt(AT_FDCWD, at('fifo'), 0o010644, 0);
+  const fd = openSync(at('holes'), 'w');
+  writeSync(fd, 'end', 3_000_000);
+  closeSync(fd);
+  truncateSync(at('holes'), 6_000_000);
+  writeFileSync(at('capable'), 'program');
+  // The ids of the machine's root, as everything that it makes itself; these take attributes away.
+  execFileSync('chown', ['-hR', `${start}:${start}`, `${root}/nasty`]);
+  chownSync(`${root}/nasty`, start + 1000, start + 19_999);
+  chownSync(at('suid'), start + 7, start + 8);
+  chmodSync(at('suid'), 0o6751);
+  const capability = Buffer.alloc(24);
+  capability.writeUInt32LE(0x03000001, 0);
+  capability.writeUInt32LE(0x400, 4);
+  capability.writeUInt32LE(start, 20);
+  setXattr(at('capable'), 'security.capability', capability);
+  setXattr(at('deep'), 'user.note', Buffer.from([0, 255, 10]));
+  setXattr(at('one'), 'system.posix_acl_access', accessList(start + 1234));
+  chmodSync(at('deep/deeper'), 0o1777);
+}
+
+/** `u::rw-,u:ID:r--,g::r--,m::r--,o::---`. */
+function accessList(uid: number): Buffer {
+  const entries = [
+    [1, 6, 0xffffffff],
+    [2, 4, uid],
+    [4, 4, 0xffffffff],
+    [16, 4, 0xffffffff],
+    [32, 0, 0xffffffff],
+  ] as const;
+  const list = Buffer.alloc(4 + 8 * entries.length);
+  list.writeUInt32LE(2, 0);
+  for (const [index, [tag, permissions, id]] of entries.entries()) {
+    list.writeUInt16LE(tag, 4 + index * 8);
+    list.writeUInt16LE(permissions, 6 + index * 8);
+    list.writeUInt32LE(id, 8 + index * 8);
+  }
+  return list;
+}
+
+describe('an exported machine', () => {
+  it('is imported with its snapshots for other ids, the same in everything a guest sees', async () => {
+    await create(life, 'web', { config: isolated });
+    await withRoot('web', (root, { slice }) => {
+      fillNastily(root, slice.start);
+    });
+    const first = await manifest('web');
+    await snapshot('web', 's1');
+    await withRoot('web', (root, { slice: { start } }) => {
+      rmSync(join(root, 'nasty/deep'), { recursive: true });
+      rmSync(join(root, 'nasty/suid'));
+      mkdirSync(`${root}/nasty/suid`);
+      rmSync(`${root}/etc/passwd`);
+      writeFileSync(`${root}/nasty/holes`, 'no more');
+      chownSync(`${root}/nasty/suid`, start, start);
+    });
+    const second = await manifest('web');
+    await snapshot('web', 's2');
+    await withRoot('web', (root, { slice: { start } }) => {
+      mkdirSync(`${root}/nasty/deep`);
+      writeFileSync(`${root}/nasty/deep/again`, 'again');
+      chownSync(`${root}/nasty/deep`, start, start);
+      chownSync(`${root}/nasty/deep/again`, start, start);
+    });
+    const third = await manifest('web');
+    expect(third.length).toBeGreaterThan(50);
+
+    const file = await exportIt('web');
+    await importIt(file, 'db');
+    const made = getInstance(life.deps, 'db');
+    expect(made.slice.start).not.toBe(getInstance(life.deps, 'web').slice.start);
+    expect(listSnapshots(life.deps, 'db').map(({ name }) => name)).toEqual(['s1', 's2']);
+    expect(await manifest('db')).toEqual(third);
+    await restore('db', 's1');
+    expect(await manifest('db')).toEqual(first);
+    await restore('db', 's2');
+    expect(await manifest('db')).toEqual(second);
+
+    // What was alike is not stored again: all that is the machine's own takes less than its system.
+    const { layers } = made;
+    expect(layers.length).toBe(4);
+    for (const layer of layers.slice(0, 3)) {
+      const names = readdirSync(`${ground.paths.layersDir}/${layer}`, { recursive: true });
+      expect(names.length).toBeLessThan(40);
+    }
+    // Without the one it came from, and without its image's layer for other ids.
+    await remove(life, 'web');
+    expect(await manifest('db')).toEqual(second);
+    rmSync(file);
+  });
+
+  it('runs on while it is packed, and what is imported of it starts', async () => {
+    await launch(life, 'web');
+    await shell(life, 'web', 'echo mine >/root/note');
+    const input = { instance: 'web', name: 'b', expiresAtMs: undefined, instanceOnly: true };
+    const { frozenMs } = await createBackup(
+      life.deps,
+      { ...input, compression: 'none' },
+      unattended,
+    );
+    expect(frozenMs).toBeGreaterThanOrEqual(0);
+    expect((await shell(life, 'web', 'echo alive')).output).toBe('alive\n');
+    await importIt(backupFile(life.deps, getInstance(life.deps, 'web').id, 'b'), 'db');
+    await startInstance(life.deps, { name: 'db' }, unattended);
+    expect((await shell(life, 'db', 'hostname; cat /root/note')).output).toBe('db\nmine\n');
+  });
+});
+
+describe('when the daemon dies', () => {
+  it.each(['storage.mountView', 'storage.mountView 2'])(
+    'in an export at %s, nothing of it is left',
+    async (effect) => {
+      await create(life, 'web');
+      await snapshot('web', 's1');
+      await dieAt(effect, () => exportIt('web').then(() => undefined));
+      expect(await life.deps.storage.listMountedRoots()).toEqual([]);
+    },
+  );
+
+  it.each(['storage.importTree', 'storage.importTree 2', 'storage.createUpper'])(
+    'in an import at %s, nothing of it is left',
+    async (effect) => {
+      await create(life, 'web');
+      await snapshot('web', 's1');
+      const file = await exportIt('web');
+      await dieAt(effect, () => importIt(file, 'db'));
+      expect(listInstances(life.deps).map(({ name }) => name)).toEqual(['web']);
+      await importIt(file, 'db');
+      rmSync(file);
+    },
+  );
+});
+
+async function dieAt(effect: string, work: () => Promise<void>): Promise<void> {
+  const died = new Promise<void>((resolve) => {
+    fault.arm(effect, () => {
+      life.die();
+      resolve();
+      return forever();
+    });
+  });
+  await Promise.race([
+    died,
+    work().then(() => {
+      throw new Error(`there was no ${effect}, but ${fault.trail.join(', ')}`);
+    }),
+  ]);
+  fault.arm();
+  life = await ground.begin(fault.gate);
+}
