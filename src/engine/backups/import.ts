@@ -169,6 +169,7 @@ function insertSnapshot(
   name: string,
   layers: readonly LayerId[],
 ): void {
+  const isCopy = record.name !== index.name;
   const snapshot = index.snapshots.find((one) => one.name === name);
   if (snapshot === undefined) throw new Error(`the index has no snapshot ${name}`);
   deps.store.snapshots.insert({
@@ -178,7 +179,7 @@ function insertSnapshot(
     createdAtMs: snapshot.createdAtMs ?? deps.now(),
     expiresAtMs: snapshot.expiresAtMs,
     ephemeral: snapshot.ephemeral,
-    config: ownConfig(snapshot),
+    config: { ...ownConfig(snapshot), ...(isCopy ? { 'volatile.apply_template': 'copy' } : {}) },
     devices: snapshot.devices,
     profiles: snapshot.profiles,
     layers,

@@ -83,7 +83,13 @@ export async function copySnapshots(
         layers.push(await layerFor(deps, layer, owner, keep, signal));
       }
       deps.store.transaction(() =>
-        deps.store.snapshots.insert({ ...snapshot, instanceId: target.id, layers }),
+        deps.store.snapshots.insert({
+          ...snapshot,
+          // Restored, it must not pass for the machine it came from.
+          config: { ...snapshot.config, 'volatile.apply_template': 'copy' },
+          instanceId: target.id,
+          layers,
+        }),
       );
     } finally {
       for (const layer of held) deps.live.heldLayers.delete(layer);

@@ -60,10 +60,15 @@ function settingsOf(
     Object.entries(config).filter(
       ([key]) => (key.startsWith('volatile.') || key.startsWith('security.idmap.')) === volatile,
     );
+  // Its files may be those of before the first start, or of the machine that this one is a copy of.
+  const trigger = snapshot.config['volatile.apply_template'];
   return {
     description: record.description,
     ephemeral: snapshot.ephemeral,
-    config: Object.fromEntries([...own(snapshot.config, false), ...own(record.config, true)]),
+    config: {
+      ...Object.fromEntries([...own(snapshot.config, false), ...own(record.config, true)]),
+      ...(trigger === undefined ? {} : { 'volatile.apply_template': trigger }),
+    },
     devices: snapshot.devices,
     profiles: snapshot.profiles.filter((name) => deps.store.profiles.find(name) !== undefined),
   };
