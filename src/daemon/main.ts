@@ -8,6 +8,7 @@ import { noSpaceToStart } from '../contract/host.ts';
 import { pathsIn } from '../contract/paths.ts';
 import { closeEngine, createEngine } from '../engine/engine.ts';
 import { connectKeeper } from '../engine/keeper/link.ts';
+import { startPeriodicWork } from '../engine/periodic.ts';
 import { autostart } from '../engine/recovery/autostart.ts';
 import { recover } from '../engine/recovery/recover.ts';
 import { makeImages } from '../image/images.ts';
@@ -166,6 +167,10 @@ async function serve(env: Environment, { ids, paths, events, log }: Ground): Pro
   await keeper.ready();
   log.info({ pid: process.pid, tier: storage.tier }, 'the daemon serves');
   const work = { signal: ending.signal, progress: () => undefined };
+  const periodic = startPeriodicWork(engine, work);
+  ending.signal.addEventListener('abort', () => {
+    periodic[Symbol.dispose]();
+  });
   autostart(engine, work).catch((error: unknown) => {
     if (!ending.signal.aborted) log.error({ err: error }, 'bug: autostart');
   });

@@ -2,6 +2,7 @@ import { apiPath } from '../../client/client.ts';
 import { isWarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
+import { frozenNote } from '../render/frozen.ts';
 
 export const snapshot = defineCommand({
   name: 'snapshot',
@@ -29,15 +30,18 @@ export const snapshot = defineCommand({
         if (!isWarrenError(error, 'not_found')) throw error;
       }
     }
-    await client.operate('POST', apiPath('instances', instance, 'snapshots'), {
+    const { metadata } = await client.operate('POST', apiPath('instances', instance, 'snapshots'), {
       name: args.name ?? '',
       stateful: false,
       // LXD's zero time: never.
       expires_at: args['no-expiry'] ? '0001-01-01T00:00:00Z' : null,
     });
-    progress.stop(`${instance} has a new snapshot`);
-    return undefined;
+    progress.stop();
+    return { snapshot: String(metadata['snapshot']), frozen_ms: metadata['frozen_ms'] ?? null };
   },
+  render: (made, _look, args) => ({
+    text: `${args.instance}/${made.snapshot} is taken${frozenNote(made.frozen_ms, ', ')}`,
+  }),
 });
 
 export const restore = defineCommand({

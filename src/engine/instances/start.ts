@@ -7,6 +7,7 @@ import { WarrenError } from '../../contract/errors.ts';
 import type { BindMount } from '../../runtime/types.ts';
 import { ensureNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs, planNics } from '../networks/nics.ts';
+import { takeAtStartup } from '../snapshots/scheduled.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { adopt, consoleNames, followBoot } from './adopt.ts';
 import { applied } from './applying.ts';
@@ -39,6 +40,10 @@ export async function startInstance(
 ): Promise<void> {
   getInstance(deps, input.name);
   using _ = await deps.live.locks.act(input.name, 'start');
+  const record = getInstance(deps, input.name);
+  if (record.phase === 'ready' && record.run === undefined) {
+    await takeAtStartup(deps, record, context);
+  }
   await startLocked(deps, input.name, context);
   deps.events.lifecycle({
     action: 'instance-started',

@@ -3,7 +3,7 @@ import { readString } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { captureInstance } from '../instances/capture.ts';
 import { expandInstance, getInstance } from '../instances/list.ts';
-import type { EngineDeps, SnapshotRecord, WorkContext } from '../types.ts';
+import type { EngineDeps, InstanceRecord, SnapshotRecord, WorkContext } from '../types.ts';
 import { checkSnapshotName, nextSnapshotName } from './names.ts';
 
 export interface CreateSnapshotInput {
@@ -14,16 +14,30 @@ export interface CreateSnapshotInput {
   readonly expiresAtMs: number | null | undefined;
 }
 
+export interface CreatedSnapshot extends SnapshotRecord {
+  /** How long the machine was frozen for it, when it ran. */
+  readonly frozenMs: number | undefined;
+}
+
 /** Snapshots a machine: O(1) when stopped, a frozen copy when it runs. */
 export async function createSnapshot(
   deps: EngineDeps,
   input: CreateSnapshotInput,
+  context: WorkContext,
+): Promise<CreatedSnapshot> {
+  getInstance(deps, input.instance);
+  using _ = await deps.live.locks.act(input.instance, 'snapshot');
+  return await snapshotLocked(deps, getInstance(deps, input.instance), input, context);
+}
+
+/** The same for a caller that holds the machine's lock. */
+export async function snapshotLocked(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  input: CreateSnapshotInput,
   { signal }: WorkContext,
-): Promise<SnapshotRecord> {
+): Promise<CreatedSnapshot> {
   const { instance } = input;
-  getInstance(deps, instance);
-  using _ = await deps.live.locks.act(instance, 'snapshot');
-  const record = getInstance(deps, instance);
   const { config } = expandInstance(deps, record);
   const createdAtMs = deps.now();
   const taken = new Set(deps.store.snapshots.list(record.id).map((other) => other.name));
@@ -38,7 +52,7 @@ export async function createSnapshot(
       ? expiresAt(new Date(createdAtMs), expiry)?.getTime()
       : (input.expiresAtMs ?? undefined);
   let snapshot: SnapshotRecord | undefined;
-  await captureInstance(deps, record, signal, (layers) => {
+  const frozenMs = await captureInstance(deps, record, signal, (layers) => {
     snapshot = deps.store.snapshots.insert({
       instanceId: record.id,
       name,
@@ -60,7 +74,7 @@ export async function createSnapshot(
     subject: { kind: 'instance-snapshot', instance, name },
     context: {},
   });
-  return { ...snapshot, sizeBytes };
+  return { ...snapshot, sizeBytes, frozenMs };
 }
 
 /** A number to show: what no guest changes any more is measured, and failing that nothing is lost. */

@@ -1,4 +1,4 @@
-import type { EngineDeps, SnapshotRecord } from '../types.ts';
+import type { EngineDeps } from '../types.ts';
 import { getSnapshot } from './list.ts';
 
 /** Changes when a snapshot expires; undefined is never. */
@@ -8,12 +8,10 @@ export function setSnapshotExpiry(
     readonly instance: string;
     readonly name: string;
     readonly expiresAtMs: number | undefined;
-    readonly check?: ((current: SnapshotRecord) => void) | undefined;
   },
 ): void {
   deps.store.transaction(() => {
     const snapshot = getSnapshot(deps, input.instance, input.name);
-    input.check?.(snapshot);
     deps.store.snapshots.setExpiry(snapshot.id, input.expiresAtMs);
   });
   deps.events.lifecycle({

@@ -4,11 +4,12 @@ import { createSnapshot } from '../../../engine/snapshots/create.ts';
 import { deleteSnapshot } from '../../../engine/snapshots/delete.ts';
 import { getSnapshot, listSnapshots } from '../../../engine/snapshots/list.ts';
 import { renameSnapshot } from '../../../engine/snapshots/rename.ts';
+import { setSnapshotExpiry } from '../../../engine/snapshots/update.ts';
 import { readJson } from '../../http/body.ts';
-import { etagOf } from '../../http/etag.ts';
+import { checkIfMatch, etagOf } from '../../http/etag.ts';
 import { Fields } from '../../http/fields.ts';
 import { syncBody } from '../../http/replies.ts';
-import { param } from '../../http/request.ts';
+import { header, param } from '../../http/request.ts';
 import { snapshotView } from '../../views/instances.ts';
 import { listAnswer } from '../listing.ts';
 import { instanceTrees, startOn } from './tree.ts';
@@ -50,7 +51,11 @@ export function snapshotRoutes(app: FastifyInstance, context: DaemonContext): vo
         work: async (work) => {
           const input = { instance, name: name === '' ? undefined : name, expiresAtMs };
           const snapshot = await createSnapshot(engine, input, work);
-          return { snapshot: snapshot.name };
+          const { frozenMs } = snapshot;
+          return {
+            snapshot: snapshot.name,
+            ...(frozenMs === undefined ? {} : { frozen_ms: frozenMs }),
+          };
         },
       });
     });
@@ -59,6 +64,33 @@ export function snapshotRoutes(app: FastifyInstance, context: DaemonContext): vo
       void reply.header('ETag', etagOf({ expiresAtMs: record.expiresAtMs }));
       return syncBody(snapshotView(engine, record));
     });
+    for (const method of ['PUT', 'PATCH'] as const) {
+      app.route({
+        method,
+        url: `${all}/:snapshot`,
+        handler: async (request, reply) => {
+          const [instance, name] = [param(request, 'name'), param(request, 'snapshot')];
+          const what = `change the snapshot ${instance}/${name}`;
+          const fields = new Fields(what, await readJson(request.raw, what));
+          const wanted = fields.time('expires_at');
+          fields.done();
+          const now = getSnapshot(engine, instance, name);
+          const etag = etagOf({ expiresAtMs: now.expiresAtMs });
+          checkIfMatch(header(request, 'if-match'), etag, `${instance}/${name}`);
+          const isKept = method === 'PATCH' && wanted === undefined;
+          return startOn(context, reply, instance, {
+            description: 'Updating snapshot',
+            resources: snapshotResources(instance, name),
+            work: () => {
+              if (isKept) return Promise.resolve(undefined);
+              const expiresAtMs = wanted ?? undefined;
+              setSnapshotExpiry(engine, { instance, name, expiresAtMs });
+              return Promise.resolve(undefined);
+            },
+          });
+        },
+      });
+    }
     app.post(`${all}/:snapshot`, async (request, reply) => {
       const [instance, name] = [param(request, 'name'), param(request, 'snapshot')];
       const what = `rename the snapshot ${instance}/${name}`;

@@ -1,0 +1,27 @@
+import { eachMinute, type Clock } from '../base/minutes.ts';
+import { deleteExpiredBackups } from './backups/change.ts';
+import { deleteExpired, takeScheduled } from './snapshots/scheduled.ts';
+import type { EngineDeps, WorkContext } from './types.ts';
+
+/**
+ * What the daemon does by the clock: scheduled snapshots, and the end of what has expired. A minute
+ * whose work takes longer does not keep the next one's waiting. Disposing stops it.
+ */
+export function startPeriodicWork(
+  deps: EngineDeps,
+  context: WorkContext,
+  clock?: Clock,
+): Disposable {
+  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      if (!context.signal.aborted) deps.log.error({ err: error }, `could not ${what}`);
+    }
+  };
+  return eachMinute((startMs) => {
+    void attempt('take scheduled snapshots', () => takeScheduled(deps, startMs, context));
+    void attempt('delete expired snapshots', () => deleteExpired(deps, context));
+    void attempt('delete expired backups', () => deleteExpiredBackups(deps, context));
+  }, clock);
+}
