@@ -10,7 +10,7 @@ const sections: readonly (readonly [title: string, names: readonly string[]])[] 
   ['Machines', ['launch', 'list', 'shell', 'exec', 'stop', 'start', 'delete', 'info']],
   ['More of them', ['init', 'restart', 'pause', 'resume', 'copy', 'rename', 'console', 'file']],
   ['Settings', ['config', 'profile', 'network', 'storage']],
-  ['Keeping', ['snapshot', 'restore', 'export', 'import', 'publish', 'image']],
+  ['Keeping', ['snapshot', 'restore', 'diff', 'history', 'export', 'import', 'publish', 'image']],
   [
     'warren itself',
     [

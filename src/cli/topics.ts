@@ -91,6 +91,8 @@ in a machine unless raw.idmap puts it there, which is how a project directory is
 
   $ warren snapshot web before-upgrade
   $ warren restore web before-upgrade
+  $ warren diff web/before-upgrade       A added, M modified, D deleted, T of another type
+  $ warren history web
   $ warren copy web/before-upgrade trial
   $ warren config set web snapshots.schedule=@daily snapshots.expiry=2w
 

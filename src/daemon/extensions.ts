@@ -40,7 +40,10 @@ export const extensions: readonly string[] = [
   'projects',
   'resources',
   'resources_v2',
+  'snapshot_expiry',
   'snapshot_expiry_creation',
+  'snapshot_schedule_aliases',
+  'snapshot_scheduling',
   'storage',
   'warnings',
 ];

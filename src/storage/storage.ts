@@ -1,4 +1,7 @@
 import { KeyedMutex } from '../base/mutex.ts';
+import type { HostPath } from '../base/brand.ts';
+import { Revert } from '../base/revert.ts';
+import { diffTrees } from './diff.ts';
 import { openGuestFiles } from './files/guest-files.ts';
 import { makeLayers } from './layers.ts';
 import { prepareMounts } from './mounts.ts';
@@ -7,7 +10,7 @@ import { ensureData, makeMetaTree } from './redirect.ts';
 import { makeRoots, maxLayers } from './roots.ts';
 import { detectTier } from './tiers.ts';
 import { copyTree, treeSizes } from './trees.ts';
-import type { LayerId, MakeStorage, OwnerRange } from './types.ts';
+import type { DiffSide, LayerId, MakeStorage, OwnerRange, Storage } from './types.ts';
 import { thinTree } from './thin.ts';
 import { makeUppers } from './uppers.ts';
 import { makeViews } from './views.ts';
@@ -54,6 +57,20 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     return staged.id;
   };
 
+  const importTree: Storage['importTree'] = async (owner, base, fill, { signal }) => {
+    // Without overlay mounts every machine is a whole tree anyhow.
+    const below = tier === 'copy' ? [] : base;
+    const kind = below.length === 0 ? 'plain' : 'delta';
+    await using staged = await layers.stage(owner, { kind });
+    await fill(staged.path);
+    if (below.length > 0) {
+      await using view = await views.mount(below);
+      await thinTree(staged.path, view.path, signal);
+    }
+    await staged.commit();
+    return [staged.id, ...below];
+  };
+
   return {
     tier,
     tierProblems: problems,
@@ -63,18 +80,11 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     removeLayer: (layer) => layers.remove(layer),
     listLayers: () => layers.list(),
     shiftLayer,
-    importTree: async (owner, base, fill, { signal }) => {
-      // Without overlay mounts every machine is a whole tree anyhow.
-      const below = tier === 'copy' ? [] : base;
-      const kind = below.length === 0 ? 'plain' : 'delta';
-      await using staged = await layers.stage(owner, { kind });
-      await fill(staged.path);
-      if (below.length > 0) {
-        await using view = await views.mount(below);
-        await thinTree(staged.path, view.path, signal);
-      }
-      await staged.commit();
-      return [staged.id, ...below];
+    importTree,
+    flatten: async (owner, chain, { signal }) => {
+      await using view = await views.mount(chain);
+      const fill = (target: HostPath): Promise<void> => copyTree(view.path, target, { signal });
+      return await importTree(owner, chain.slice(-1), fill, { ...(signal && { signal }) });
     },
     layerSize: async (layer) => (await treeSizes([layers.path(layer)]))[0] ?? 0,
 
@@ -106,6 +116,31 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       if (upperOf !== undefined) roots.refuseHeld(upperOf, 'read');
       return await views.mount(chain, upperOf);
     },
+    diff: async (from, to, options) => {
+      await using undo = new Revert((what, error) => {
+        log.warn({ err: error, what }, 'a comparison did not clean up after itself');
+      });
+      const rootOf = async ({ layers: chain, upperOf, isMounted }: DiffSide): Promise<string> => {
+        if (upperOf !== undefined && isMounted === true) return roots.path(upperOf);
+        if (upperOf !== undefined) roots.refuseHeld(upperOf, 'read');
+        const view = await views.mount(chain, upperOf);
+        undo.push('unmount a view', () => view[Symbol.asyncDispose]());
+        return view.path;
+      };
+      const own = ownLayers(from.layers, to.layers);
+      const kinds = await Promise.all(own.map((layer) => layers.kindOf(layer)));
+      // These hold a root as a whole, or only a part of what it shows.
+      const isPartial = tier === 'copy' || kinds.some(({ kind }) => kind === 'full');
+      const uppersOf = [from, to].flatMap(({ upperOf }) => upperOf ?? []);
+      return await diffTrees({
+        from: await rootOf(from),
+        to: await rootOf(to),
+        layers: isPartial
+          ? undefined
+          : [...own.map((id) => layers.path(id)), ...uppersOf.map((id) => uppers.upperPath(id))],
+        ...options,
+      });
+    },
     listMountedRoots: () => roots.list(),
 
     plainDirectory: (instanceId, name, owner) => uppers.plainDirectory(instanceId, name, owner),
@@ -119,3 +154,16 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     undoUnrecordedFreezes: (known) => uppers.undoUnrecordedFreezes(known),
   };
 };
+
+/** The layers that one chain has and the other has not, down to the first that both stand on. */
+function ownLayers(one: readonly LayerId[], other: readonly LayerId[]): LayerId[] {
+  let common = 0;
+  while (
+    common < one.length &&
+    common < other.length &&
+    one.at(-1 - common) === other.at(-1 - common)
+  ) {
+    common += 1;
+  }
+  return [...one.slice(0, one.length - common), ...other.slice(0, other.length - common)];
+}

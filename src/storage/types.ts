@@ -24,6 +24,27 @@ export interface StagedLayer extends AsyncDisposable {
   commit(): Promise<void>;
 }
 
+/** A difference between two trees, by the way a version-control system names it. */
+export interface TreeChange {
+  /** Added, modified, deleted, of another type. */
+  readonly change: 'A' | 'M' | 'D' | 'T';
+  /** Absolute, as bytes. */
+  readonly path: Buffer;
+  /** What is there now, or was. */
+  readonly isDirectory: boolean;
+  /** Bytes; undefined for directories and where there is nothing. */
+  readonly before: number | undefined;
+  readonly after: number | undefined;
+}
+
+/** One side of a comparison: a chain, with a machine's own directory on it. */
+export interface DiffSide {
+  readonly layers: readonly LayerId[];
+  readonly upperOf?: number | undefined;
+  /** Its root is mounted, and a guest may be at work in it. */
+  readonly isMounted?: boolean;
+}
+
 /** A mounted view of layers. Disposing unmounts it. */
 export interface StorageView {
   readonly path: HostPath;
@@ -61,6 +82,12 @@ export interface Storage {
     owner: OwnerRange,
     base: readonly LayerId[],
     fill: (target: HostPath) => Promise<void>,
+    options: { signal?: AbortSignal },
+  ): Promise<LayerId[]>;
+  /** Makes a chain of two layers, the second the bottom of `chain`, that shows the same. */
+  flatten(
+    owner: OwnerRange,
+    chain: readonly LayerId[],
     options: { signal?: AbortSignal },
   ): Promise<LayerId[]>;
   /** Bytes on disk of a layer: blocks, not lengths. */
@@ -107,6 +134,12 @@ export interface Storage {
    * own directory lies on top, and its root must not be mounted meanwhile. The layers must stay.
    */
   mountView(layers: readonly LayerId[], upperOf?: number): Promise<StorageView>;
+  /** What `to` has that `from` has not, sorted by path, at most `maxChanges`. */
+  diff(
+    from: DiffSide,
+    to: DiffSide,
+    options: { maxChanges: number; signal?: AbortSignal },
+  ): Promise<TreeChange[]>;
   listMountedRoots(): Promise<number[]>;
 
   /** A plain directory (no overlay) of a machine, for what overlay cannot carry: `docker`, `containers`. */

@@ -150,6 +150,8 @@ export function fakeStorage(paths: Paths): StorageService {
         },
       };
     },
+    flatten: (_owner, chain) => Promise.resolve([...chain]),
+    diff: () => Promise.resolve([]),
     listMountedRoots: () =>
       Promise.resolve(
         readdirSync(rootsDir)

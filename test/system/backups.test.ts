@@ -25,6 +25,8 @@ describe('a machine in a file', () => {
     await warren.ok(['exec', 'web', '--', 'sh', '-c', 'echo first >/root/note']);
     await warren.ok(['snapshot', 'web', 's1']);
     await warren.ok(['exec', 'web', '--', 'sh', '-c', 'echo second >/root/note']);
+    expect(await warren.ok(['diff', 'web/s1', 'web'])).toMatch(/^M {2}\/root\/note$/m);
+    expect(await warren.ok(['history', 'web'])).toMatch(/^\(now\) .* modified\ns1 .* -$/m);
     const file = join(warren.dir, 'web.tar');
     const said = await warren.ok(['export', 'web', file, '--compression', 'gzip']);
     expect(said).toMatch(/^web is in \S+web\.tar \(.*frozen for \d+ ms\)\n$/);

@@ -6,6 +6,7 @@ import { imageRoutes } from './images/one.ts';
 import { backupRoutes } from './instances/backups.ts';
 import { consoleRoutes } from './instances/console.ts';
 import { instanceCreateRoutes } from './instances/create.ts';
+import { diffRoutes } from './instances/diff.ts';
 import { execRoutes } from './instances/exec.ts';
 import { fileRoutes } from './instances/files.ts';
 import { instanceListRoutes } from './instances/list.ts';
@@ -41,6 +42,7 @@ export const routes: readonly ((app: FastifyInstance, context: DaemonContext) =>
   instanceStateRoutes,
   instanceMetadataRoutes,
   snapshotRoutes,
+  diffRoutes,
   backupRoutes,
   execRoutes,
   consoleRoutes,

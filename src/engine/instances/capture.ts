@@ -2,6 +2,7 @@ import type { LayerId } from '../../storage/types.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 import { isFrozenByUser } from './finish.ts';
 import { ownerOf } from './owner.ts';
+import { flattenLong } from './flatten.ts';
 import { finishRestore } from './restoring.ts';
 import { isRunning } from './state.ts';
 
@@ -16,11 +17,13 @@ const freezeTimeoutMs = 10_000;
  */
 export async function captureInstance(
   deps: EngineDeps,
-  instance: InstanceRecord,
+  given: InstanceRecord,
   signal: AbortSignal,
   record: (chain: readonly LayerId[]) => void,
 ): Promise<number | undefined> {
-  const running = isRunning(deps, instance);
+  const running = isRunning(deps, given);
+  // What runs has its chain mounted, and does not grow it.
+  const instance = running ? given : await flattenLong(deps, given, signal);
   const { layer, frozenMs } = running
     ? await copyRunning(deps, instance, signal)
     : { layer: await freezeStopped(deps, instance), frozenMs: undefined };

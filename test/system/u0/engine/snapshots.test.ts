@@ -244,3 +244,18 @@ it('a transfer into a machine ends with its run, and changes no snapshot of it',
   expect(readdirSync(`${ground.paths.layersDir}/${layer}/root`)).toContain('slow');
   expect(readFileSync(`${ground.paths.layersDir}/${layer}/root/slow`, 'utf8')).toBe('begun');
 });
+
+it('a chain that grows long is flattened, and every snapshot stays what it was', async () => {
+  await create(life, 'web');
+  const deps = altered('storage', { maxLayers: 14 });
+  for (let index = 0; index < 12; index++) {
+    await write(`note ${index}`);
+    await snapshot(`s${index}`, deps);
+  }
+  expect(getInstance(life.deps, 'web').layers.length).toBeLessThan(10);
+  expect(await note()).toBe('note 11');
+  for (const index of [0, 4, 5, 6, 10]) {
+    await restore(`s${index}`);
+    expect(await note()).toBe(`note ${index}`);
+  }
+});

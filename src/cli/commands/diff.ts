@@ -1,0 +1,79 @@
+import { apiPath } from '../../client/client.ts';
+import { formatSize } from '../../base/units.ts';
+import { defineCommand } from '../command.ts';
+import { parseInstanceRef } from '../names.ts';
+import { UsageError } from '../usage-error.ts';
+
+import type { SnapshotChange, SnapshotDiff } from '../../contract/api/diff.ts';
+
+export const diff = defineCommand({
+  name: 'diff',
+  summary: 'Show what changed in a machine’s files since a snapshot, or between two',
+  details:
+    'A is added, M modified, D deleted, T of another type. Names that are no plain text are in quotes with escapes, as git prints them.',
+  examples: [
+    { line: 'warren diff web/before-upgrade', does: 'from the snapshot to now' },
+    { line: 'warren diff web/snap0 web/snap1 --stat', does: 'between two, with sizes' },
+  ],
+  positionals: {
+    from: { kind: 'required', summary: 'INSTANCE/SNAPSHOT', complete: 'instance' },
+    to: {
+      kind: 'optional',
+      summary: 'INSTANCE/SNAPSHOT, or INSTANCE for now',
+      complete: 'instance',
+    },
+  },
+  options: {
+    stat: { kind: 'flag', summary: 'Sizes as well, and the sums' },
+    'name-only': { kind: 'flag', summary: 'Paths alone' },
+  },
+  next: 'warren restore NAME SNAPSHOT',
+  async run({ client, progress, warn }, args) {
+    const from = parseInstanceRef(args.from);
+    const to = args.to === undefined ? undefined : parseInstanceRef(args.to);
+    if (from.snapshot === undefined) {
+      throw new UsageError(`Cannot compare "${args.from}": wanted INSTANCE/SNAPSHOT first`);
+    }
+    if (to !== undefined && to.instance !== from.instance) {
+      throw new UsageError('Cannot compare two machines: wanted snapshots of one');
+    }
+    progress.start(`Comparing ${args.from}`);
+    const path = apiPath('instances', from.instance, 'snapshots', from.snapshot, 'diff');
+    const answer = await client.get<SnapshotDiff>(path, { to: to?.snapshot });
+    progress.stop();
+    if (answer.truncated) warn(`only the first ${answer.changes.length} changes are shown`);
+    return answer;
+  },
+  render: ({ changes }, _look, args) => ({
+    text: changes
+      .map(
+        (one) =>
+          (args['name-only'] ? one.path : `${one.change}  ${one.path}`) + sizes(one, args.stat),
+      )
+      .concat(args.stat ? [sums(changes)] : [])
+      .join('\n'),
+  }),
+});
+
+function sizes({ before, after }: SnapshotChange, wanted: boolean): string {
+  if (!wanted || (before === null && after === null)) return '';
+  const [old, now] = [before, after].map((bytes) => (bytes === null ? '-' : formatSize(bytes)));
+  return `  ${old === now ? (old ?? '') : `${old ?? ''} → ${now ?? ''}`}`;
+}
+
+function sums(changes: readonly SnapshotChange[]): string {
+  return summary(changes) || 'nothing changed';
+}
+
+/** `2 added, 1 modified`; empty for no change. */
+export function summary(changes: readonly Pick<SnapshotChange, 'change'>[]): string {
+  const words = { A: 'added', M: 'modified', D: 'deleted', T: 'of another type' } as const;
+  return (['A', 'M', 'D', 'T'] as const)
+    .map(
+      (letter) =>
+        [changes.filter(({ change }) => change === letter).length, words[letter]] as const,
+    )
+    .filter(([count]) => count > 0)
+    .map(([count, word]) => `${count} ${word}`)
+    .join(', ');
+}

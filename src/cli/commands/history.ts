@@ -1,0 +1,68 @@
+import { apiPath } from '../../client/client.ts';
+import { formatSize } from '../../base/units.ts';
+import { defineCommand } from '../command.ts';
+import { stripRemote } from '../names.ts';
+import { formatRelative, parseTime } from '../render/time.ts';
+import { summary } from './diff.ts';
+
+import type { SnapshotDiff } from '../../contract/api/diff.ts';
+import type { InstanceSnapshot } from '../../contract/api/instances.ts';
+
+/** A moment of a machine's past, and what had changed since the one before it. */
+interface Moment {
+  readonly name: string | null;
+  readonly created_at: string | null;
+  readonly size: number | null;
+  /** Null for the first. */
+  readonly changes: string | null;
+}
+
+export const history = defineCommand({
+  name: 'history',
+  summary: 'Show a machine’s snapshots, newest first, with what changed from each to the next',
+  examples: [{ line: 'warren history web', does: 'begins with what changed since the last one' }],
+  positionals: {
+    instance: { kind: 'required', summary: 'Name of the machine', complete: 'instance' },
+  },
+  options: {},
+  next: 'warren diff NAME/SNAPSHOT',
+  async run({ client, progress }, args) {
+    const instance = stripRemote(args.instance);
+    progress.start(`Comparing the snapshots of ${instance}`);
+    const all = apiPath('instances', instance, 'snapshots');
+    const snapshots = await client.get<InstanceSnapshot[]>(all, { recursion: 1 });
+    const changes = async (from: string | undefined, to?: string): Promise<string | null> => {
+      if (from === undefined) return null;
+      const path = apiPath('instances', instance, 'snapshots', from, 'diff');
+      return summary((await client.get<SnapshotDiff>(path, { to })).changes) || 'nothing changed';
+    };
+    const moments: Moment[] = [];
+    for (const [index, { name, created_at, size }] of snapshots.entries()) {
+      const before = snapshots[index - 1]?.name;
+      moments.push({ name, created_at, size, changes: await changes(before, name) });
+    }
+    const last = snapshots.at(-1)?.name;
+    if (last !== undefined) {
+      moments.push({ name: null, created_at: null, size: null, changes: await changes(last) });
+    }
+    progress.stop();
+    return moments.reverse();
+  },
+  render: (moments, { now }) => ({
+    table: {
+      columns: [
+        { title: 'SNAPSHOT' },
+        { title: 'TAKEN' },
+        { title: 'SIZE', align: 'right' },
+        { title: 'CHANGED' },
+      ],
+      rows: moments.map(({ name, created_at, size, changes }) => [
+        name ?? '(now)',
+        name === null ? '-' : formatRelative(parseTime(created_at), now),
+        size === null ? '-' : formatSize(size),
+        changes ?? '-',
+      ]),
+      empty: 'There are no snapshots yet.   next: warren snapshot NAME',
+    },
+  }),
+});

@@ -1,0 +1,19 @@
+/** `GET /1.0/instances/<name>/snapshots/<snapshot>/diff`. */
+export interface SnapshotDiff {
+  readonly from: string;
+  /** Null: the machine as it is now. */
+  readonly to: string | null;
+  readonly changes: readonly SnapshotChange[];
+  /** There is more that is not told. */
+  readonly truncated: boolean;
+}
+
+export interface SnapshotChange {
+  /** Added, modified, deleted, of another type. */
+  readonly change: 'A' | 'M' | 'D' | 'T';
+  /** As it is, or in quotes with escapes as git writes it. A directory ends in a slash. */
+  readonly path: string;
+  /** Bytes before and after; null for directories and where there is nothing. */
+  readonly before: number | null;
+  readonly after: number | null;
+}

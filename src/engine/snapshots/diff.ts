@@ -1,0 +1,50 @@
+import type { DiffSide, TreeChange } from '../../storage/types.ts';
+import { getInstance } from '../instances/list.ts';
+import { finishRestore } from '../instances/restoring.ts';
+import { isRunning } from '../instances/state.ts';
+import type { EngineDeps, WorkContext } from '../types.ts';
+import { getSnapshot } from './list.ts';
+
+export interface DiffInput {
+  readonly instance: string;
+  readonly from: string;
+  /** Undefined: the machine as it is now. */
+  readonly to: string | undefined;
+}
+
+/** More than a person reads; an answer stays some tens of megabytes at worst. */
+export const maxChanges = 100_000;
+
+/** What changed in a machine's files from a snapshot to another, or to now. Throws `not_found`. */
+export async function diffSnapshots(
+  deps: EngineDeps,
+  { instance, from, to }: DiffInput,
+  { signal }: Pick<WorkContext, 'signal'>,
+): Promise<TreeChange[]> {
+  const record = getInstance(deps, instance);
+  const before = getSnapshot(deps, instance, from);
+  const compare = async (side: DiffSide, stop: AbortSignal): Promise<TreeChange[]> => {
+    const used = [...before.layers, ...side.layers];
+    for (const layer of used) deps.live.heldLayers.add(layer);
+    try {
+      const options = { maxChanges, signal: stop };
+      return await deps.storage.diff({ layers: before.layers }, side, options);
+    } finally {
+      for (const layer of used) deps.live.heldLayers.delete(layer);
+    }
+  };
+  if (to !== undefined) {
+    return await compare({ layers: getSnapshot(deps, instance, to).layers }, signal);
+  }
+  if (isRunning(deps, record)) {
+    // The end of its run ends the comparison.
+    using transfer = deps.live.transfers.enter(record.id);
+    const side = { layers: record.layers, upperOf: record.id, isMounted: true };
+    return await compare(side, AbortSignal.any([signal, transfer.signal]));
+  }
+  using _ = await deps.live.locks.wait(instance);
+  const now = getInstance(deps, instance);
+  await finishRestore(deps, now);
+  await deps.storage.unmountRoot(now.id);
+  return await compare({ layers: now.layers, upperOf: now.id }, signal);
+}

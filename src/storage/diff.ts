@@ -1,0 +1,229 @@
+import { closeSync, constants, lstatSync, type BigIntStats } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+
+import { AT_FDCWD, entryPath, openat2 } from '../sys/kernel/fs.ts';
+import { hasErrno } from '../sys/sys-error.ts';
+import { hasSameAttributes, hasSameContent, type TreeFile } from './alike.ts';
+import { openConfined, type OpenFd } from './files/resolve.ts';
+import type { TreeChange } from './types.ts';
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+
+/** Time the work keeps the event loop to itself before others get their turn. */
+const sliceMs = 4;
+
+export interface DiffInput {
+  /** Two mounted roots; a guest may be at work in the second. */
+  readonly from: string;
+  readonly to: string;
+  /**
+   * Directories of the layers that only one of the two stands on: whatever is alike in both and in
+   * none of these is the same file. Undefined: everything is compared.
+   */
+  readonly layers: readonly string[] | undefined;
+  /** No more changes than this are looked for. */
+  readonly maxChanges: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * What one root has that the other has not. The layers only say where to look; what there is to see,
+ * the kernel says, so that whiteouts, opaque directories and redirects need not be understood here.
+ */
+export async function diffTrees(input: DiffInput): Promise<TreeChange[]> {
+  const fds = [input.from, input.to, ...(input.layers ?? [])].map((path) =>
+    openat2(AT_FDCWD, path, { flags: O_RDONLY | O_DIRECTORY, resolve: 0 }),
+  );
+  try {
+    const [from = -1, to = -1, ...layers] = fds;
+    const walk = new Walk(from, to, input);
+    await walk.compare(input.layers === undefined ? undefined : layers);
+    return walk.changes.sort((a, b) => Buffer.compare(a.path, b.path));
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
+}
+
+interface Pending {
+  readonly path: Buffer;
+  /** Roots of the layers that have this directory. */
+  readonly layers: readonly number[] | undefined;
+}
+
+class Walk {
+  readonly changes: TreeChange[] = [];
+  readonly #from: number;
+  readonly #to: number;
+  readonly #input: DiffInput;
+  #until = Date.now() + sliceMs;
+
+  constructor(from: number, to: number, input: DiffInput) {
+    this.#from = from;
+    this.#to = to;
+    this.#input = input;
+  }
+
+  async compare(layers: readonly number[] | undefined): Promise<void> {
+    const pending: Pending[] = [{ path: Buffer.from('/'), layers }];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      if (this.#isFull) return;
+      pending.push(...(await this.#directory(next)));
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.changes.length >= this.#input.maxChanges;
+  }
+
+  /** Compares one directory that both have; returns those in it that both have and may differ. */
+  async #directory({ path, layers }: Pending): Promise<Pending[]> {
+    using from = openDirectory(this.#from, path);
+    using to = openDirectory(this.#to, path);
+    if (from === undefined || to === undefined) return [];
+    const touched = layers === undefined ? undefined : await touchedIn(layers, path);
+    const [old, now] = [await namesIn(from), await namesIn(to)];
+    const below: Pending[] = [];
+    for (const key of new Set([...old, ...now])) {
+      await this.#breathe();
+      const inBoth = old.has(key) && now.has(key);
+      const layersBelow = touched?.get(key);
+      if (this.#isFull || (inBoth && touched !== undefined && layersBelow === undefined)) continue;
+      const name = Buffer.from(key, 'latin1');
+      const full = joined(path, name);
+      const a = find(from, name);
+      const b = find(to, name);
+      if (a === undefined && b !== undefined) await this.#whole('A', full, b, this.#to);
+      if (a !== undefined && b === undefined) await this.#whole('D', full, a, this.#from);
+      if (a === undefined || b === undefined) continue;
+      if (typeOf(a) !== typeOf(b)) await this.#other(full, a, b);
+      else if (a.stat.isDirectory()) {
+        if (!hasSameAttributes(a, b)) this.#add('M', full, a.stat, b.stat);
+        below.push({ path: full, layers: touched === undefined ? undefined : (layersBelow ?? []) });
+      } else if (!(await this.#isSame(a, b))) {
+        this.#add('M', full, a.stat, b.stat);
+      }
+    }
+    return below;
+  }
+
+  async #isSame(a: TreeFile, b: TreeFile): Promise<boolean> {
+    if (!hasSameAttributes(a, b)) return false;
+    try {
+      return await hasSameContent(a, b, this.#input.signal);
+    } catch (error) {
+      // It has become something else meanwhile.
+      if (hasErrno(error, 'ENOENT', 'ELOOP', 'EINVAL', 'ENXIO')) return false;
+      throw error;
+    }
+  }
+
+  /** Something of another type in the same place, with what was or is below it. */
+  async #other(path: Buffer, a: TreeFile, b: TreeFile): Promise<void> {
+    this.#add('T', path, a.stat, b.stat);
+    if (a.stat.isDirectory()) await this.#below('D', path, this.#from);
+    if (b.stat.isDirectory()) await this.#below('A', path, this.#to);
+  }
+
+  async #whole(change: 'A' | 'D', path: Buffer, file: TreeFile, root: number): Promise<void> {
+    this.#addOne(change, path, file.stat);
+    if (file.stat.isDirectory()) await this.#below(change, path, root);
+  }
+
+  async #below(change: 'A' | 'D', path: Buffer, root: number): Promise<void> {
+    const pending = [path];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      using directory = openDirectory(root, next);
+      if (directory === undefined) continue;
+      for (const key of await namesIn(directory)) {
+        await this.#breathe();
+        if (this.#isFull) return;
+        const name = Buffer.from(key, 'latin1');
+        const file = find(directory, name);
+        if (file === undefined) continue;
+        this.#addOne(change, joined(next, name), file.stat);
+        if (file.stat.isDirectory()) pending.push(joined(next, name));
+      }
+    }
+  }
+
+  #addOne(change: 'A' | 'D', path: Buffer, stat: BigIntStats): void {
+    this.#add(change, path, change === 'D' ? stat : undefined, change === 'A' ? stat : undefined);
+  }
+
+  #add(
+    change: TreeChange['change'],
+    path: Buffer,
+    before: BigIntStats | undefined,
+    after: BigIntStats | undefined,
+  ): void {
+    const isDirectory = (after ?? before)?.isDirectory() === true;
+    this.changes.push({ change, path, isDirectory, before: sizeOf(before), after: sizeOf(after) });
+  }
+
+  async #breathe(): Promise<void> {
+    if (Date.now() < this.#until) return;
+    await new Promise(setImmediate);
+    this.#input.signal?.throwIfAborted();
+    this.#until = Date.now() + sliceMs;
+  }
+}
+
+/** Undefined when it is no directory (any more). */
+function openDirectory(root: number, path: Buffer): OpenFd | undefined {
+  try {
+    return openConfined(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    throw error;
+  }
+}
+
+/** Names in the layers' directories, each with the layers in which it is a directory itself. */
+async function touchedIn(
+  layers: readonly number[],
+  path: Buffer,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const touched = new Map<string, number[]>();
+  for (const layer of layers) {
+    using directory = openDirectory(layer, path);
+    if (directory === undefined) continue;
+    const entries = await readdir(directory.path, { encoding: 'buffer', withFileTypes: true });
+    for (const entry of entries) {
+      const key = (entry.name as unknown as Buffer).toString('latin1');
+      const below = touched.get(key) ?? [];
+      if (entry.isDirectory()) below.push(layer);
+      touched.set(key, below);
+      // How fuse-overlayfs marks what is gone where it may not make device nodes.
+      if (key.startsWith('.wh.')) touched.set(key.slice(4), touched.get(key.slice(4)) ?? []);
+    }
+  }
+  return touched;
+}
+
+/** Names are bytes; as latin1 each is a text of its own. */
+async function namesIn(directory: OpenFd): Promise<Set<string>> {
+  const names = await readdir(directory.path, { encoding: 'buffer' });
+  return new Set(names.map((name) => name.toString('latin1')));
+}
+
+function find(directory: OpenFd, name: Buffer): TreeFile | undefined {
+  const path = entryPath(directory.fd, name);
+  try {
+    return { path, stat: lstatSync(path, { bigint: true }) };
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function typeOf({ stat }: TreeFile): bigint {
+  return stat.mode & BigInt(constants.S_IFMT);
+}
+
+function sizeOf(stat: BigIntStats | undefined): number | undefined {
+  return stat === undefined || stat.isDirectory() ? undefined : Number(stat.size);
+}
+
+function joined(path: Buffer, name: Buffer): Buffer {
+  return Buffer.concat([path, Buffer.from(path.length === 1 ? '' : '/'), name]);
+}

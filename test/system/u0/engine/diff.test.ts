@@ -1,0 +1,167 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+
+import { quotePath } from '../../../../src/base/quote-path.ts';
+import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
+import { startInstance } from '../../../../src/engine/instances/start.ts';
+import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
+import { diffSnapshots } from '../../../../src/engine/snapshots/diff.ts';
+import { unattended } from '../../../../src/engine/types.ts';
+import {
+  create,
+  layEmptyGround,
+  remove,
+  settle,
+  shell,
+  takeCensus,
+  type Census,
+  type Ground,
+  type Life,
+} from './ground.ts';
+
+let ground: Ground;
+let life: Life;
+let empty: Census;
+
+beforeAll(async () => {
+  ({ ground, life, empty } = await layEmptyGround());
+});
+
+afterAll(async () => {
+  await ground[Symbol.asyncDispose]();
+});
+
+afterEach(async () => {
+  for (const { name } of listInstances(life.deps)) await remove(life, name);
+  await settle(ground, life);
+  expect(await takeCensus(ground, life)).toEqual(empty);
+  expect(life.problems).toEqual([]);
+});
+
+const snapshot = (name: string): Promise<unknown> =>
+  createSnapshot(life.deps, { instance: 'web', name, expiresAtMs: undefined }, unattended);
+
+/** Works on the files of the stopped machine as U0's root, as whom they then are. */
+async function change(work: (root: string) => void): Promise<void> {
+  const { id, layers, slice } = getInstance(life.deps, 'web');
+  const root = await life.deps.storage.mountRoot(id, layers);
+  try {
+    work(root);
+    execFileSync('chown', ['-hR', `${slice.start}:${slice.start}`, `${root}/srv`]);
+  } finally {
+    await life.deps.storage.unmountRoot(id);
+  }
+}
+
+async function diff(from: string, to?: string): Promise<string[]> {
+  const changes = await diffSnapshots(life.deps, { instance: 'web', from, to }, unattended);
+  return changes.map(
+    ({ change: letter, path, isDirectory }) =>
+      `${letter} ${quotePath(path)}${isDirectory ? '/' : ''}`,
+  );
+}
+
+it('tells what was added, modified, deleted and replaced, and nothing else', async () => {
+  await create(life, 'web');
+  await change((root) => {
+    mkdirSync(`${root}/srv/site/old`, { recursive: true });
+    mkdirSync(`${root}/srv/again`);
+    for (const name of ['same', 'touched', 'edited', 'moded', 'gone', 'type', 'dir-to-be']) {
+      writeFileSync(`${root}/srv/${name}`, name);
+    }
+    for (const name of ['site/page', 'site/old/deep', 'again/old', 'again/kept']) {
+      writeFileSync(`${root}/srv/${name}`, name);
+    }
+  });
+  await snapshot('s1');
+  expect(await diff('s1')).toEqual([]);
+  await change((root) => {
+    // A time alone is no change, nor is what is made again as it was.
+    utimesSync(`${root}/srv/touched`, 1, 1);
+    rmSync(`${root}/srv/same`);
+    writeFileSync(`${root}/srv/same`, 'same');
+    // No longer than before.
+    writeFileSync(`${root}/srv/edited`, 'EDITED');
+    chmodSync(`${root}/srv/moded`, 0o600);
+    rmSync(`${root}/srv/gone`);
+    rmSync(`${root}/srv/type`);
+    symlinkSync('same', `${root}/srv/type`);
+    rmSync(`${root}/srv/dir-to-be`);
+    mkdirSync(`${root}/srv/dir-to-be`);
+    writeFileSync(`${root}/srv/dir-to-be/inner`, '');
+    execFileSync('mv', [`${root}/srv/site`, `${root}/srv/moved`]);
+    // An opaque directory: made anew over one of the same name.
+    rmSync(`${root}/srv/again`, { recursive: true });
+    mkdirSync(`${root}/srv/again`);
+    writeFileSync(`${root}/srv/again/kept`, 'again/kept');
+    writeFileSync(Buffer.concat([Buffer.from(`${root}/srv/`), Buffer.from([0xff])]), 'odd');
+    rmSync(`${root}/etc/passwd`);
+  });
+  const expected = [
+    'D /etc/passwd',
+    'D /srv/again/old',
+    'T /srv/dir-to-be/',
+    'A /srv/dir-to-be/inner',
+    'M /srv/edited',
+    'D /srv/gone',
+    'M /srv/moded',
+    'A /srv/moved/',
+    'A /srv/moved/old/',
+    'A /srv/moved/old/deep',
+    'A /srv/moved/page',
+    'D /srv/site/',
+    'D /srv/site/old/',
+    'D /srv/site/old/deep',
+    'D /srv/site/page',
+    'T /srv/type',
+    'A "/srv/\\377"',
+  ];
+  expect(await diff('s1')).toEqual(expected);
+  await snapshot('s2');
+  expect(await diff('s1', 's2')).toEqual(expected);
+  const turned: Readonly<Record<string, string>> = { A: 'D', D: 'A', M: 'M', T: 'T' };
+  const backwards = (await diff('s2', 's1')).map(
+    (line) => `${turned[line[0] ?? ''] ?? ''}${line.slice(1)}`,
+  );
+  // Of what changed its type the slash tells what it is then.
+  const forwards = expected.map((line) => (line.startsWith('T') ? line.replace(/\/$/, '') : line));
+  expect(backwards).toEqual(forwards);
+
+  // A third stands on the second; the first and it have what is between them.
+  await change((root) => {
+    rmSync(`${root}/srv/moved`, { recursive: true });
+    renameSync(`${root}/srv/edited`, `${root}/srv/gone`);
+  });
+  expect(await diff('s2')).toEqual([
+    'D /srv/edited',
+    'A /srv/gone',
+    'D /srv/moved/',
+    'D /srv/moved/old/',
+    'D /srv/moved/old/deep',
+    'D /srv/moved/page',
+  ]);
+  expect((await diff('s1')).filter((line) => /moved|edited|gone/.test(line))).toEqual([
+    'D /srv/edited',
+    'M /srv/gone',
+  ]);
+});
+
+it('compares with a machine that runs', async () => {
+  await create(life, 'web');
+  await startInstance(life.deps, { name: 'web' }, unattended);
+  await snapshot('s1');
+  await shell(life, 'web', 'echo new >/root/note; rm /etc/passwd; ln -s /etc /root/link');
+  const changes = await diff('s1');
+  expect(changes).toContain('A /root/note');
+  expect(changes).toContain('A /root/link');
+  expect(changes).toContain('D /etc/passwd');
+});
