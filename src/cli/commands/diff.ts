@@ -28,7 +28,8 @@ export const diff = defineCommand({
     'name-only': { kind: 'flag', summary: 'Paths alone' },
   },
   next: 'warren restore NAME SNAPSHOT',
-  async run({ client, progress, warn }, args) {
+  async run(context, args) {
+    const { client, progress } = context;
     const from = parseInstanceRef(args.from);
     const to = args.to === undefined ? undefined : parseInstanceRef(args.to);
     if (from.snapshot === undefined) {
@@ -41,7 +42,7 @@ export const diff = defineCommand({
     const path = apiPath('instances', from.instance, 'snapshots', from.snapshot, 'diff');
     const answer = await client.get<SnapshotDiff>(path, { to: to?.snapshot });
     progress.stop();
-    if (answer.truncated) warn(`only the first ${answer.changes.length} changes are shown`);
+    if (answer.truncated) context.warn(`only the first ${answer.changes.length} changes are shown`);
     return answer;
   },
   render: ({ changes }, _look, args) => ({
