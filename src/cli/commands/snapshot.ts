@@ -39,9 +39,11 @@ export const snapshot = defineCommand({
     progress.stop();
     return { snapshot: String(metadata['snapshot']), frozen_ms: metadata['frozen_ms'] ?? null };
   },
-  render: (made, _look, args) => ({
-    text: `${args.instance}/${made.snapshot} is taken${frozenNote(made.frozen_ms, ', ')}`,
-  }),
+  // Quiet, but for what nobody could know.
+  render: ({ snapshot: name, frozen_ms: frozenMs }, _look, args) =>
+    args.name !== undefined && frozenMs === null
+      ? undefined
+      : { text: `${args.instance}/${name} is taken${frozenNote(frozenMs, ', ')}` },
 });
 
 export const restore = defineCommand({
