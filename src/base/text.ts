@@ -34,3 +34,19 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   if (best === undefined) return undefined;
   return best.distance <= Math.max(1, Math.floor(name.length / 3)) ? best.candidate : undefined;
 }
+
+/**
+ * Order of names in lists: numbers in them by value, so that `web2` comes before `web10`. Without
+ * Intl, whose first use costs as much as a command.
+ */
+export function compareNames(a: string, b: string): number {
+  const [as, bs] = [a.split(/(\d+)/), b.split(/(\d+)/)];
+  for (let i = 0; i < Math.min(as.length, bs.length); i++) {
+    const [x, y] = [as[i] ?? '', bs[i] ?? ''];
+    // Every other part is a number, whatever its length.
+    const byValue = i % 2 === 0 ? 0 : Number(x) - Number(y);
+    if (byValue !== 0) return byValue;
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return as.length - bs.length;
+}

@@ -29,6 +29,11 @@ export function formatSize(bytes: number): string {
   return `${digits} ${units[unit] ?? ''}`;
 }
 
+/** A count for people: `65,536`. Without Intl, whose first use costs as much as a command. */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
 /** A duration for people: `0.3s`, `11s`, `2m 5s`, `3h 2m`, `4d 1h`. */
 export function formatDuration(ms: number): string {
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)}s`;

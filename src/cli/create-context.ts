@@ -10,7 +10,9 @@ import { Interrupts } from './interrupts.ts';
 import { Progress } from './progress.ts';
 import { Terminal } from './terminal.ts';
 import { readVersion } from './version.ts';
+import { write } from './write.ts';
 
+import type { Writable } from 'node:stream';
 import type { Context } from './context.ts';
 
 export interface ContextInput {
@@ -20,10 +22,11 @@ export interface ContextInput {
   readonly debug: boolean;
 }
 
-/** What a command works with, on this process's streams. `close` lets the process end. */
+/** What a command works with, on this process's streams. `close` lets the process end, once
+ * all is written. */
 export function createContext({ binDir, quiet, debug }: ContextInput): {
   readonly context: Context;
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 } {
   const { env } = process;
   const paths = userPaths(env);
@@ -52,6 +55,11 @@ export function createContext({ binDir, quiet, debug }: ContextInput): {
     },
     (code) => process.exit(code),
   );
+  const outputs = new Set<Writable>();
+  const used = <Stream extends Writable>(stream: Stream): Stream => {
+    outputs.add(stream);
+    return stream;
+  };
   const context: Context = {
     client,
     paths,
@@ -61,10 +69,10 @@ export function createContext({ binDir, quiet, debug }: ContextInput): {
       return process.stdin;
     },
     get stdout() {
-      return process.stdout;
+      return used(process.stdout);
     },
     get stderr() {
-      return process.stderr;
+      return used(process.stderr);
     },
     terminal: new Terminal(),
     progress,
@@ -73,14 +81,15 @@ export function createContext({ binDir, quiet, debug }: ContextInput): {
     version: () => readVersion(binDir),
     warn,
     print: (line) => {
-      process.stdout.write(`${line}\n`);
+      used(process.stdout).write(`${line}\n`);
     },
     exitCode: 0,
   };
-  const close = (): void => {
+  const close = async (): Promise<void> => {
     progress.stop();
     interrupts[Symbol.dispose]();
     transport.close();
+    for (const stream of outputs) await write(stream, '');
   };
   return { context, close };
 }

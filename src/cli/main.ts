@@ -1,9 +1,10 @@
+import { isatty } from 'node:tty';
+
 import { findCommand } from './registry.ts';
 import { readVersion } from './version.ts';
-import { write } from './write.ts';
+import { writeTo, type OutputFd } from './write.ts';
 
 import type { Look } from './render/look.ts';
-import type { Writable } from 'node:stream';
 
 export interface MainInput {
   /** Words after the program's name. */
@@ -16,18 +17,17 @@ export interface MainInput {
 export async function main({ words, binDir }: MainInput): Promise<never> {
   let exitCode: number;
   try {
-    exitCode = await runLine(words, binDir, lookOf(process.stdout));
+    exitCode = await runLine(words, binDir, lookOf(1));
   } catch (error) {
     const { describeFailures, formatFailure } = await import('./failure.ts');
     const failures = describeFailures(error, words);
     exitCode = failures[0]?.exitCode ?? 1;
-    const look = lookOf(process.stderr);
-    for (const failure of failures) await write(process.stderr, formatFailure(failure, look));
+    const look = lookOf(2);
+    for (const failure of failures) await writeTo(2, formatFailure(failure, look));
     if (words.includes('--debug') && error instanceof Error) {
-      await write(process.stderr, `${error.stack ?? ''}\n`);
+      await writeTo(2, `${error.stack ?? ''}\n`);
     }
   }
-  await write(process.stdout, '');
   process.exit(exitCode);
 }
 
@@ -35,18 +35,18 @@ async function runLine(words: readonly string[], binDir: string, look: Look): Pr
   const globals = leadingGlobals(words);
   const left = words.slice(globals.length);
   if (globals.includes('--version')) {
-    await write(process.stdout, `${readVersion(binDir)}\n`);
+    await writeTo(1, `${readVersion(binDir)}\n`);
     return 0;
   }
   if (left.length === 0 || globals.includes('--help') || globals.includes('-h')) {
     const { formatOverview } = await import('./help.ts');
-    await write(process.stdout, await formatOverview(look));
+    await writeTo(1, await formatOverview(look));
     return 0;
   }
   const found = findCommand(left);
   if (found.kind === 'group') {
     const { formatGroup } = await import('./help.ts');
-    await write(process.stdout, await formatGroup(found.name, look));
+    await writeTo(1, await formatGroup(found.name, look));
     return 0;
   }
   const { runCommand } = await import('./run.ts');
@@ -59,12 +59,12 @@ function leadingGlobals(words: readonly string[]): readonly string[] {
   return end === -1 ? words : words.slice(0, end);
 }
 
-function lookOf(stream: Writable & { readonly isTTY?: boolean; readonly columns?: number }): Look {
+function lookOf(fd: OutputFd): Look {
   const { NO_COLOR: noColor = '', TERM: term } = process.env;
-  const isTerminal = stream.isTTY === true;
+  const isTerminal = isatty(fd);
   return {
     color: isTerminal && noColor === '' && term !== 'dumb',
-    width: isTerminal ? stream.columns : undefined,
+    width: isTerminal ? (fd === 1 ? process.stdout : process.stderr).columns : undefined,
     now: Date.now(),
   };
 }

@@ -3,7 +3,7 @@ import { createContext } from './create-context.ts';
 import { parseArguments } from './parse.ts';
 import { loadCommand } from './registry.ts';
 import { formatAnswer, type Format } from './render/format.ts';
-import { write } from './write.ts';
+import { writeTo } from './write.ts';
 
 import type { Look } from './render/look.ts';
 
@@ -18,7 +18,7 @@ export async function runCommand(
   const args = parseArguments(command, words);
   if (args['help'] === true) {
     const { formatHelp } = await import('./help.ts');
-    await write(process.stdout, formatHelp(command, look));
+    await writeTo(1, formatHelp(command, look));
     return 0;
   }
   if (command.needsUser !== false) refuseRealRoot();
@@ -32,9 +32,9 @@ export async function runCommand(
     context.progress.stop();
     const format = (args['format'] as Format | undefined) ?? 'table';
     const text = await formatAnswer(format, data, () => command.render?.(data, look, args), look);
-    if (text !== '') await write(process.stdout, text);
+    if (text !== '') await writeTo(1, text);
     return context.exitCode;
   } finally {
-    close();
+    await close();
   }
 }

@@ -44,7 +44,7 @@ export async function attachConsole(
     }),
   );
   try {
-    const output = copyToOutput(data, streams.stdout);
+    const output = copyToOutput(data, () => streams.stdout);
     const last = await client.settle(operation);
     // On `ended` too: stdin's handler cannot be seen by the compiler.
     if (last.status_code >= 400) throw errorOfOperation(last);

@@ -1,6 +1,12 @@
 import { errorOfOperation } from './errors.ts';
 import { copyFromInput, copyToOutput } from './streams.ts';
-import { openWebSocket, secretsOf, websocketPath, type WebSocket } from './websocket.ts';
+import {
+  openWebSocket,
+  preloadWebSockets,
+  secretsOf,
+  websocketPath,
+  type WebSocket,
+} from './websocket.ts';
 
 import { apiPath, type Client } from './client.ts';
 import type { InstanceExecPost } from '../contract/api/instances.ts';
@@ -22,9 +28,10 @@ export interface Control {
 export interface ExecStreams {
   /** Absent: the command reads an empty standard input. */
   readonly stdin?: Readable | undefined;
-  readonly stdout: Writable;
+  /** Asked for when there is something to write: most commands say nothing on one of them. */
+  readonly stdout: () => Writable;
   /** Interactive commands write everything to `stdout`. */
-  readonly stderr: Writable;
+  readonly stderr: () => Writable;
   /** Called when the command is about to start; the result is called when it has ended. */
   readonly attach: (control: Control) => () => void;
 }
@@ -39,6 +46,7 @@ export async function execute(
   request: InstanceExecPost,
   streams: ExecStreams,
 ): Promise<{ readonly status: number; readonly problem: Error | undefined }> {
+  preloadWebSockets();
   const operation = await client.begin('POST', apiPath('instances', instance, 'exec'), {
     ...request,
     'wait-for-websocket': true,

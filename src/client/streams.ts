@@ -2,27 +2,33 @@ import type { WebSocket } from './websocket.ts';
 import type { Readable, Writable } from 'node:stream';
 
 /**
- * Copies a websocket's binary frames to `output` at its pace. Resolves at the end marker (an empty
- * text frame) or when the socket closes.
+ * Copies a websocket's binary frames to an output at its pace. Resolves at the end marker (an empty
+ * text frame) or when the socket closes. `open` is called when there is something to write.
  */
-export function copyToOutput(websocket: WebSocket, output: Writable): Promise<void> {
+export function copyToOutput(websocket: WebSocket, open: () => Writable): Promise<void> {
   return new Promise((resolve) => {
+    let output: Writable | undefined;
+    const opened = (): Writable => {
+      const stream = open();
+      // Whoever read our output has gone (`| head`): what comes now is for nobody.
+      stream.once('error', () => {
+        websocket.resume();
+        resolve();
+      });
+      return stream;
+    };
     websocket.on('message', (data: Buffer, isBinary) => {
       if (!isBinary && data.length === 0) {
         resolve();
         return;
       }
+      output ??= opened();
       if (output.writable && !output.write(data)) {
         websocket.pause();
         output.once('drain', () => {
           websocket.resume();
         });
       }
-    });
-    // Whoever read our output has gone (`| head`): what comes now is for nobody.
-    output.once('error', () => {
-      websocket.resume();
-      resolve();
     });
     websocket.once('close', () => {
       resolve();

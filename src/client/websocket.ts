@@ -29,6 +29,11 @@ export async function openWebSocket(socket: string, path: string): Promise<WebSo
   });
 }
 
+/** Loads `ws` while the daemon works on the request that comes before. */
+export function preloadWebSockets(): void {
+  setImmediate(() => void import('ws'));
+}
+
 /** The socket of one of an operation's descriptors. */
 export function websocketPath(operationId: string, secret: string): string {
   return `/1.0/operations/${operationId}/websocket?secret=${encodeURIComponent(secret)}`;

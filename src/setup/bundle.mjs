@@ -28,6 +28,22 @@ const apart = {
   },
 };
 
+/**
+ * What `ws` loads for TLS and compression, of which warren's own socket knows nothing: left to when it
+ * is used, since node takes longer to load `tls` than the whole of `ws`.
+ */
+const whenUsed = {
+  name: 'when-used',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^(https|tls|zlib)$/ }, ({ path, namespace }) =>
+      namespace === 'when-used' ? { path, external: true } : { path, namespace: 'when-used' },
+    );
+    onLoad({ filter: /.*/, namespace: 'when-used' }, ({ path }) => ({
+      contents: `module.exports = new Proxy({}, { get: (_, name) => require('${path}')[name] });`,
+    }));
+  },
+};
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -64,9 +80,17 @@ export async function bundleCli(bin) {
       outfile: `${bin}/warren.cjs`,
       banner: { js: '#!/usr/bin/env node' },
     }),
-    ...lazy.map((name) =>
-      build({ ...common, entryPoints: [name], outfile: `${bin}/warren-${name}.cjs` }),
-    ),
+    build({ ...common, entryPoints: ['yaml'], outfile: `${bin}/warren-yaml.cjs` }),
+    build({
+      ...common,
+      // The client's part of it alone.
+      stdin: {
+        contents: "exports.WebSocket = require('./node_modules/ws/lib/websocket.js')",
+        resolveDir: root,
+      },
+      outfile: `${bin}/warren-ws.cjs`,
+      plugins: [whenUsed],
+    }),
   ]);
 }
 

@@ -3,7 +3,7 @@
 // does; the daemon, without a keeper, loads everything and refuses to go on.
 //
 //     node compile-cache.mjs BIN_DIRECTORY warren|warrend
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -13,14 +13,13 @@ const [bin, name] = process.argv.slice(2);
 const filename = `${bin}/${name}-core.cjs`;
 const source = readFileSync(filename, 'latin1');
 // Byte by byte as the launcher says it: the cache belongs to this text.
-const script = new Script(
-  `(function (exports, require, module, __filename, __dirname) { ${source}\n})`,
-  { filename },
-);
+const text = `(function (exports, require, module, __filename, __dirname) { ${source}\n})`;
+const script = new Script(text, { filename });
 
 process.on('exit', () => {
   writeFileSync(`${bin}/${name}-core.cache`, script.createCachedData());
-  process.exitCode = 0;
+  const cachedData = readFileSync(`${bin}/${name}-core.cache`);
+  process.exitCode = new Script(text, { filename, cachedData }).cachedDataRejected ? 1 : 0;
 });
 const prepare = { warren: prepareCli, warrend: prepareDaemon }[name];
 await prepare();
@@ -39,10 +38,9 @@ async function prepareCli() {
   // Building as root is fine; it is only the commands that root may not give.
   process.geteuid = () => 1000;
   process.argv.splice(1, Infinity, 'warren', 'list');
-  process.stdout.write = (_text, done) => {
-    done?.();
-    return true;
-  };
+  // What the command prints, it prints by descriptor.
+  const { writeSync } = fs;
+  fs.writeSync = (fd, ...rest) => (fd === 1 ? rest[0].length : writeSync(fd, ...rest));
 }
 
 function prepareDaemon() {

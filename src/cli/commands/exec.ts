@@ -72,10 +72,9 @@ export async function runInside(
   command: readonly string[],
   args: ExecArgs,
 ): Promise<void> {
-  const { terminal, env, stdin, stdout, stderr } = context;
+  const { terminal, env } = context;
   const interactive = isInteractive(context, args);
   const term = env['TERM'];
-  const size = terminal.size();
   const request = {
     command,
     interactive,
@@ -83,18 +82,23 @@ export async function runInside(
       ...(interactive && term !== undefined ? { TERM: term } : {}),
       ...Object.fromEntries(args.env.map(parseAssignment)),
     },
-    ...(interactive ? size : {}),
+    ...(interactive ? terminal.size() : {}),
     ...(args.user === undefined ? {} : { user: args.user }),
     ...(args.group === undefined ? {} : { group: args.group }),
     ...(args.cwd === undefined ? {} : { cwd: args.cwd }),
   };
   const attach = (control: Control): (() => void) =>
     interactive ? terminal.followSize(control) : forwardSignals(context, control);
-  const streams = { stdin: args['disable-stdin'] ? undefined : stdin, stdout, stderr, attach };
+  const streams = {
+    stdin: args['disable-stdin'] ? undefined : context.stdin,
+    stdout: () => context.stdout,
+    stderr: () => context.stderr,
+    attach,
+  };
   const run = async (): Promise<Awaited<ReturnType<typeof execute>>> =>
     await execute(context.client, instance, request, streams);
   const { status, problem } = interactive ? await terminal.raw(run) : await run();
-  if (problem !== undefined) stderr.write(`error: ${problem.message}\n`);
+  if (problem !== undefined) context.stderr.write(`error: ${problem.message}\n`);
   context.exitCode = status;
 }
 

@@ -1,3 +1,4 @@
+import { compareNames } from '../../base/text.ts';
 import { defineCommand } from '../command.ts';
 import { defaultColumns, parseColumns } from '../render/instance-columns.ts';
 
@@ -38,7 +39,7 @@ export const list = defineCommand({
     const filters = args.filters.map(parseFilter);
     return all
       .filter((instance) => matches(instance, filters))
-      .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+      .sort((a, b) => compareNames(a.name, b.name));
   },
   render(instances, look, args) {
     const columns = parseColumns(args.columns ?? defaultColumns);

@@ -1,5 +1,5 @@
 import { apiPath } from '../../client/client.ts';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { storageGroup } from '../groups.ts';
 import { showCommand } from '../keyed.ts';
@@ -50,7 +50,7 @@ export const info = defineCommand({
     text: [
       pool,
       `  ${'space'.padEnd(10)} ${formatSize(space.used)} of ${formatSize(space.total)}`,
-      `  ${'inodes'.padEnd(10)} ${inodes.used.toLocaleString('en-US')} of ${inodes.total.toLocaleString('en-US')}`,
+      `  ${'inodes'.padEnd(10)} ${formatCount(inodes.used)} of ${formatCount(inodes.total)}`,
     ].join('\n'),
   }),
 });

@@ -1,4 +1,4 @@
-import { formatDuration, formatSize } from '../../base/units.ts';
+import { formatCount, formatDuration, formatSize } from '../../base/units.ts';
 import { addressesOf, stateWord } from '../boot.ts';
 import { fingerprint, imageName, memoryLimit } from './instance-columns.ts';
 import { paint, paintState, plain, type Look } from './look.ts';
@@ -52,7 +52,7 @@ function rows(instance: InstanceFull, look: Look): readonly string[] {
       'ids',
       ids === undefined
         ? '-'
-        : `${ids.size.toLocaleString('en-US')} from ${ids.start}, ${ids.isolated ? 'isolated' : 'shared'}`,
+        : `${formatCount(ids.size)} from ${ids.start}, ${ids.isolated ? 'isolated' : 'shared'}`,
       pair('profiles', instance.profiles.join(', ') || 'none'),
     ),
     ...(running

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { editDistance, hasControlCharacter, nearestName } from '../../../src/base/text.ts';
+import {
+  compareNames,
+  editDistance,
+  hasControlCharacter,
+  nearestName,
+} from '../../../src/base/text.ts';
 
 test.each(['a\nb', 'a\rb', 'a\tb', '\0', '\u007f', '\u0085'])(
   'hasControlCharacter finds it in %j',
@@ -36,4 +41,11 @@ test('nearestName names a slip of the fingers and nothing far away', () => {
   expect(nearestName('windows', images)).toBeUndefined();
   expect(nearestName('wbe', ['b1', 'web'])).toBe('web');
   expect(nearestName('wbe', ['b1', 'we2'])).toBeUndefined();
+});
+
+test('compareNames puts numbers in names in the order of their values', () => {
+  const sorted = ['a', 'web', 'web2', 'web2-b', 'web10', 'web10a', 'x1y2', 'x1y10'];
+  expect([...sorted].reverse().sort(compareNames)).toEqual(sorted);
+  expect(compareNames('web02', 'web2')).not.toBe(0);
+  expect(compareNames('web', 'web')).toBe(0);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { formatDuration, formatSize, parseSize } from '../../../src/base/units.ts';
+import { formatCount, formatDuration, formatSize, parseSize } from '../../../src/base/units.ts';
 
 test.each([
   ['0', 0],
@@ -40,4 +40,14 @@ test.each([
   [90_000_000, '1d 1h'],
 ])('formatDuration writes %d ms', (ms, text) => {
   expect(formatDuration(ms)).toBe(text);
+});
+
+test.each([
+  [0, '0'],
+  [999, '999'],
+  [1000, '1,000'],
+  [65_536, '65,536'],
+  [12_345_678, '12,345,678'],
+])('formatCount(%d) is %s', (count, text) => {
+  expect(formatCount(count)).toBe(text);
 });
