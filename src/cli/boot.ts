@@ -22,7 +22,7 @@ export async function waitForBoot(context: Context, instance: Instance): Promise
   const started = performance.now();
   let bootedAt: number | undefined;
   for (;;) {
-    const state = await client.get<InstanceState>(path);
+    const state = await client.get<InstanceState>(path, { disk: 'last' });
     const now = performance.now();
     if (state.status === 'Stopped' || state.status === 'Error') throw ended(instance.name, state);
     const boot = state.warren?.boot ?? 'booted';

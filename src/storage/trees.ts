@@ -1,4 +1,4 @@
-import { lstat, open, statfs } from 'node:fs/promises';
+import { lstat, open, opendir, rmdir, statfs } from 'node:fs/promises';
 
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { run } from '../sys/programs/run.ts';
@@ -12,12 +12,23 @@ const hourMs = 3_600_000;
 
 /** Removes a tree. Absent is fine. It stops at mount points rather than delete what is mounted. */
 export async function removeTree(path: string): Promise<void> {
-  // Most often there is nothing, and starting a program costs milliseconds.
-  if (!(await exists(path))) return;
+  // Most often there is nothing, or next to it, and starting a program costs milliseconds.
+  if (await removeEmpty(path)) return;
   await run('rm', ['-rf', '--one-file-system', '--', path], {
     what: `remove ${path}`,
     timeoutMs: hourMs,
   });
+}
+
+/** Removes a directory that holds at most empty ones, as overlayfs leaves a workdir. */
+async function removeEmpty(path: string): Promise<boolean> {
+  try {
+    for await (const { name } of await opendir(path)) await rmdir(`${path}/${name}`);
+    await rmdir(path);
+    return true;
+  } catch {
+    return !(await exists(path));
+  }
 }
 
 /**

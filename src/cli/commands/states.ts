@@ -54,7 +54,7 @@ interface Changed {
 
 async function readState(context: Context, name: string): Promise<Changed> {
   const path = apiPath('instances', name, 'state');
-  return { name, state: await context.client.get<InstanceState>(path) };
+  return { name, state: await context.client.get<InstanceState>(path, { disk: 'last' }) };
 }
 
 /** One line per machine that says what is true now, once the work was long enough to be seen. */

@@ -60,6 +60,11 @@ export class DiskMeter {
     return known?.bytes;
   }
 
+  /** What is known now, without having anything measured. */
+  last(instanceId: number): number | undefined {
+    return this.#readings.get(instanceId)?.bytes;
+  }
+
   forget(instanceId: number): void {
     this.#queue.delete(instanceId);
     this.#readings.delete(instanceId);

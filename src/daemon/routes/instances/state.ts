@@ -11,7 +11,7 @@ import { whyNothingOutside } from '../../../engine/networks/outside.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { accepted, syncBody } from '../../http/replies.ts';
-import { param } from '../../http/request.ts';
+import { param, query } from '../../http/request.ts';
 import { stateView } from '../../views/instances.ts';
 import { instanceResources, instanceTrees, startOn } from './tree.ts';
 
@@ -42,7 +42,9 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
     app.get(`/1.0/${tree}/:name/state`, async (request) => {
       const record = getInstance(engine, param(request, 'name'));
       const { devices } = expandInstance(engine, record);
-      return syncBody(stateView(await readInstanceState(engine, record, devices)));
+      // Ours: a client that waits for a machine to boot does not want its files counted meanwhile.
+      const disk = query(request, 'disk') === 'last' ? 'last' : 'measured';
+      return syncBody(stateView(await readInstanceState(engine, record, devices, disk)));
     });
     app.put(`/1.0/${tree}/:name/state`, async (request, reply) => {
       const name = param(request, 'name');
