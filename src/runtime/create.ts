@@ -52,7 +52,7 @@ export async function createMachine(
   const document = buildSpec(machine, {
     hostDir: places.hostDir,
     cgroupsPath: cgroup.cgroupsPath(name),
-    resources: cgroup.resources(machine.limits),
+    annotations: cgroup.annotations ?? {},
   });
   writeFileSync(`${places.bundleDir}/config.json`, formatSpec(document), { mode: 0o600 });
   using socket = listenForConsole(`${places.bundleDir}/console.sock`);
@@ -72,7 +72,7 @@ export async function createMachine(
   });
   const init = readInit(pidFile, name);
   const owner = rootOf(document.linux);
-  confine(cgroup, machine, owner);
+  await confine(cgroup, machine, owner);
   await plugBinds({ name, init, bindsDir: places.bindsDir, owner }, machine.mounts);
   stopIfCancelled();
   undo.keep();
@@ -80,13 +80,18 @@ export async function createMachine(
 }
 
 /** Limits stand before init runs, and the cgroup's owner is the machine's root. */
-function confine(cgroup: CgroupDriver, { name, limits }: MachineSpec, owner: Owner): void {
+async function confine(
+  cgroup: CgroupDriver,
+  { name, limits }: MachineSpec,
+  owner: Owner,
+): Promise<void> {
   const directory = cgroup.findDirectory(name);
   if (directory === undefined) {
     if (cgroup.report.driver === 'none') return;
     throw new Error(`the OCI runtime made no cgroup for ${name}`);
   }
   delegate(directory, owner);
+  await cgroup.announce?.(name, limits);
   writeLimits(name, directory, limits);
 }
 

@@ -152,9 +152,10 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
     thaw: async (name) => {
       await setFrozen(name, directoryFor(name, 'thaw'), false, startTimeoutMs);
     },
-    // eslint-disable-next-line @typescript-eslint/require-await -- errors are to reject
     applyLimits: async (name, limits) => {
-      writeLimits(name, directoryFor(name, 'set the limits of'), limits);
+      const directory = directoryFor(name, 'set the limits of');
+      await cgroup.announce?.(name, limits);
+      writeLimits(name, directory, limits);
     },
     usage: (name) => {
       const directory = cgroup.findDirectory(name);

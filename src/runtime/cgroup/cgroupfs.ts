@@ -64,7 +64,6 @@ export async function openCgroupfs(host?: HostPart): Promise<CgroupDriver> {
     runtimeArgs: ['--cgroup-manager=cgroupfs'],
     runtimeEnv: {},
     cgroupsPath: (name) => `/machines/${name}`,
-    resources: () => undefined,
     findDirectory: (name) => (existsSync(directoryOf(name)) ? directoryOf(name) : undefined),
     remove: (name) => removeTree(directoryOf(name)),
     list: () =>

@@ -30,7 +30,6 @@ export function withoutCgroups(why: string): CgroupDriver {
     runtimeArgs: ['--cgroup-manager=disabled'],
     runtimeEnv: {},
     cgroupsPath: () => undefined,
-    resources: () => undefined,
     findDirectory: () => undefined,
     remove: () => Promise.resolve(),
     list: () => [],

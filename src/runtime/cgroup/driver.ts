@@ -1,4 +1,3 @@
-import type { OciResources } from '../oci/types.ts';
 import type { CgroupLimits, CgroupReport } from '../types.ts';
 
 /**
@@ -13,8 +12,10 @@ export interface CgroupDriver {
   readonly runtimeEnv: Readonly<Record<string, string>>;
   /** `linux.cgroupsPath` of a machine; undefined without cgroups. */
   cgroupsPath(name: string): string | undefined;
-  /** `linux.resources`, when whoever makes the cgroup must know the limits. */
-  resources(limits: CgroupLimits): OciResources | undefined;
+  /** Of the machine's document, for the OCI runtime. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Tells the limits to whoever else writes the cgroup's files. Absent where nobody does. */
+  announce?(name: string, limits: CgroupLimits): Promise<void>;
   /**
    * The machine's directory, absolute, once `create` has succeeded and until `remove`; undefined
    * when there is none.

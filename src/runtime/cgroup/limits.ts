@@ -2,7 +2,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 import { WarrenError } from '../../contract/errors.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
-import type { OciResources } from '../oci/types.ts';
 import type { CgroupLimits } from '../types.ts';
 
 export type Controller = 'memory' | 'pids' | 'cpu' | 'cpuset' | 'io' | 'hugetlb';
@@ -157,29 +156,6 @@ function refused(
 ): WarrenError {
   const details = { what: `set the limits of ${name}`, program: file, outcome, output: '' };
   return new WarrenError('program_failed', details, options);
-}
-
-/** The same limits for a runtime that hands them to systemd, which then keeps them up. */
-export function toResources(limits: CgroupLimits): OciResources {
-  const { memoryMaxBytes, memoryHighBytes, pidsMax, cpuMax, cpuset, cpuWeight, ioWeight } = limits;
-  const unified = {
-    ...(memoryHighBytes === undefined ? {} : { 'memory.high': String(memoryHighBytes) }),
-    ...(cpuWeight === undefined ? {} : { 'cpu.weight': String(cpuWeight) }),
-    ...(ioWeight === undefined ? {} : { 'io.weight': `default ${ioWeight}` }),
-  };
-  return {
-    ...(memoryMaxBytes === undefined ? {} : { memory: { limit: memoryMaxBytes } }),
-    ...(pidsMax === undefined ? {} : { pids: { limit: pidsMax } }),
-    ...(cpuMax === undefined && cpuset === undefined
-      ? {}
-      : {
-          cpu: {
-            ...(cpuMax === undefined ? {} : { quota: cpuMax.quotaUs, period: cpuMax.periodUs }),
-            ...(cpuset === undefined ? {} : { cpus: cpuset }),
-          },
-        }),
-    ...(Object.keys(unified).length === 0 ? {} : { unified }),
-  };
 }
 
 function text(value: number | undefined): string | undefined {

@@ -4,8 +4,8 @@ import { isInstanceName } from '../../base/names.ts';
 import { run } from '../../sys/programs/run.ts';
 import { parseCgroupPath, readCgroupWords } from '../../sys/proc/cgroup.ts';
 import type { CgroupDriver } from './driver.ts';
-import { toResources } from './limits.ts';
 import { killTree } from './tree.ts';
+import { planUnitProperties, setUnitProperties } from './unit-properties.ts';
 
 /** Where the user's systemd manager is to be found, from the daemon's own environment. */
 export interface UserBus {
@@ -44,18 +44,24 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
   }
   // The runtime puts the scopes of an ordinary user into user.slice, below the manager.
   const slice = `${manager}/user.slice`;
-  const directoryOf = (name: string): string => `${slice}/warren-${name}.scope`;
-  const offered = readCgroupWords(`${manager}/cgroup.controllers`);
+  const unitOf = (name: string): string => `warren-${name}.scope`;
+  const directoryOf = (name: string): string => `${slice}/${unitOf(name)}`;
+  // What the manager hands on to a unit with Delegate=, such as the one we run in.
+  const offered = readCgroupWords(`${mountPoint}${own}/cgroup.controllers`);
+  const controllers = usable.filter((controller) => offered.includes(controller));
   return {
     report: {
       driver: 'systemd',
-      controllers: usable.filter((controller) => offered.includes(controller)),
+      controllers,
       why: 'a systemd user manager answers',
     },
     runtimeArgs: ['--systemd-cgroup'],
     runtimeEnv,
     cgroupsPath: (name) => `user.slice:warren:${name}`,
-    resources: toResources,
+    // The scope itself is the machine's, with all its limits: no other cgroup between it and the guest.
+    annotations: { 'run.oci.systemd.subgroup': '' },
+    announce: (name, limits) =>
+      setUnitProperties(unitOf(name), planUnitProperties(limits, controllers), runtimeEnv),
     findDirectory: (name) => (existsSync(directoryOf(name)) ? directoryOf(name) : undefined),
     remove: (name) => {
       // systemd removes a scope when its last process has gone.

@@ -5,14 +5,15 @@ import type { ExecSpec, MachineSpec } from '../types.ts';
 import { capabilitySets } from './capabilities.ts';
 import { maskedPaths, planMounts, readonlyPaths } from './mounts.ts';
 import { buildSeccomp } from './seccomp.ts';
-import type { OciIdMapping, OciProcess, OciResources, OciRlimit, OciSpec } from './types.ts';
+import type { OciIdMapping, OciProcess, OciRlimit, OciSpec } from './types.ts';
 
 /** What the runtime adds to a machine's own description. */
 export interface SpecPlacement {
   readonly hostDir: string;
   /** As the cgroup driver wants it written; undefined without a driver. */
   readonly cgroupsPath: string | undefined;
-  readonly resources: OciResources | undefined;
+  /** For the runtime's own ends. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -26,7 +27,7 @@ const unlimited = randomUUID();
 /** `config.json` of a machine. Pure: equal input gives an equal document. */
 export function buildSpec(machine: MachineSpec, placement: SpecPlacement): OciSpec {
   const { nesting } = machine;
-  const { hostDir, cgroupsPath, resources } = placement;
+  const { hostDir, cgroupsPath, annotations } = placement;
   const seccomp = buildSeccomp(machine.seccomp);
   return {
     ociVersion: '1.0.2',
@@ -50,7 +51,7 @@ export function buildSpec(machine: MachineSpec, placement: SpecPlacement): OciSp
     },
     root: { path: machine.root, readonly: false },
     mounts: planMounts({ hostDir, nesting, cgroup: cgroupsPath !== undefined }),
-    annotations: {},
+    annotations,
     linux: {
       namespaces: ['user', 'mount', 'pid', 'network', 'uts', 'ipc', 'cgroup'].map((type) => ({
         type,
@@ -58,7 +59,6 @@ export function buildSpec(machine: MachineSpec, placement: SpecPlacement): OciSp
       uidMappings: machine.idmap.uid.map(toMapping),
       gidMappings: machine.idmap.gid.map(toMapping),
       ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
-      ...(resources === undefined ? {} : { resources }),
       ...(seccomp === undefined ? {} : { seccomp }),
       sysctl: machine.sysctl,
       maskedPaths: maskedPaths(nesting),

@@ -65,17 +65,6 @@ export interface OciSyscallRule {
   }[];
 }
 
-export interface OciResources {
-  readonly memory?: {
-    readonly limit?: number;
-    readonly reservation?: number;
-    readonly swap?: number;
-  };
-  readonly pids?: { readonly limit: number };
-  readonly cpu?: { readonly quota?: number; readonly period?: number; readonly cpus?: string };
-  readonly unified?: Readonly<Record<string, string>>;
-}
-
 export interface OciSpec {
   readonly ociVersion: string;
   readonly hostname: string;
@@ -88,7 +77,6 @@ export interface OciSpec {
     readonly uidMappings: readonly OciIdMapping[];
     readonly gidMappings: readonly OciIdMapping[];
     readonly cgroupsPath?: string;
-    readonly resources?: OciResources;
     readonly seccomp?: OciSeccomp;
     readonly sysctl: Readonly<Record<string, string>>;
     readonly maskedPaths: readonly string[];

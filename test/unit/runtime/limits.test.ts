@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { checkControllers, toResources, writeLimits } from '../../../src/runtime/cgroup/limits.ts';
+import { checkControllers, writeLimits } from '../../../src/runtime/cgroup/limits.ts';
 
 describe('limits', () => {
   it('are refused by the config key they come from, when their controller is missing', () => {
@@ -24,22 +24,6 @@ describe('limits', () => {
   it('that the host can hold pass', () => {
     checkControllers('web', { memoryMaxBytes: 1, pidsMax: 2 }, {}, ['memory', 'pids']);
     checkControllers('web', {}, {}, []);
-  });
-
-  it('reach systemd as resources', () => {
-    const limits = {
-      memoryMaxBytes: 1 << 20,
-      pidsMax: 100,
-      cpuMax: { quotaUs: 50_000, periodUs: 100_000 },
-      cpuWeight: 50,
-    };
-    expect(toResources(limits)).toEqual({
-      memory: { limit: 1 << 20 },
-      pids: { limit: 100 },
-      cpu: { quota: 50_000, period: 100_000 },
-      unified: { 'cpu.weight': '50' },
-    });
-    expect(toResources({})).toEqual({});
   });
 });
 

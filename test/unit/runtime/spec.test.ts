@@ -31,7 +31,7 @@ const machine: MachineSpec = {
 const placement = {
   hostDir: '/mnt/run/web',
   cgroupsPath: '/machines/web',
-  resources: undefined,
+  annotations: {},
 };
 
 describe('the spec of a machine', () => {
