@@ -21,7 +21,9 @@ export async function runHost(
 ): Promise<HostResult> {
   const { spawn } = await import('node:child_process');
   return await new Promise((resolve, reject) => {
+    // The caller's directory can be one that its user may not enter, as below another's home.
     const child = spawn(process.execPath, [program.path, ...args], {
+      cwd: '/',
       stdio: ['ignore', stdio === 'inherit' ? 'inherit' : 'pipe', 'pipe'],
     });
     let stdout = '';

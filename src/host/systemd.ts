@@ -150,13 +150,16 @@ export async function install(input: Omit<ServiceInput, 'manager'>): Promise<str
   symlinkSync(path, link);
   await systemctl(manager, ['daemon-reload']);
   const lines = [`${path} is written and enabled`];
+  const lingers = `lingering is enabled: machines run without a session of ${user.name}`;
+  // Without polkit only root may ask for it, also for what is so already.
+  if (existsSync(`/var/lib/systemd/linger/${user.name}`)) return [...lines, lingers];
   try {
     await run('loginctl', ['enable-linger', user.name], {
       what: 'let your services outlive your sessions',
       env: manager.env,
       timeoutMs: 15_000,
     });
-    lines.push(`lingering is enabled: machines run without a session of ${user.name}`);
+    lines.push(lingers);
   } catch (error) {
     if (!isWarrenError(error, 'program_failed')) throw error;
     lines.push(

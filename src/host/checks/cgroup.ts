@@ -5,10 +5,14 @@ import { parseMountinfo } from '../../sys/proc/mountinfo.ts';
 import { readCgroupWords } from '../../sys/proc/cgroup.ts';
 import { findDelegated } from '../cgroup.ts';
 import { findUserManager } from '../systemd.ts';
+import { serviceName } from '../unit.ts';
 import { missing, ok, warning, type Check } from './check.ts';
 
 /** Controllers that a `limits.…` key needs. */
 const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
+
+/** A user manager that runs goes on with the controllers that it began with, and so does a daemon. */
+const takeUp = ['systemctl --user daemon-reexec', 'warren daemon restart'];
 
 /** What an administrator writes once. Without it, `cpuset` and `io` are never delegated. */
 const dropIn = [
@@ -18,6 +22,7 @@ const dropIn = [
   'Delegate=cpu cpuset io memory pids',
   'EOF',
   'sudo systemctl daemon-reload',
+  ...takeUp,
 ].join('\n');
 
 /** Where no systemd delegates anything, root does with a script of ours. */
@@ -36,7 +41,7 @@ function heldByV1(): ReadonlySet<string> {
 }
 
 /** Which cgroup controllers this user may hand to machines. */
-export const checkCgroup: Check = async ({ env, user }) => {
+export const checkCgroup: Check = async ({ env, user, paths }) => {
   const mount = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')).find(
     ({ type }) => type === 'cgroup2',
   );
@@ -61,6 +66,17 @@ export const checkCgroup: Check = async ({ env, user }) => {
   const has = readCgroupWords(`${directory}/cgroup.controllers`);
   const lacking = wanted.filter((controller) => !has.includes(controller));
   const delegated = wanted.filter((controller) => has.includes(controller)).join(' ');
+  const service = `${directory}/app.slice/${serviceName(paths)}/cgroup.controllers`;
+  const passedOn = readCgroupWords(
+    existsSync(service) ? service : `${directory}/cgroup.controllers`,
+  );
+  const held = wanted.filter((name) => has.includes(name) && !passedOn.includes(name));
+  if (held.length > 0) {
+    return warning(
+      `cgroup: ${held.join(' ')} are delegated since your systemd manager started, and limits that need them are still refused`,
+      takeUp.join('\n'),
+    );
+  }
   if (lacking.length === 0) return ok(`cgroup: ${delegated}`);
   return warning(
     `cgroup: ${delegated === '' ? 'no controller is' : `${delegated} are`} delegated; limits that need ${lacking.join(', ')} will be refused`,
