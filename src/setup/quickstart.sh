@@ -1,5 +1,6 @@
 #!/bin/sh
-# From a fresh checkout to a first machine: `npm run quickstart`. Again is fine; `-- --remove` undoes it.
+# From a fresh checkout to a first machine: `npm run quickstart`. Again is fine; `-- --remove` undoes it,
+# `-- --image ALIAS` takes another image. From the unpacked tarball of `npm pack` it compiles nothing.
 set -eu
 
 checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
@@ -10,17 +11,26 @@ prefix=/opt/warren
 link=/usr/local/bin/warren
 account=warren
 machine=first
+image=debian/12
 
-# The program where every user can run it. The tarball carries its compiled dependencies, so no
-# ordinary user needs a compiler.
+# Whether this lies in the tarball of `npm pack`, which carries its compiled dependencies.
+is_packed() {
+  [ ! -d "$checkout/src/bin" ]
+}
+
+# The program where every user can run it, without a compiler.
 install_program() {
   step "Installing warren to $prefix"
-  pack=$(mktemp -d)
-  (cd "$checkout" && npm pack --silent --pack-destination "$pack" >/dev/null)
   as_root rm -rf "$prefix.new"
   as_root mkdir -p "$prefix.new"
-  as_root tar -xzf "$pack"/warren-*.tgz -C "$prefix.new" --strip-components 1 --no-same-owner
-  rm -r "$pack"
+  if is_packed; then
+    as_root cp -R "$checkout/." "$prefix.new"
+  else
+    pack=$(mktemp -d)
+    (cd "$checkout" && npm pack --silent --pack-destination "$pack" >/dev/null)
+    as_root tar -xzf "$pack"/warren-*.tgz -C "$prefix.new" --strip-components 1 --no-same-owner
+    rm -r "$pack"
+  fi
   as_root chmod -R u+rwX,go+rX,go-w "$prefix.new"
   as_root chmod 0755 "$prefix.new/dist/bin/warren.cjs"
   as_root rm -rf "$prefix"
@@ -33,6 +43,8 @@ make_account() {
   if has_systemd; then
     id "$account" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$account"
     loginctl enable-linger "$account"
+    # Lingering alone starts it in its own time.
+    systemctl start "user@$(id -u "$account").service"
   else
     sh "$checkout/src/setup/ground.sh" prepare "$account"
   fi
@@ -55,7 +67,7 @@ first_machine() {
   as_user "$link" doctor || die 'Cannot run machines on this host' 'mend what is marked above, then run this again'
   if ! as_user "$link" info "$machine" >/dev/null 2>&1; then
     step 'Launching a first machine (builds its image once, a minute or more)'
-    as_user "$link" launch debian/12 "$machine"
+    as_user "$link" launch "$image" "$machine"
   else
     as_user "$link" start "$machine" 2>/dev/null || true
   fi
@@ -98,16 +110,27 @@ remove() {
   fi
 }
 
-case ${1-} in
-  '')
-    need_node
+quickstart() {
+  need_node
+  # shellcheck disable=SC2086 # a list of names
+  install_packages $runtime_packages
+  if ! is_packed; then
     # shellcheck disable=SC2086 # a list of names
-    install_packages $runtime_packages $build_packages
+    install_packages $build_packages
     build_checkout
-    install_program
-    if is_root; then make_account; fi
-    first_machine
-    farewell
+  fi
+  install_program
+  if is_root; then make_account; fi
+  first_machine
+  farewell
+}
+
+case ${1-} in
+  '') quickstart ;;
+  --image)
+    [ $# -eq 2 ] || die 'which image?' 'npm run quickstart -- --image debian/13'
+    image=$2
+    quickstart
     ;;
   --remove) remove ;;
   *) die "unknown argument \"$1\"" 'npm run quickstart -- --remove' ;;
