@@ -55,7 +55,7 @@ map_options() {
 }
 
 # In CI a test may not be skipped for want of something that this kind of machine can do.
-[ -z "${CI-}" ] || require='userns overlay crun network tun mirror cgroup lxc'
+[ -z "${CI-}" ] || require='userns overlay crun network tun mirror cgroup lxc pylxd ansible'
 
 failed=0
 for tier in $tiers; do

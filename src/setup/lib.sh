@@ -48,7 +48,7 @@ build_packages='python3 make g++'
 # What only tests look with, and the other uplink.
 test_packages='attr passt openssh-client zsh fish'
 # The programs made for LXD that the conformance tests drive.
-conformance_packages='lxd-client'
+conformance_packages='lxd-client python3-pylxd ansible'
 
 # Installs those of the named Debian packages that are missing, saying which.
 install_packages() {

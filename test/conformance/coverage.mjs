@@ -43,7 +43,8 @@ function compose(record) {
     return parts.every((part, index) => words[index] === part);
   };
   const isIn = (command, group) => command === group || command.startsWith(`${group} `);
-  const ran = (command) => runs.filter(({ words }) => isUsed(command, words));
+  const ran = (command) =>
+    runs.filter(({ program, words }) => program === 'lxc' && isUsed(command, words));
   const groups = Object.entries(without);
   const left = commands.filter(
     (command) => ran(command).length > 0 || !groups.some(([group]) => isIn(command, group)),

@@ -71,7 +71,7 @@ describe('lxc and settings', () => {
     );
     await lxc.well('config device add c1 extra nic network=warrenbr0 name=eth1');
     expect(await lxc.well('exec c1 -- ls /sys/class/net')).toContain('eth1');
-    expect(await lxc.well('config device list c1')).toBe('extra\nweb');
+    expect((await lxc.well('config device list c1')).split('\n').sort()).toEqual(['extra', 'web']);
     expect(await lxc.well('config device get c1 web connect')).toBe('tcp:127.0.0.1:80');
     await lxc.well('config device set c1 web connect=tcp:127.0.0.1:81');
     expect(await lxc.well('config device show c1')).toContain('connect: tcp:127.0.0.1:81');
@@ -172,6 +172,7 @@ describe('lxc and settings', () => {
     await lxc.well("exec c1 -- sh -c 'printf a > /srv/new/deep/a; chmod 755 /srv/new/deep/a'");
     await lxc.well(`file pull -r c1/srv/new ${place}/`);
     expect(readFileSync(join(place, 'new/deep/a'), 'utf8')).toBe('a');
+    await lxc.well(`file push -r ${place}/new c1/opt/`);
     await lxc.well(`file push -r ${place}/new c1/opt/`);
     expect(await lxc.well('exec c1 -- cat /opt/new/deep/a')).toBe('a');
     await lxc.well(`file pull c1/root/page ${place}/back`);

@@ -79,6 +79,12 @@ describe('lxc and the life of a machine', () => {
     expect(await status()).toBe('c1,RUNNING\nc2,RUNNING');
   });
 
+  test('list knows when a machine ran last, and machines of all projects', async () => {
+    // Empty for a machine that never ran.
+    expect(await lxc.well('list -f csv -c l c1')).toMatch(/^20\d\d\/\d\d\/\d\d /);
+    expect(await lxc.well('list -f csv -c en --all-projects')).toBe('default,c1\ndefault,c2');
+  });
+
   test('copy, rename and move make and name machines', async () => {
     await lxc.well("exec c1 -- sh -c 'echo kept > /root/kept'");
     await lxc.well('stop c1 --force');
@@ -98,13 +104,16 @@ describe('lxc and the life of a machine', () => {
 
   test('snapshot, restore and copy from a snapshot bring files back', async () => {
     await lxc.well('snapshot c1 first');
-    await lxc.well('snapshot c1');
+    await lxc.well('snapshot c1 --no-expiry');
     expect(await lxc.well('list -f csv -c S c1')).toBe('2');
     expect(await lxc.well('info c1')).toMatch(/Snapshots:[^]*first[^]*snap0/);
     await lxc.well('start c1');
     await lxc.well('exec c1 -- rm /root/kept');
     await lxc.well('restore c1 first');
     expect(await lxc.well('exec c1 -- cat /root/kept')).toBe('kept');
+    await lxc.well('copy c1 c6 --instance-only');
+    expect(await lxc.well('list -f csv -c S c6')).toBe('0');
+    await lxc.well('delete c6');
     await lxc.well('copy c1/first c6');
     expect(await lxc.well('file pull c6/root/kept -')).toBe('kept');
     await lxc.well('rename c1/snap0 c1/second');
@@ -128,6 +137,18 @@ describe('lxc and the life of a machine', () => {
     await lxc.well('publish c2 --force --alias other user.x=y');
     expect(await lxc.well('image get-property other user.x')).toBe('y');
     await lxc.badly('publish nothing', /Error: .*nothing/);
+  });
+
+  test('export and import carry a machine over, with its snapshots', async () => {
+    await lxc.well('init busybox e1 -c user.e=1');
+    await lxc.well('snapshot e1 first');
+    await lxc.well(`export e1 ${lxc.place}/e1.tar.gz`);
+    await lxc.badly(`import ${lxc.place}/e1.tar.gz`, /Error: .*e1.*exists already/);
+    await lxc.well(`import ${lxc.place}/e1.tar.gz e2`);
+    expect(await lxc.well('config get e2 user.e')).toBe('1');
+    expect(await lxc.well('list -f csv -c S e2')).toBe('1');
+    await lxc.badly('export nothing', /Error: .*nothing/);
+    await lxc.well('delete e1 e2');
   });
 
   test('delete removes what is stopped, asks for --force else, and keeps what is protected', async () => {

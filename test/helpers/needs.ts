@@ -22,6 +22,8 @@ const probes = {
       ? undefined
       : 'cgroup2 is not mounted',
   lxc: () => succeeds('lxc', ['--version']),
+  pylxd: () => succeeds('/usr/bin/python3', ['-c', 'import pylxd']),
+  ansible: () => succeeds('ansible-playbook', ['--version']),
   mirror: () => succeeds('mmdebstrap', ['--version']),
 } satisfies Record<string, () => string | undefined>;
 

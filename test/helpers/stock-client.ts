@@ -60,7 +60,7 @@ export async function openStockClient(): Promise<StockClient> {
       ...options,
       env: { ...env, ...options.env },
     });
-    note(words, result.exitCode);
+    noteRun('lxc', words, result.exitCode);
     return result;
   };
   return {
@@ -102,7 +102,7 @@ function runOnTerminal(words: readonly string[], env: StockClient['env']): Termi
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => {
-      note(words, code ?? 1);
+      noteRun('lxc', words, code ?? 1);
       resolve(code ?? -1);
     });
   });
@@ -139,7 +139,11 @@ export function splitLine(line: string): string[] {
   return words.map((word) => word.replaceAll("'", ''));
 }
 
-function note(words: readonly string[], exitCode: number): void {
+/** Tells `coverage.mjs` of one run of a program. */
+export function noteRun(program: string, words: readonly string[], exitCode: number): void {
   const { currentTestName = '' } = expect.getState();
-  appendFileSync(record, `${JSON.stringify({ words, exitCode, test: currentTestName })}\n`);
+  appendFileSync(
+    record,
+    `${JSON.stringify({ program, words, exitCode, test: currentTestName })}\n`,
+  );
 }

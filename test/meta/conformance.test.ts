@@ -10,7 +10,7 @@ test('COVERAGE.md is of the conformance tests as they are', () => {
   const titles = readdirSync(folder)
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => readFileSync(join(folder, name), 'utf8'))
-    .flatMap((text) => [...text.matchAll(/^ {2}test\(\s*'((?:[^'\\]|\\.)+)'/gm)])
+    .flatMap((text) => [...text.matchAll(/^ {2}(?:test|ansible)\(\s*'((?:[^'\\]|\\.)+)'/gm)])
     .map(([, title = '']) => title);
   expect(ran.sort()).toEqual(titles.sort());
 });

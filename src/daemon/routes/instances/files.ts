@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 
 import { guestPath } from '../../../base/brand.ts';
-import { WarrenError } from '../../../contract/errors.ts';
+import { isWarrenError, WarrenError } from '../../../contract/errors.ts';
 import { withInstanceFiles } from '../../../engine/instances/files.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
 import { readText } from '../../http/body.ts';
@@ -181,7 +181,10 @@ async function storeFile(
     case 'file':
       return files.write(path, body, options);
     case 'directory':
-      return files.makeDirectory(path, options);
+      return unlessThere(
+        () => files.makeDirectory(path, options),
+        async () => (await files.stat(path)).type === 'directory',
+      );
     case 'symlink': {
       const { text, whole } = await readText(body, maxLinkBytes);
       const target = text.toString('utf8');
@@ -192,7 +195,23 @@ async function storeFile(
           issues: [{ path: 'body', problem }],
         });
       }
-      return files.makeSymlink(path, target, options);
+      return unlessThere(
+        () => files.makeSymlink(path, target, options),
+        async () =>
+          (await files.stat(path)).type === 'symlink' && (await files.readLink(path)) === target,
+      );
     }
+  }
+}
+
+/** Clients that copy a tree do not look first: what is there as wanted is fine, as in LXD. */
+async function unlessThere(
+  make: () => Promise<void>,
+  isThere: () => Promise<boolean>,
+): Promise<void> {
+  try {
+    await make();
+  } catch (error) {
+    if (!isWarrenError(error, 'exists') || !(await isThere())) throw error;
   }
 }
