@@ -8,6 +8,11 @@ step() {
   printf '\n==> %s\n' "$*" >&2
 }
 
+# What is true now, below its step.
+now() {
+  printf '    %s\n' "$*" >&2
+}
+
 die() {
   printf 'error: %s\n' "$1" >&2
   [ $# -lt 2 ] || printf 'try:   %s\n' "$2" >&2
@@ -42,7 +47,7 @@ need_node() {
 }
 
 # What machines need at run time, and what compiles the one native module.
-runtime_packages='uidmap crun slirp4netns dnsmasq-base nftables iproute2 mmdebstrap busybox-static lxcfs fuse-overlayfs
+runtime_packages='uidmap crun slirp4netns dnsmasq-base nftables iproute2 mmdebstrap busybox-static lxcfs fuse-overlayfs mount passwd
   debian-archive-keyring zstd xz-utils bzip2 tar openssl ca-certificates util-linux libcap2-bin dbus squashfs-tools'
 build_packages='python3 make g++'
 # What only tests look with, and the other uplink.
@@ -58,11 +63,25 @@ install_packages() {
   for package in "$@"; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
   done
-  [ -n "$missing" ] || return 0
+  if [ -z "$missing" ]; then
+    step 'Looking for system packages'
+    now 'all of them are installed already'
+    return 0
+  fi
   step "Installing system packages:$missing"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  # shellcheck disable=SC2086 # a list of names
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >&2
+  log=$(mktemp)
+  # Told only when it fails: dpkg has a page to say about each.
+  if as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >"$log" 2>&1 &&
+    # shellcheck disable=SC2086 # a list of names
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o Dpkg::Use-Pty=0 \
+      --no-install-recommends $missing >>"$log" 2>&1; then
+    now "$(echo "$missing" | wc -w) packages were installed; they stay when warren is removed"
+    rm "$log"
+  else
+    tail -n 20 "$log" >&2
+    rm "$log"
+    die "Cannot install the packages$missing" "sudo apt-get install$missing"
+  fi
 }
 
 # node_modules as the lock file says, once; and dist/.
@@ -74,8 +93,12 @@ build_checkout() {
       step 'Installing Node.js packages (compiles one native module, about a minute)'
       npm ci --no-fund --no-audit >&2
       cp package-lock.json "$stamp"
+    else
+      step 'Looking for Node.js packages'
+      now 'node_modules is as package-lock.json says already'
     fi
     step 'Building'
     npm run --silent build >&2
+    now "the programs are in $checkout/dist/bin"
   )
 }
