@@ -53,10 +53,15 @@ export function formatFailure({ message, hint }: Failure, look: Look): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The same command line with the nearest name in the place of the one that does not exist. */
+/** The same command line with the nearest name in the place of the one that does not exist, or what else it lacks. */
 function mended(error: WarrenError, words: readonly string[]): string | undefined {
   if (error.code !== 'not_found') return undefined;
-  const { name, nearest } = error.details as { name: string; nearest?: string };
+  const { kind, name, nearest } = error.details as { kind: string; name: string; nearest?: string };
+  const [group, verb, ...rest] = words;
+  const makesParents = words.some((word) => word === '-p' || word === '--create-dirs');
+  if (group === 'file' && verb === 'push' && kind === 'file' && !makesParents) {
+    return `warren file push --create-dirs ${quoteWords(rest)}`;
+  }
   if (nearest === undefined || !words.includes(name)) return undefined;
   return `warren ${quoteWords(words.map((word) => (word === name ? nearest : word)))}`;
 }

@@ -14,6 +14,7 @@ export function stripRemote(name: string): string {
   if (remote !== 'local' && remote !== '') {
     throw new UsageError(
       `Cannot use "${name}": there is no remote "${remote}", warren has one server and no others`,
+      `the same command with ${rest === '' ? 'a name' : rest}`,
     );
   }
   return rest;

@@ -27,6 +27,7 @@ export type Parsed = Readonly<Record<string, unknown>>;
 export function parseArguments(command: AnyCommand, words: readonly string[]): Parsed {
   const rows: OptionRows = { ...globalOptions, ...command.options };
   const { own, rest } = splitRest(command, rows, words);
+  refuseWithoutValue(command, rows, own);
   const names = Object.keys(rows);
   const parsed = Parser(detachValues(rows, own), {
     alias: Object.fromEntries(
@@ -59,6 +60,22 @@ export function parseArguments(command: AnyCommand, words: readonly string[]): P
   }
   const after = (parsed['--'] as readonly string[] | undefined) ?? [];
   return { ...options, ...assign(command, [...parsed._, ...after], rest) };
+}
+
+/** The parser takes an option at the very end for one that was given nothing, and says so nowhere. */
+function refuseWithoutValue(command: AnyCommand, rows: OptionRows, words: readonly string[]): void {
+  const end = words.indexOf('--');
+  const own = end === -1 ? words : words.slice(0, end);
+  for (let index = 0; index < own.length; index++) {
+    const word = own[index] ?? '';
+    if (!word.startsWith('-') || !takesNextWord(rows, word)) continue;
+    index += 1;
+    if (index < own.length) continue;
+    throw new UsageError(
+      `Cannot use ${word}: its value is missing`,
+      `warren ${command.name} --help`,
+    );
+  }
 }
 
 function optionValue(name: string, row: OptionRow, value: unknown): unknown {
@@ -161,7 +178,7 @@ function assign(
 
 function missing(command: AnyCommand, name: string): UsageError {
   return new UsageError(
-    `Cannot ${command.name}: ${name.toUpperCase()} is missing`,
+    `Cannot run warren ${command.name}: ${name.toUpperCase()} is missing`,
     usageLine(command),
   );
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 
 import { execute, type Control } from '../../client/exec.ts';
+import { WarrenError } from '../../contract/errors.ts';
 import { defineCommand, type OptionRows } from '../command.ts';
 import { parseAssignment, stripRemote } from '../names.ts';
 import { UsageError } from '../usage-error.ts';
@@ -8,10 +9,15 @@ import { UsageError } from '../usage-error.ts';
 import type { Context } from '../context.ts';
 
 const options = {
-  user: { kind: 'number', alias: 'u', value: 'UID', summary: 'As this user id (root)' },
+  user: {
+    kind: 'text',
+    alias: 'u',
+    value: 'USER',
+    summary: 'As this user, a name or an id (root)',
+  },
   cwd: { kind: 'text', value: 'DIRECTORY', summary: 'In this directory (/root)' },
   env: { kind: 'list', alias: 'e', value: 'KEY=VALUE', summary: 'Set an environment variable' },
-  group: { kind: 'number', alias: 'g', value: 'GID', summary: 'As this group id' },
+  group: { kind: 'text', alias: 'g', value: 'GROUP', summary: 'As this group, a name or an id' },
   'force-interactive': { kind: 'flag', alias: 't', summary: 'Give it a terminal' },
   'force-noninteractive': {
     kind: 'flag',
@@ -28,8 +34,8 @@ const options = {
 } as const satisfies OptionRows;
 
 interface ExecArgs {
-  readonly user: number | undefined;
-  readonly group: number | undefined;
+  readonly user: string | undefined;
+  readonly group: string | undefined;
   readonly cwd: string | undefined;
   readonly env: readonly string[];
   readonly mode: string | undefined;
@@ -48,7 +54,7 @@ export const exec = defineCommand({
       line: 'warren exec web --cwd /srv -- sh -c "ls | wc -l"',
       does: 'with a shell of the machine',
     },
-    { line: 'warren exec web -u 1000 -e LANG=C -- id', does: 'as another user' },
+    { line: 'warren exec web -u www-data -e LANG=C -- id', does: 'as another user' },
   ],
   positionals: {
     instance: { kind: 'required', summary: 'Name of the machine', complete: 'running-instance' },
@@ -58,7 +64,10 @@ export const exec = defineCommand({
   next: 'warren shell NAME',
   async run(context, args) {
     if (args.command.length === 0) {
-      throw new UsageError('Cannot exec: COMMAND is missing', `warren shell ${args.instance}`);
+      throw new UsageError(
+        'Cannot run warren exec: COMMAND is missing',
+        `warren shell ${args.instance}`,
+      );
     }
     await runInside(context, stripRemote(args.instance), args.command, args);
     return undefined;
@@ -83,8 +92,8 @@ export async function runInside(
       ...Object.fromEntries(args.env.map(parseAssignment)),
     },
     ...(interactive ? terminal.size() : {}),
-    ...(args.user === undefined ? {} : { user: args.user }),
-    ...(args.group === undefined ? {} : { group: args.group }),
+    ...(await idOf(context, instance, 'user', args.user)),
+    ...(await idOf(context, instance, 'group', args.group)),
     ...(args.cwd === undefined ? {} : { cwd: args.cwd }),
   };
   const attach = (control: Control): (() => void) =>
@@ -100,6 +109,21 @@ export async function runInside(
   const { status, problem } = interactive ? await terminal.raw(run) : await run();
   if (problem !== undefined) context.stderr.write(`error: ${problem.message}\n`);
   context.exitCode = status;
+}
+
+/** The machine's own word on who a name is; the API takes ids only. */
+async function idOf(
+  { client }: Context,
+  instance: string,
+  kind: 'user' | 'group',
+  word: string | undefined,
+): Promise<Partial<Record<'user' | 'group', number>>> {
+  if (word === undefined) return {};
+  const { findAccount } = await import('../../client/accounts.ts');
+  const id = /^\d+$/.test(word) ? Number(word) : await findAccount(client, instance, kind, word);
+  if (id === undefined)
+    throw new WarrenError('not_found', { kind: `${kind} of ${instance}`, name: word });
+  return { [kind]: id };
 }
 
 function isInteractive({ terminal }: Context, args: ExecArgs): boolean {

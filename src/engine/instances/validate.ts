@@ -22,11 +22,11 @@ export function instanceIssues(
     ...validateConfig(settings.config, 'instance'),
     ...validateDevices(settings.devices),
   ];
-  const profiles = settings.profiles.flatMap((name, index) => {
+  const profiles = settings.profiles.flatMap((name) => {
     if (name === profileOverride?.name) return [profileOverride];
     const profile = deps.store.profiles.find(name);
     if (profile !== undefined) return [profile];
-    issues.push({ path: `profiles[${index}]`, problem: `there is no profile "${name}"` });
+    issues.push({ path: 'profiles', problem: `there is no profile "${name}"` });
     return [];
   });
   if (new Set(settings.profiles).size !== settings.profiles.length) {

@@ -116,6 +116,10 @@ test('a line of the log is told, not dumped', () => {
     formatLogLine(
       '{"level":40,"time":1781524800000,"pid":1,"hostname":"h","name":"web","msg":"slow"}',
     ),
-  ).toBe('2026-06-15T12:00:00.000Z warn  slow {"name":"web"}');
+  ).toBe('2026-06-15T12:00:00.000Z warn  slow name=web');
+  const err = { type: 'Error', message: 'no', stack: 'Error: no\n    at f (a.js:1:2)' };
+  expect(formatLogLine(JSON.stringify({ level: 50, msg: 'failed', what: 'a b', err }))).toBe(
+    'error failed what="a b"\n    Error: no\n    at f (a.js:1:2)',
+  );
   expect(formatLogLine('plain words')).toBe('plain words');
 });
