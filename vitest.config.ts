@@ -6,6 +6,7 @@ import { defineConfig } from 'vitest/config';
  * integration  real daemon, socket and database
  * system       the whole program as an ordinary user, with real machines
  * conformance  the same, driven by the programs that were made for LXD
+ * vm           the packed program on an emulated host with systemd
  */
 export default defineConfig({
   test: {
@@ -51,6 +52,17 @@ export default defineConfig({
           maxWorkers: 1,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'vm',
+          include: ['test/vm/**/*.test.ts'],
+          globalSetup: ['test/vm/setup.ts'],
+          pool: 'forks',
+          maxWorkers: 1,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

@@ -1,6 +1,6 @@
 #!/bin/sh
 # npm test: makes its ground, builds, runs every tier, sums up. `sh test/run.sh TIER …` runs some of
-# unit, meta, u0, integration, system, conformance. See test/README.md.
+# unit, meta, u0, integration, system, conformance, vm. See test/README.md.
 set -eu
 
 checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -18,6 +18,9 @@ case " $tiers " in
     # shellcheck disable=SC2086 # a list of names
     install_packages $conformance_packages
     ;;
+esac
+case " $tiers " in
+  *' vm '*) install_packages qemu-system-x86 e2fsprogs ;;
 esac
 build_checkout
 

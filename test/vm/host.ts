@@ -1,0 +1,124 @@
+import { join } from 'node:path';
+import { expect } from 'vitest';
+
+import { apiPath, Client } from '../../src/client/client.ts';
+import { Transport } from '../../src/client/transport.ts';
+import { eventually, type CommandOptions, type CommandResult } from '../helpers/warren.ts';
+import { monitorCommand } from './emulator.ts';
+import { logIn, type Login } from './login.ts';
+
+/** How test files reach the emulated host. */
+export interface HostAddress {
+  readonly port: number;
+  readonly key: string;
+  readonly monitor: string;
+}
+
+/** A Debian with systemd where `warren` is an ordinary user who lingers. */
+export interface EmulatedHost extends AsyncDisposable {
+  /** Runs a script as root; it must succeed. Answers its standard output. */
+  root(script: string): Promise<string>;
+  /** Runs a line of shell as the user, in a session of theirs that begins with the first. */
+  user(line: string, options?: CommandOptions): Promise<CommandResult>;
+  /** Standard output of a line as the user that must succeed. */
+  ok(line: string, options?: CommandOptions): Promise<string>;
+  /** The daemon's API, through the user's session; a daemon must run. */
+  api(): Promise<Client>;
+  /** Makes a busybox machine and starts it. */
+  launch(name: string, config?: Readonly<Record<string, string>>): Promise<void>;
+  /** Runs a line of shell in a machine; answers its exit code. */
+  exec(name: string, line: string): Promise<number>;
+  /** Lets root restart it, and waits until it has booted. */
+  restart(): Promise<void>;
+  /** Cuts the power and gives it back. What no disk has been asked to keep is lost. */
+  cutPower(): Promise<void>;
+}
+
+/** Waits until the host has booted. Disposing ends the sessions. */
+export async function openHost(address: HostAddress): Promise<EmulatedHost> {
+  const logins = new Map<string, Login>();
+  const apiSocket = join(address.monitor, `../api-${process.pid}`);
+  let client: Client | undefined;
+  const login = async (user: string): Promise<Login> => {
+    const known = logins.get(user);
+    if (known !== undefined) return known;
+    const socket = join(address.monitor, `../ssh-${user}-${process.pid}`);
+    const to = '/run/user/1000/warren/unix.socket';
+    const forward = user === 'root' ? {} : { forward: { from: apiSocket, to } };
+    const fresh = await logIn({ ...address, user, socket, ...forward });
+    logins.set(user, fresh);
+    return fresh;
+  };
+  const api: EmulatedHost['api'] = async () => {
+    await login('warren');
+    return (client ??= new Client({ transport: new Transport({ socket: apiSocket }) }));
+  };
+  const logOut = async (): Promise<void> => {
+    client?.transport.close();
+    client = undefined;
+    await Promise.all([...logins.values()].map((one) => one[Symbol.asyncDispose]()));
+    logins.clear();
+  };
+  const root: EmulatedHost['root'] = async (script) => {
+    const result = await (
+      await login('root')
+    ).run(`sh -euc ${quote(script)}`, {
+      timeoutMs: 240_000,
+    });
+    return succeeded(script, result);
+  };
+  const user: EmulatedHost['user'] = async (line, options) =>
+    await (await login('warren')).run(line, options);
+  const bootId = (): Promise<string> => root('cat /proc/sys/kernel/random/boot_id');
+  const waitForBoot = (before?: string): Promise<void> =>
+    eventually(async () => {
+      expect(await bootId()).not.toBe(before);
+      await root('systemctl is-system-running --wait || true');
+    }, 240_000);
+  const bootedAnew = async (begin: () => Promise<unknown>): Promise<void> => {
+    const before = await bootId();
+    await begin();
+    await logOut();
+    await waitForBoot(before);
+  };
+  await waitForBoot();
+  return {
+    root,
+    user,
+    async ok(line, options) {
+      return succeeded(line, await user(line, options));
+    },
+    api,
+    async launch(name, config = {}) {
+      const daemon = await api();
+      const source = { type: 'image', alias: 'busybox' };
+      await daemon.operate('POST', apiPath('instances'), { name, source, config });
+      await daemon.operate('PUT', apiPath('instances', name, 'state'), { action: 'start' });
+    },
+    async exec(name, line) {
+      const body = { command: ['sh', '-c', line], 'record-output': true };
+      const path = apiPath('instances', name, 'exec');
+      const { metadata } = await (await api()).operate('POST', path, body);
+      return Number(metadata['return']);
+    },
+    restart: () => bootedAnew(() => root('(sleep 1; systemctl reboot) >/dev/null 2>&1 &')),
+    cutPower: () => bootedAnew(() => monitorCommand(address.monitor, 'system_reset')),
+    [Symbol.asyncDispose]: logOut,
+  };
+}
+
+function succeeded(script: string, { exitCode, stdout, stderr }: CommandResult): string {
+  expect(exitCode, `${script}\n${stdout}\n${stderr}`).toBe(0);
+  return stdout;
+}
+
+/** A machine's cgroup as the host shows it. */
+export function scopeOf(name: string): string {
+  const manager = '/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service';
+  return `${manager}/user.slice/warren-${name}.scope`;
+}
+
+/** As one word of a line of shell. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

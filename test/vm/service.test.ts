@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+
+import { apiPath } from '../../src/client/client.ts';
+import type { InstanceState } from '../../src/contract/api/instances.ts';
+import type { Server } from '../../src/contract/api/server.ts';
+import type { DoctorReport } from '../../src/contract/doctor.ts';
+import { eventually } from '../helpers/warren.ts';
+import { openHost, scopeOf, type EmulatedHost } from './host.ts';
+
+let host: EmulatedHost;
+
+beforeAll(async () => {
+  host = await openHost(inject('vm'));
+});
+
+afterAll(async () => {
+  await host[Symbol.asyncDispose]();
+});
+
+const status = async (): Promise<Server['warren']> =>
+  (await (await host.api()).get<Server>('/1.0')).warren;
+
+/** Pid of a machine's init as the host has it. */
+const initOf = async (name: string): Promise<number> => {
+  const { pid } = await (await host.api()).get<InstanceState>(apiPath('instances', name, 'state'));
+  await host.root(`grep -qx ${pid} ${scopeOf(name)}/cgroup.procs`);
+  return pid;
+};
+
+const property = async (name: string): Promise<string> =>
+  (await host.ok(`systemctl --user show --value -p ${name} warren.service`)).trim();
+
+test("quickstart leaves a machine on Debian's kernel, in a scope of the user's own manager", async () => {
+  expect(await host.root('uname -r')).toMatch(/^6\.1\..*-cloud-amd64$/m);
+  expect(await status()).toMatchObject({
+    cgroup_driver: 'systemd',
+    cgroup_controllers: expect.arrayContaining(['cpu', 'memory', 'pids']) as unknown,
+    instances_running: 1,
+  });
+  expect(await property('MainPID')).toBe(String((await status()).keeper_pid));
+  expect(await initOf('first')).toBeGreaterThan(1);
+});
+
+test('doctor finds that machines can run', async () => {
+  const report = JSON.parse(await host.ok('warren doctor --format json')) as DoctorReport;
+  expect(report.canRun).toBe(true);
+  const found = Object.fromEntries(report.checks.map((check) => [check.name, check]));
+  expect(found['systemd']).toMatchObject({
+    level: 'ok',
+    summary: 'systemd user manager, lingering',
+  });
+  const bad = report.checks.filter(({ level }) => level === 'missing').map(({ name }) => name);
+  expect(bad).toEqual([]);
+});
+
+test('a daemon that is killed comes back, and what consoles said meanwhile is kept', async () => {
+  const { pid } = await status();
+  const init = await initOf('first');
+  const ticker = 'i=0; while :; do echo tick $((i+=1)) >/dev/console; sleep 1; done';
+  await host.exec('first', `setsid sh -c '${ticker}' </dev/null >/dev/null 2>&1 &`);
+  const lastTick = async (): Promise<number> => {
+    const daemon = await host.api();
+    const log = await daemon.download('/1.0/instances/first/console');
+    const text = await daemon.transport.text(log);
+    return Number(/.*tick (\d+)/s.exec(text)?.[1] ?? 0);
+  };
+  await eventually(async () => {
+    expect(await lastTick()).toBeGreaterThan(0);
+  });
+  const before = await lastTick();
+  await host.root(`kill -STOP ${pid}; sleep 3; kill -KILL ${pid}`);
+  await eventually(async () => {
+    expect((await status()).pid).not.toBe(pid);
+  }, 60_000);
+  await eventually(async () => {
+    expect(await lastTick()).toBeGreaterThanOrEqual(before + 3);
+  });
+  expect(await initOf('first')).toBe(init);
+  expect(await host.exec('first', 'true')).toBe(0);
+});
+
+test('systemd starts a killed keeper again, which finds its machines', async () => {
+  const { keeper_pid: keeper } = await status();
+  const init = await initOf('first');
+  await host.root(`kill -KILL ${keeper}`);
+  await eventually(async () => {
+    expect(await property('ActiveState')).toBe('active');
+    expect(await property('MainPID')).not.toBe(String(keeper));
+  }, 60_000);
+  expect(Number(await property('NRestarts'))).toBe(1);
+  await eventually(async () => {
+    expect(await status()).toMatchObject({ instances_running: 1 });
+  }, 60_000);
+  expect(await initOf('first')).toBe(init);
+  expect(await host.exec('first', 'true')).toBe(0);
+});
