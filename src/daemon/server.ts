@@ -5,6 +5,7 @@ import fastify from 'fastify';
 
 import { catalogue, WarrenError } from '../contract/errors.ts';
 import { asWarrenError } from './failures.ts';
+import { swallowBody } from './http/body.ts';
 import { isPeerAllowed } from './http/peers.ts';
 import { errorBody } from './http/replies.ts';
 import { handleUpgrades } from './http/upgrades.ts';
@@ -103,7 +104,7 @@ function prepare(app: FastifyInstance, context: DaemonContext): void {
     });
     return reply.code(404).send(errorBody(error));
   });
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     const status = (error as { statusCode?: number }).statusCode;
     const what = `answer ${request.method} ${request.url.split('?')[0] ?? ''}`;
     if (request.raw.destroyed && !request.raw.complete) {
@@ -120,6 +121,7 @@ function prepare(app: FastifyInstance, context: DaemonContext): void {
       reply.raw.destroy();
       return reply;
     }
+    if (!(await swallowBody(request.raw))) void reply.header('Connection', 'close');
     return reply.code(catalogue[failure.code].status).send(errorBody(failure));
   });
 }

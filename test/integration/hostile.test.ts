@@ -176,6 +176,17 @@ describe('connections', () => {
     ).toMatch(/^HTTP\/1\.1 400/);
   });
 
+  test('that are refused while their body is still coming are answered all the same', async () => {
+    const body = Readable.from(
+      (function* chunks() {
+        for (let sent = 0; sent < 320; sent++) yield Buffer.alloc(65_536);
+      })(),
+    );
+    const answer = await api.send('POST', '/1.0/instances/nobody/files?path=/x', { body });
+    expect(answer.status).toBe(404);
+    expect(answer.json.error).toContain('nobody');
+  });
+
   test('that break off in the middle of an upload leave nothing', async () => {
     const { existsSync, readdirSync } = await import('node:fs');
     await raw(

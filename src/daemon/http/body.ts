@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 export const maxJsonBytes = 4 * 1024 * 1024;
 /** How much more than that is swallowed, so that the client reads our answer and no broken pipe. */
 const maxSwallowedBytes = 64 * 1024 * 1024;
+const maxSwallowMs = 5_000;
 
 /**
  * The request's body as JSON, whatever its Content-Type: Ansible and pylxd send none. An empty body
@@ -14,14 +15,6 @@ const maxSwallowedBytes = 64 * 1024 * 1024;
 export async function readJson(request: IncomingMessage, what: string): Promise<unknown> {
   const { text, whole } = await readText(request, maxJsonBytes);
   if (!whole) {
-    let swallowed = 0;
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      swallowed += chunk.length;
-      if (swallowed > maxSwallowedBytes) {
-        request.destroy();
-        break;
-      }
-    }
     throw badBody(what, `the body is longer than ${maxJsonBytes} bytes`);
   }
   if (text.length === 0) return undefined;
@@ -30,6 +23,30 @@ export async function readJson(request: IncomingMessage, what: string): Promise<
   } catch (error) {
     throw badBody(what, `the body is no JSON (${(error as Error).message})`);
   }
+}
+
+/**
+ * Reads what is left of a body that is refused, up to `maxSwallowedBytes` and for at most
+ * `maxSwallowMs`: a client that is still sending would see a broken pipe instead of the answer.
+ * Resolves with whether nothing is left.
+ */
+export async function swallowBody(request: IncomingMessage): Promise<boolean> {
+  if (request.complete || request.destroyed || request.readableEnded) return true;
+  let swallowed = 0;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, maxSwallowMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    for (const event of ['end', 'close', 'error']) request.once(event, done);
+    request.on('data', (chunk: Buffer) => {
+      swallowed += chunk.length;
+      if (swallowed > maxSwallowedBytes) done();
+    });
+    request.resume();
+  });
+  return request.readableEnded;
 }
 
 /** JSON that cannot plant a prototype: `__proto__` keys are dropped. */
