@@ -60,7 +60,7 @@ export async function formatOverview(look: Look): Promise<string> {
   lines.push(
     '',
     'warren COMMAND --help has examples for each; warren help TOPIC explains images, profiles, devices,',
-    'networks, limits, idmaps, snapshots and troubleshooting.',
+    'networks, limits, policy, idmaps, snapshots and troubleshooting.',
   );
   return `${lines.join('\n')}\n`;
 }

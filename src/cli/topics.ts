@@ -1,3 +1,5 @@
+import { policyFile } from '../contract/policy/policy.ts';
+
 /** Texts of `warren help TOPIC`. Key tables are printed from the registry that validates them. */
 export interface Topic {
   readonly text: string;
@@ -85,6 +87,30 @@ A machine takes 65,536 ids. With a grant for more than one machine each has ids 
 can touch the files of another; with the usual grant of 65,536 they share them. Your own id is never
 in a machine unless raw.idmap puts it there, which is how a project directory is shared with it.`,
     keys: 'idmaps',
+  },
+  policy: {
+    text: `An administrator of a shared host may say what machines of its users can be, in ${policyFile}:
+
+machines: 5                          # most machines of one user
+each: { memory: 2GiB, cpu: 2, processes: 2000, disk: 20GiB }
+together: { memory: 6GiB, cpu: 4 }   # of all machines of one user, added up
+force: { security.idmap.isolated: 'true' }
+deny: [raw.idmap, 'linux.sysctl.*']  # keys no machine may set
+devices:
+  types: [disk, nic, proxy]
+  paths: [/srv/share, '/home/{user}']
+  listen: [127.0.0.1]
+images: ['debian/*', publish]        # recipes, import, publish, or fingerprints
+
+Everything may be left out; an empty list allows nothing. The rules are held against what a machine
+comes to with all its profiles, whenever it is created, copied, changed, restored or started and when
+a profile that it has is edited. A forced key wins over every profile. A ceiling must be met by a limit
+that the host can hold. The file and its directories must be root's alone, or nothing is made or started.
+
+  $ warren info                              shows the rules that hold here
+  $ warren doctor policy                     whether they can be relied on
+
+A copy to begin with lies in profiles/policy.example of warren's tree.`,
   },
   snapshots: {
     text: `A snapshot keeps a machine as it is now; restoring brings it back.

@@ -33,5 +33,6 @@ export const doctorTopics = [
   'fuse',
   'storage',
   'systemd',
+  'policy',
 ] as const;
 export type DoctorTopic = (typeof doctorTopics)[number];

@@ -71,6 +71,13 @@ export const catalogue = {
     exit: 9,
     message: ({ what, why }) => `Cannot ${what}: ${why}`,
   }),
+  policy: row<{ what: string; file: string; issues: readonly Issue[] }>({
+    status: 403,
+    exit: 9,
+    message: ({ what, file, issues }) =>
+      `Cannot ${what}: ${issues.map(({ path, problem }) => (path === '' ? problem : `${path}: ${problem}`)).join('; ')} (the administrator's ${file})`,
+    hint: () => 'warren help policy',
+  }),
   stale: row<{ what: string }>({
     status: 412,
     exit: 10,

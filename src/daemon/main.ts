@@ -18,6 +18,7 @@ import { makeStorage } from '../storage/storage.ts';
 import { openStore } from '../store/open.ts';
 import { openReadiness } from '../sys/kernel/readiness.ts';
 import { mapsRealRoot, parseIdMap } from '../sys/proc/idmap.ts';
+import { hostPolicy } from '../sys/policy.ts';
 import { readBootId } from '../sys/proc/identity.ts';
 import { ensureCertificate } from './certificate.ts';
 import { describeEnvironment } from './environment.ts';
@@ -128,6 +129,7 @@ async function serve(env: Environment, { ids, paths, events, log }: Ground): Pro
     log,
     paths,
     ids,
+    policy: hostPolicy(),
     profilesDir: hostPath(fileURLToPath(new URL('../../profiles', import.meta.url))),
     bootId: readBootId(),
     architecture,

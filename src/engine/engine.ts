@@ -1,3 +1,4 @@
+import { judgeDiskUse, makeDiskUse } from './instances/disk-use.ts';
 import { onMachineExit } from './instances/exit.ts';
 import { ExitLedger } from './live/exits.ts';
 import { DiskMeter } from './live/disk-meter.ts';
@@ -18,8 +19,13 @@ export function createEngine(ports: EnginePorts): EngineDeps {
   const exits = new ExitLedger(ports.keeper, inits, (error) => {
     ports.log.warn({ err: error }, 'exits that are dealt with could not be forgotten');
   });
-  const disks = new DiskMeter((ids) => ports.storage.upperSizes(ids), ports.now);
-  const deps = { ...ports, live: new LiveMachines(exits, disks) };
+  const diskUse = makeDiskUse(ports.store, ports.storage);
+  const disks = new DiskMeter(async (ids) => {
+    const sizes = await diskUse.ofInstances(ids);
+    judgeDiskUse(deps, sizes);
+    return sizes;
+  }, ports.now);
+  const deps: EngineDeps = { ...ports, live: new LiveMachines(exits, disks, diskUse) };
   deps.live.onEnded = (machine) => {
     onMachineExit(deps, machine);
   };

@@ -1,6 +1,7 @@
 import type { HostPath } from '../base/brand.ts';
 import type { ExitRecord } from '../contract/keeper.ts';
 import type { Paths } from '../contract/paths.ts';
+import type { PolicySource } from '../contract/policy/policy.ts';
 import type { Images, WorkContext } from '../image/types.ts';
 import type { Networks } from '../network/types.ts';
 import type { Runtime } from '../runtime/types.ts';
@@ -41,6 +42,8 @@ export interface EngineDeps {
   readonly log: Log;
   readonly paths: Paths;
   readonly ids: HostIds;
+  /** What the administrator of the host allows. */
+  readonly policy: PolicySource;
   /** Directory with the shipped `*.yaml` profiles. */
   readonly profilesDir: HostPath;
   /** /proc/sys/kernel/random/boot_id of the host. */

@@ -19,6 +19,7 @@ import { checkKernel } from './checks/kernel.ts';
 import { checkLimits } from './checks/limits.ts';
 import { checkNetwork, checkTun } from './checks/network.ts';
 import { checkOverlay } from './checks/overlay.ts';
+import { checkPolicy } from './checks/policy.ts';
 import { checkStorage } from './checks/storage.ts';
 import { checkSubids } from './checks/subids.ts';
 import { checkSystemd } from './checks/systemd.ts';
@@ -40,6 +41,7 @@ const checks: Readonly<Record<DoctorTopic, Check>> = {
   fuse: checkFuse,
   storage: checkStorage,
   systemd: checkSystemd,
+  policy: checkPolicy,
 };
 
 export interface DoctorInput {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { hostPath } from '../../src/base/brand.ts';
 import { pathsIn } from '../../src/contract/paths.ts';
+import { policyFile } from '../../src/contract/policy/policy.ts';
 import { ensureCertificate } from '../../src/daemon/certificate.ts';
 import { describeEnvironment } from '../../src/daemon/environment.ts';
 import { EventHub } from '../../src/daemon/events/hub.ts';
@@ -23,6 +24,7 @@ import { fakeRuntime } from './runtime.ts';
 import { fakeStorage } from './storage.ts';
 
 import type { DaemonContext } from '../../src/daemon/context.ts';
+import type { PolicyState } from '../../src/contract/policy/policy.ts';
 import type { FakeRuntime } from './runtime.ts';
 
 export interface TestDaemon extends AsyncDisposable {
@@ -39,7 +41,12 @@ export interface TestDaemon extends AsyncDisposable {
  * namespaces, networks) is a fake.
  */
 export async function openDaemon(
-  options: { readonly uid?: number; readonly keepMs?: number } = {},
+  options: {
+    readonly uid?: number;
+    readonly keepMs?: number;
+    /** What the administrator says, as the daemon reads it before each check. */
+    readonly policy?: () => PolicyState;
+  } = {},
 ): Promise<TestDaemon> {
   const dir = mkdtempSync(join(tmpdir(), 'warrend-'));
   const paths = pathsIn(dir, dir);
@@ -76,6 +83,7 @@ export async function openDaemon(
         ],
       },
     },
+    policy: { file: policyFile, read: options.policy ?? (() => ({ kind: 'none' })) },
     profilesDir: hostPath(join(import.meta.dirname, '../../profiles')),
     bootId,
     architecture: 'x86_64',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { test, type TestAPI } from 'vitest';
 
 /** What a test may need of the host: a probe that returns why it is not there, or undefined. */
@@ -24,6 +24,10 @@ const probes = {
   lxc: () => succeeds('lxc', ['--version']),
   pylxd: () => succeeds('/usr/bin/python3', ['-c', 'import pylxd']),
   ansible: () => succeeds('ansible-playbook', ['--version']),
+  policies: () =>
+    existsSync('/etc/warren/rules/policy.yaml')
+      ? undefined
+      : 'root has laid no policies below /etc/warren (test/policies.sh)',
   mirror: () => succeeds('mmdebstrap', ['--version']),
 } satisfies Record<string, () => string | undefined>;
 

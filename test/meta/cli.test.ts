@@ -88,6 +88,7 @@ describe('help', () => {
       'networks',
       'limits',
       'idmaps',
+      'policy',
       'snapshots',
       'troubleshooting',
     ]);

@@ -141,10 +141,15 @@ function bound(
 }
 
 function storage({ state, expanded_devices: devices }: InstanceFull): string {
-  const usage = state.disk['root']?.usage;
-  const pool = devices['root']?.['pool'];
-  const own = usage === undefined || usage < 0 ? '-' : `${formatSize(usage)} of its own`;
-  return pool === undefined ? own : `${own} in pool ${pool}`;
+  const [device = 'root', disk] = Object.entries(state.disk)[0] ?? [];
+  const pool = devices[device]?.['pool'];
+  const known = disk !== undefined && disk.usage >= 0;
+  const own = known ? `${formatSize(disk.usage)} of its own` : '-';
+  const where = pool === undefined ? own : `${own} in pool ${pool}`;
+  if (disk === undefined || disk.total <= 0) return where;
+  // No ordinary user can set a quota: the limit refuses new layers and does not stop a guest.
+  const over = known && disk.usage > disk.total ? ', beyond it: no snapshots and copies' : '';
+  return `${where}   size ${formatSize(disk.total)} (soft${over})`;
 }
 
 function snapshots({ snapshots: list }: InstanceFull, look: Look): string {

@@ -16,9 +16,16 @@ export function formatDaemon(status: DaemonStatus, look: Look): string {
     ['uplink', status.uplink],
     ['socket', status.socket],
     ['log', status.log],
+    ...policyRow(status.policy),
   ];
   const title = `${paint(look, 'bold', `warren ${status.version}`)}  ● ${paint(look, 'green', 'running')} since ${since}`;
   return `${[title, ...rows.map(([name, text]) => `  ${name.padEnd(10)} ${plain(text)}`)].join('\n')}\n`;
+}
+
+function policyRow({ file, state, summary }: DaemonStatus['policy']): [string, string][] {
+  if (state === 'none') return [];
+  const verdict = state === 'applies' ? '' : 'cannot be relied on, nothing is made or started: ';
+  return [['policy', `${verdict}${summary} (${file})`]];
 }
 
 /** `warren info`: the daemon, and the host it runs on. */

@@ -58,6 +58,14 @@ export interface DaemonStatus {
   readonly instances: number;
   readonly instances_running: number;
   readonly log: string;
+  /** The administrator's rules for machines of this host. */
+  readonly policy: {
+    readonly file: string;
+    /** `unusable`: nothing is made, changed or started until root has mended it. */
+    readonly state: 'none' | 'applies' | 'unusable';
+    /** The rules in a few words, or what is wrong with them; empty when there are none. */
+    readonly summary: string;
+  };
 }
 
 /** `PUT /1.0` and `PATCH /1.0`. */

@@ -8,7 +8,6 @@ export interface DeviceTypeRow {
   readonly unsupported: readonly UnsupportedKey[];
 }
 
-const noQuota = 'an ordinary user cannot set disk quotas';
 const noThrottle = 'the io controller with device limits is not delegated to ordinary users';
 const vmOnly = 'it is for virtual machines';
 const noIpv6 = 'the networks of warren are IPv4';
@@ -39,6 +38,13 @@ export const deviceTypes: readonly DeviceTypeRow[] = [
         type: 'object-name',
         live: false,
         summary: 'Storage pool of the root disk',
+      },
+      {
+        key: 'size',
+        type: 'size',
+        live: true,
+        summary:
+          'Most of its own that a machine may keep on the root disk: beyond it there are no snapshots and copies, and start warns',
       },
       {
         key: 'readonly',
@@ -81,7 +87,6 @@ export const deviceTypes: readonly DeviceTypeRow[] = [
       },
     ],
     unsupported: [
-      { key: 'size', why: noQuota },
       { key: 'size.state', why: vmOnly },
       { key: 'limits.*', why: noThrottle },
       { key: 'raw.mount.options', why: 'use readonly and recursive' },

@@ -71,6 +71,9 @@ const together: Readonly<Record<string, (device: StringMap) => Problem[]>> = {
     const source = device['source'] ?? '';
     const pool = device['pool'] ?? '';
     const problems: Problem[] = [];
+    if (!isRoot && (device['size'] ?? '') !== '') {
+      problems.push(['size', 'only the root disk (path=/) has it']);
+    }
     if (isRoot && source !== '') problems.push(['source', 'the root disk (path=/) has no source']);
     if (isRoot && pool === '')
       problems.push(['pool', 'the root disk (path=/) needs it, usually "default"']);

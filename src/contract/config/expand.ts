@@ -15,26 +15,39 @@ export interface Expanded extends ConfigLayer {
   readonly optionalLimits: ReadonlySet<string>;
 }
 
+/** What an administrator's policy adds to every machine. */
+export interface Imposed {
+  /** Keys that win over all. */
+  readonly force: StringMap;
+  /** Limits that no machine may start without. */
+  readonly held: readonly string[];
+}
+
+const nothingImposed: Imposed = { force: {}, held: [] };
+
 /**
  * LXD's merge: later profiles win over earlier ones and the instance over all; config per key,
  * devices whole. A device of type `none` stays as such and so hides one of that name; nothing is
- * made of it.
+ * made of it. What a policy imposes wins over everything.
  */
-export function expand(profiles: readonly ConfigLayer[], instance: ConfigLayer): Expanded {
+export function expand(
+  profiles: readonly ConfigLayer[],
+  instance: ConfigLayer,
+  { force, held }: Imposed = nothingImposed,
+): Expanded {
   const layers = [...profiles, instance];
+  const optional = optionalLimits(layers, instance.config[missingKey]);
+  for (const key of held) optional.delete(key);
   return {
-    config: merge(layers.map((layer) => layer.config)),
+    config: merge([...layers.map((layer) => layer.config), force]),
     devices: merge(layers.map((layer) => layer.devices)),
-    optionalLimits: optionalLimits(layers, instance.config[missingKey]),
+    optionalLimits: optional,
   };
 }
 
 const missingKey = 'warren.limits.missing';
 
-function optionalLimits(
-  layers: readonly ConfigLayer[],
-  decision: string | undefined,
-): ReadonlySet<string> {
+function optionalLimits(layers: readonly ConfigLayer[], decision: string | undefined): Set<string> {
   const optional = new Set<string>();
   for (const { config } of layers) {
     const mayMiss = (decision ?? config[missingKey]) === 'warn';

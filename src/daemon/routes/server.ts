@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dropEmpty, validateConfig } from '../../contract/config/validate.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { configurationMetadata } from '../../contract/config/metadata.ts';
+import { describePolicy } from '../../contract/policy/describe.ts';
 import { listInstances } from '../../engine/instances/list.ts';
 import { statusOf } from '../../engine/instances/state.ts';
 import { stopInstance } from '../../engine/instances/stop.ts';
@@ -17,6 +18,7 @@ import { readResources } from '../views/resources.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { SyncResponse } from '../../contract/api/envelope.ts';
 import type { DaemonStatus, Server } from '../../contract/api/server.ts';
+import type { PolicySource } from '../../contract/policy/policy.ts';
 import type { DaemonContext } from '../context.ts';
 
 /** How long the daemon stays to be asked how the operation that ends it went. */
@@ -119,7 +121,19 @@ function statusView({ engine, startedAt, version }: DaemonContext): DaemonStatus
     instances: records.length,
     instances_running: records.filter((record) => statusOf(engine, record) !== 'Stopped').length,
     log: engine.paths.daemonLog,
+    policy: policyView(engine.policy),
   };
+}
+
+function policyView(source: PolicySource): DaemonStatus['policy'] {
+  const state = source.read();
+  const summary =
+    state.kind === 'none'
+      ? ''
+      : state.kind === 'applies'
+        ? describePolicy(state.policy)
+        : state.problems.join('; ');
+  return { file: source.file, state: state.kind, summary };
 }
 
 async function changeConfig(

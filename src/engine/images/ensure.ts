@@ -7,6 +7,7 @@ import type { StringMap } from '../../contract/api/instances.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { ImageRecipe } from '../../image/types.ts';
 import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
+import { checkImagePolicy } from '../policy/policy.ts';
 import { findImage, getImage, listImages } from './list.ts';
 import { imageOwner, recordImage } from './record.ts';
 
@@ -24,6 +25,7 @@ export async function ensureImage(
   const existing = findImage(deps, alias?.fingerprint ?? reference);
   if (existing !== undefined) return existing;
   const recipe = findImageRecipe(deps, reference);
+  checkImagePolicy(deps, `build ${recipe.alias}`, { kind: 'recipe', alias: recipe.alias });
   return deps.live.builds.run(`Build of ${recipe.alias}`, context, (shared) =>
     buildImage(deps, recipe, shared),
   );

@@ -4,6 +4,7 @@ import type { StringMap } from '../../contract/api/instances.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { ImageFiles } from '../../image/types.ts';
 import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
+import { checkImagePolicy } from '../policy/policy.ts';
 import { checkAliasName } from './aliases.ts';
 import { imageOwner, recordImage, refuseExisting } from './record.ts';
 
@@ -20,7 +21,11 @@ export interface ImportImageInput {
   /** When given, must match what the files are. */
   readonly fingerprint: string | undefined;
   readonly aliases: readonly { readonly name: string; readonly description: string }[];
+  /** `publish`: packed from a machine here, and allowed already. */
+  readonly origin?: 'import' | 'publish';
 }
+
+const what = 'import the image';
 
 /** Throws `exists` for a fingerprint or alias that is there, `hostile` or `invalid` for bad files. */
 export async function importImage(
@@ -30,6 +35,11 @@ export async function importImage(
 ): Promise<ImageRecord> {
   const { files } = input;
   try {
+    const isFromElsewhere = input.origin !== 'publish';
+    const judge = (fingerprint: string | undefined): void => {
+      if (isFromElsewhere) checkImagePolicy(deps, what, { kind: 'import', fingerprint });
+    };
+    judge(undefined);
     const owner = imageOwner(deps);
     for (const { name } of input.aliases) {
       checkAliasName(name);
@@ -41,10 +51,11 @@ export async function importImage(
     const imported = await deps.images.inspect(files, context);
     if (input.fingerprint !== undefined && input.fingerprint !== imported.fingerprint) {
       throw new WarrenError('hostile', {
-        what: 'import the image',
+        what,
         found: `its fingerprint is ${imported.fingerprint}, wanted ${input.fingerprint}`,
       });
     }
+    judge(imported.fingerprint);
     refuseExisting(deps, imported.fingerprint);
     context.progress({ stage: 'unpacking the image' });
     await using layer = await deps.storage.stageLayer(owner);

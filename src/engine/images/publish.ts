@@ -10,6 +10,7 @@ import { removeInstance } from '../instances/delete.ts';
 import { getInstance } from '../instances/list.ts';
 import { finishRestore } from '../instances/restoring.ts';
 import { isRunning } from '../instances/state.ts';
+import { checkImagePolicy } from '../policy/policy.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
 import { importImage } from './import.ts';
 
@@ -30,6 +31,7 @@ export async function publishImage(
   context: WorkContext,
 ): Promise<ImageRecord> {
   const { instance, snapshot } = input;
+  checkImagePolicy(deps, `publish ${instance}`, { kind: 'publish', fingerprint: undefined });
   if (snapshot === undefined) {
     getInstance(deps, instance);
     using _ = await deps.live.locks.act(instance, 'publish');
@@ -46,6 +48,7 @@ export async function publishImage(
       ephemeral: false,
       profiles: undefined,
       source: { type: 'copy', instance, snapshot, instanceOnly: true },
+      standIn: true,
     },
     context,
   );
@@ -101,6 +104,7 @@ async function publishStopped(
       expiresAtMs: input.expiresAtMs,
       fingerprint: undefined,
       aliases: input.aliases,
+      origin: 'publish',
     },
     context,
   );

@@ -119,7 +119,7 @@ async function attachShares(
   init: ProcessIdentity,
   shares: readonly Share[],
 ): Promise<void> {
-  for (const bind of await bindShares(`change ${name}`, shares)) {
+  for (const bind of await bindShares(deps, `change ${name}`, shares)) {
     await deps.runtime.attachMount(name, init, bind);
   }
 }

@@ -9,16 +9,18 @@ import type { LayerId } from '../../storage/types.ts';
 import { findImageForSource } from '../images/ensure.ts';
 import { layerFor, removeUnusedLayers } from '../layers.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
+import { checkImagePolicy, checkUseOfImage } from '../policy/policy.ts';
 import { allocateSlice } from '../slices.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
 import { copySnapshots, planCopy } from './copy.ts';
 import { dropEmptyKeys } from './devices.ts';
 import { checkSources } from './disks.ts';
+import { ownLayers, refuseBeyond, rootDisk } from './disk-use.ts';
 import type { IdentityTrigger } from './identity.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { checkInstanceName } from './names.ts';
 import { ownerOf } from './owner.ts';
-import { checkInstance } from './validate.ts';
+import { checkInstance, instanceIssues, refuseIssues } from './validate.ts';
 
 export type CreateSource =
   /** `alias`: local alias, then fingerprint prefix, then a recipe that is built on demand. */
@@ -58,6 +60,11 @@ export interface CreateInstanceInput {
   /** Undefined: the image's profiles or `default` (a copy: the source's). */
   readonly profiles: readonly string[] | undefined;
   readonly source: CreateSource;
+  /**
+   * It is made for its files alone, never started and removed at once: what an administrator says of
+   * machines is not held against it.
+   */
+  readonly standIn?: boolean;
 }
 
 /** What a new machine's files are and what it inherits with them. */
@@ -93,13 +100,18 @@ export async function createInstance(
     throw new WarrenError('exists', { kind: 'instance', name });
   }
   // Before an image is built for minutes: what the request itself says must be right.
-  if (input.profiles !== undefined)
-    checkInstance(deps, `create ${name}`, settingsOf(input, noOrigin));
-  await checkSources(`create ${name}`, {}, dropEmptyKeys(input.devices));
+  if (input.profiles !== undefined) check(deps, input, settingsOf(input, noOrigin));
+  await checkSources(deps, `create ${name}`, {}, dropEmptyKeys(input.devices));
   if (source.type === 'copy') {
-    return await planCopy(deps, source, context, (origin) =>
-      make(deps, input, { ...noOrigin, ...origin, trigger: 'copy' }, context),
-    );
+    return await planCopy(deps, source, context, async (origin) => {
+      const copy: Origin = { ...noOrigin, ...origin, trigger: 'copy' };
+      if (input.standIn !== true) await refuseLargeCopy(deps, input, copy);
+      return await make(deps, input, copy, context);
+    });
+  }
+  if (source.type === 'none' || source.type === 'backup') {
+    // Files that come from elsewhere, as those of an image without a known fingerprint.
+    checkImagePolicy(deps, `create ${name}`, { kind: 'import', fingerprint: '' });
   }
   if (source.type === 'none') return await make(deps, input, noOrigin, context);
   if (source.type === 'backup') {
@@ -108,6 +120,7 @@ export async function createInstance(
     return await make(deps, input, { ...noOrigin, architecture, trigger, fill }, context);
   }
   const image = await findImageForSource(deps, source, context);
+  checkUseOfImage(deps, `create ${name}`, image);
   return await make(deps, input, originOfImage(deps, image), context);
 }
 
@@ -166,7 +179,7 @@ async function make(
   const { signal } = context;
   const { store, storage } = deps;
   const settings = settingsOf(input, origin);
-  checkInstance(deps, `create ${name}`, settings);
+  check(deps, input, settings);
   signal.throwIfAborted();
 
   await using undo = new Revert((what, error) => {
@@ -175,7 +188,7 @@ async function make(
       'a failed creation was not undone completely',
     );
   });
-  const id = store.transaction(() => insert(deps, name, settings, origin));
+  const id = store.transaction(() => insert(deps, input, settings, origin));
   undo.push('remove the row', async () => {
     store.reclaim(() => {
       store.instances.delete(id);
@@ -219,14 +232,42 @@ async function make(
   return getInstance(deps, name);
 }
 
+/** A copy begins with all that its source keeps, which may be more than it may keep itself. */
+async function refuseLargeCopy(
+  deps: EngineDeps,
+  input: CreateInstanceInput,
+  origin: Origin,
+): Promise<void> {
+  const { sizeBytes } = rootDisk(expandInstance(deps, settingsOf(input, origin)).devices);
+  if (sizeBytes === undefined) return;
+  const { snapshotsOf } = origin;
+  const snapshots = snapshotsOf === undefined ? [] : deps.store.snapshots.list(snapshotsOf);
+  const chains = [origin, ...snapshots].map((one) => ownLayers(one));
+  const bytes = await deps.live.diskUse.ofLayers(chains.flat());
+  refuseBeyond(`create ${input.name}`, input.name, bytes, sizeBytes);
+}
+
+function check(
+  deps: EngineDeps,
+  { name, standIn }: CreateInstanceInput,
+  settings: ReturnType<typeof settingsOf>,
+): void {
+  const what = `create ${name}`;
+  if (standIn !== true) checkInstance(deps, what, settings);
+  else refuseIssues(what, instanceIssues(deps, settings));
+}
+
 /** One transaction: the ids, the row, and its hold on the layers, so that nobody removes them. */
 function insert(
   deps: EngineDeps,
-  name: string,
+  input: CreateInstanceInput,
   settings: ReturnType<typeof settingsOf>,
   origin: Origin,
 ): number {
   const { store } = deps;
+  const { name } = input;
+  // Again, for another may have been made meanwhile and have taken what was left.
+  check(deps, input, settings);
   const gone = origin.layers.find((layer) => store.layers.find(layer) === undefined);
   if (gone !== undefined) {
     const kind = origin.image === undefined ? 'snapshot' : 'image';

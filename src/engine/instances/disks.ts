@@ -6,8 +6,11 @@ import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
 import { visibleDevices } from '../../contract/config/expand.ts';
 import { parseBool } from '../../contract/config/values.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
+import { allowedPaths, isAllowedPath } from '../../contract/policy/check.ts';
 import type { BindMount } from '../../runtime/types.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
+import { findPolicy } from '../policy/policy.ts';
+import type { EngineDeps } from '../types.ts';
 
 /** A disk or unix-char device as it is configured; whether its source is there is not asked yet. */
 export interface Share {
@@ -47,19 +50,34 @@ function shareOf(device: string, keys: StringMap): Share | undefined {
 /**
  * What to mount for them. A missing source is an issue, or the share is left out where it is not
  * required. Sources are the user's own paths: what may be read there is what the user may read.
- * `what` is for the error: `start web`.
+ * `what` is for the error: `start web`. Throws `policy` for a source that leads where the
+ * administrator lets no machine.
  */
-export async function bindShares(what: string, shares: readonly Share[]): Promise<BindMount[]> {
+export async function bindShares(
+  deps: Pick<EngineDeps, 'policy' | 'ids'>,
+  what: string,
+  shares: readonly Share[],
+): Promise<BindMount[]> {
+  const policy = findPolicy(deps, what);
+  const denied: Issue[] = [];
   const issues: Issue[] = [];
   const binds: BindMount[] = [];
   for (const { device, source, target, readonly, recursive, required } of shares) {
     const found = await kindOf(source);
     if (typeof found !== 'string') {
       const { path, kind } = found;
+      // A link may lead to where the source itself could not be.
+      if (policy !== undefined && !isAllowedPath(policy, path, deps.ids.user)) {
+        const problem = `${path} is not allowed, ${allowedPaths(policy)}`;
+        denied.push({ path: `devices.${device}.source`, problem });
+      }
       binds.push({ source: hostPath(path), target, readonly, recursive, kind });
     } else if (required) {
       issues.push({ path: `devices.${device}.source`, problem: `${source} ${found}` });
     }
+  }
+  if (denied.length > 0) {
+    throw new WarrenError('policy', { what, file: deps.policy.file, issues: denied });
   }
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
   return binds;
@@ -70,11 +88,12 @@ export async function bindShares(what: string, shares: readonly Share[]): Promis
  * vanished since does not stand in the way of other changes.
  */
 export async function checkSources(
+  deps: Pick<EngineDeps, 'policy' | 'ids'>,
   what: string,
   before: DeviceMap,
   after: DeviceMap,
 ): Promise<void> {
-  await bindShares(what, changesOf(planShares(before), planShares(after)).added);
+  await bindShares(deps, what, changesOf(planShares(before), planShares(after)).added);
 }
 
 /** What is there no more and what is new; one that changed is both. */

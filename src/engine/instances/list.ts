@@ -1,7 +1,8 @@
 import { nearestName } from '../../base/text.ts';
 import { type ConfigLayer, expand, type Expanded } from '../../contract/config/expand.ts';
 import { WarrenError } from '../../contract/errors.ts';
-import type { EngineDeps, InstanceRecord } from '../types.ts';
+import { imposedBy } from '../policy/policy.ts';
+import type { EngineDeps, InstanceRecord, ProfileRecord } from '../types.ts';
 
 /** All machines by name; those that are still being made are not there yet. */
 export function listInstances(deps: Pick<EngineDeps, 'store'>): InstanceRecord[] {
@@ -20,12 +21,16 @@ export function getInstance(deps: Pick<EngineDeps, 'store'>, name: string): Inst
   });
 }
 
-/** The machine's keys and devices with its profiles merged in, as LXD merges them. */
+/**
+ * The machine's keys and devices with its profiles merged in, as LXD merges them, and what the
+ * administrator's policy imposes. `override` takes the place of the stored profile of its name.
+ */
 export function expandInstance(
-  deps: Pick<EngineDeps, 'store'>,
+  deps: Pick<EngineDeps, 'store' | 'policy'>,
   record: Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>,
+  override?: ProfileRecord,
 ): Expanded {
-  return expander(deps)(record);
+  return expander(deps, override)(record);
 }
 
 /**
@@ -33,9 +38,12 @@ export function expandInstance(
  * for one answer only, since it does not see changes of profiles.
  */
 export function expander(
-  deps: Pick<EngineDeps, 'store'>,
+  deps: Pick<EngineDeps, 'store' | 'policy'>,
+  override?: ProfileRecord,
 ): (record: Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>) => Expanded {
   const known = new Map<string, ConfigLayer | undefined>();
+  if (override !== undefined) known.set(override.name, override);
+  const imposed = imposedBy(deps);
   const find = (name: string): ConfigLayer | undefined => {
     if (!known.has(name)) known.set(name, deps.store.profiles.find(name));
     return known.get(name);
@@ -44,5 +52,6 @@ export function expander(
     expand(
       record.profiles.flatMap((name) => find(name) ?? []),
       record,
+      imposed,
     );
 }

@@ -79,7 +79,7 @@ export async function startLocked(
   // Its last run ended while nobody looked, or its end is still waiting for the lock we hold.
   if (found.run !== undefined) await endRun(deps, found, undefined);
   await finishRestore(deps, found);
-  checkInstance(deps, `start ${name}`, found);
+  checkInstance(deps, `start ${name}`, found, found, 'start');
   const record = ensureHwaddrs(deps, found);
   await run(deps, record, expandInstance(deps, record), context);
 }
@@ -94,7 +94,7 @@ async function run(
   const { store, storage, runtime, networks } = deps;
   const limits = planLimits(deps, expanded);
   runtime.checkLimits(name, limits.limits, limits.keys);
-  const binds = await bindShares(`start ${name}`, planShares(expanded.devices));
+  const binds = await bindShares(deps, `start ${name}`, planShares(expanded.devices));
 
   await using undo = new Revert((what, error) => {
     deps.log.warn({ err: error, instance: name, what }, 'a failed start was not undone completely');

@@ -1,8 +1,8 @@
 import type { DeviceMap, InstanceStateNetwork } from '../../contract/api/instances.ts';
-import { visibleDevices } from '../../contract/config/expand.ts';
 import { toOutside } from '../../userns/idmap.ts';
 import type { DiskMeter } from '../live/disk-meter.ts';
 import type { EngineDeps, InstanceRecord, LastExit, SliceRecord } from '../types.ts';
+import { rootDisk } from './disk-use.ts';
 
 export type InstanceStatus = 'Running' | 'Stopped' | 'Frozen' | 'Starting' | 'Stopping';
 
@@ -38,7 +38,7 @@ export interface InstanceStateReport {
     readonly totalBytes: number;
     readonly swapBytes: number;
   };
-  /** Root disk's device name → bytes of its own, -1 when that is not known yet. */
+  /** Root disk's device name → bytes of its own, -1 when that is not known yet; `size`, or 0 for none. */
   readonly disk: Readonly<
     Record<string, { readonly usageBytes: number; readonly totalBytes: number }>
   >;
@@ -115,9 +115,8 @@ async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
 }
 
 function diskOf(devices: DeviceMap, bytes: number | undefined): InstanceStateReport['disk'] {
-  const visible = Object.entries(visibleDevices(devices));
-  const root = visible.find(([, keys]) => keys['path'] === '/')?.[0] ?? 'root';
-  return { [root]: { usageBytes: bytes ?? -1, totalBytes: 0 } };
+  const { device, sizeBytes } = rootDisk(devices);
+  return { [device]: { usageBytes: bytes ?? -1, totalBytes: sizeBytes ?? 0 } };
 }
 
 function exitOf(deps: EngineDeps, record: InstanceRecord): LastExit | undefined {

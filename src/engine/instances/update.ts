@@ -66,9 +66,9 @@ export async function updateInstance(
         ? current.config
         : merged(current.config, { ...base.config, ...input.config }),
   };
-  checkInstance(deps, `change ${name}`, wanted);
+  checkInstance(deps, `change ${name}`, wanted, current);
   refuseOtherIds(deps, current, wanted);
-  await checkSources(`change ${name}`, current.devices, wanted.devices);
+  await checkSources(deps, `change ${name}`, current.devices, wanted.devices);
   const hwaddrs = missingHwaddrs(expandInstance(deps, wanted));
   const next = { ...wanted, config: { ...wanted.config, ...hwaddrs } };
 

@@ -1,11 +1,12 @@
 import { validateDevices } from '../../contract/config/devices.ts';
-import { expand } from '../../contract/config/expand.ts';
 import { readIdmap } from '../../contract/config/read.ts';
 import { validateConfig } from '../../contract/config/validate.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { planIdmap } from '../idmap.ts';
 import { networkOfNic } from '../networks/nics.ts';
-import type { EngineDeps, InstanceRecord } from '../types.ts';
+import { checkPolicy } from '../policy/policy.ts';
+import type { EngineDeps, InstanceRecord, ProfileRecord } from '../types.ts';
+import { expander, expandInstance } from './list.ts';
 
 type Settings = Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>;
 
@@ -16,25 +17,22 @@ type Settings = Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>;
 export function instanceIssues(
   deps: EngineDeps,
   settings: Settings,
-  profileOverride?: { readonly name: string } & Pick<Settings, 'config' | 'devices'>,
+  profileOverride?: ProfileRecord,
 ): Issue[] {
   const issues: Issue[] = [
     ...validateConfig(settings.config, 'instance'),
     ...validateDevices(settings.devices),
   ];
-  const profiles = settings.profiles.flatMap((name) => {
-    if (name === profileOverride?.name) return [profileOverride];
-    const profile = deps.store.profiles.find(name);
-    if (profile !== undefined) return [profile];
+  for (const name of settings.profiles) {
+    if (name === profileOverride?.name || deps.store.profiles.find(name) !== undefined) continue;
     issues.push({ path: 'profiles', problem: `there is no profile "${name}"` });
-    return [];
-  });
+  }
   if (new Set(settings.profiles).size !== settings.profiles.length) {
     issues.push({ path: 'profiles', problem: 'a profile is named twice, wanted each once' });
   }
   if (issues.length > 0) return issues;
 
-  const expanded = expand(profiles, settings);
+  const expanded = expandInstance(deps, settings, profileOverride);
   issues.push(...validateConfig(expanded.config, 'instance'));
   issues.push(...validateDevices(expanded.devices));
   if (issues.length > 0) return issues;
@@ -45,9 +43,24 @@ export function instanceIssues(
   return issues;
 }
 
-/** Throws `invalid` with every issue. */
-export function checkInstance(deps: EngineDeps, what: string, settings: Settings): void {
-  const issues = instanceIssues(deps, settings);
+/**
+ * Throws `invalid` with every issue, and `policy` with every one that the administrator's rules have
+ * with it. `current` is the machine as it is, when there is one: a change to it is not refused for
+ * what all machines of the user have together unless it adds to that. A start is.
+ */
+export function checkInstance(
+  deps: EngineDeps,
+  what: string,
+  settings: Settings,
+  current?: InstanceRecord,
+  moment: 'start' | 'change' = current === undefined ? 'start' : 'change',
+): void {
+  refuseIssues(what, instanceIssues(deps, settings));
+  const judged = { own: settings.config, expanded: expandInstance(deps, settings), current };
+  checkPolicy(deps, what, judged, expander(deps), moment);
+}
+
+export function refuseIssues(what: string, issues: readonly Issue[]): void {
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
 }
 

@@ -1,6 +1,7 @@
 import { KeyedMutex } from '../../base/mutex.ts';
 import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { ImageRecord } from '../../store/records.ts';
+import type { DiskUse } from '../instances/disk-use.ts';
 import { Asks } from './asks.ts';
 import type { MachineConsole } from './console.ts';
 import type { DiskMeter } from './disk-meter.ts';
@@ -34,6 +35,7 @@ export class LiveMachines {
   readonly locks = new MachineLocks();
   readonly exits: ExitLedger;
   readonly disks: DiskMeter;
+  readonly diskUse: DiskUse;
   /** Builds of images, by alias. */
   readonly builds = new SharedWork<ImageRecord>();
   /** Copies of layers for other ids, by layer and range. */
@@ -50,9 +52,10 @@ export class LiveMachines {
   /** What becomes of a machine whose init has ended. Set once, by `createEngine`. */
   onEnded: (machine: LiveMachine) => void = () => undefined;
 
-  constructor(exits: ExitLedger, disks: DiskMeter) {
+  constructor(exits: ExitLedger, disks: DiskMeter, diskUse: DiskUse) {
     this.exits = exits;
     this.disks = disks;
+    this.diskUse = diskUse;
   }
 
   find(id: number): LiveMachine | undefined {

@@ -43,7 +43,7 @@ export function wholeRange(address: string): string | undefined {
 }
 
 /** All bridges as they should be, with the machines that are on them. */
-export function planBridges(deps: Pick<EngineDeps, 'store'>): BridgeConfig[] {
+export function planBridges(deps: Pick<EngineDeps, 'store' | 'policy'>): BridgeConfig[] {
   const byNetwork = new Map<string, BridgeConfig['reservations'][number][]>();
   for (const record of deps.store.instances.list()) {
     const expanded = expandInstance(deps, record);

@@ -19,7 +19,7 @@ export function getNetwork(deps: Pick<EngineDeps, 'store'>, name: string): Netwo
 
 /** Names of the machines and profiles whose nics are on it. */
 export function usersOfNetwork(
-  deps: Pick<EngineDeps, 'store'>,
+  deps: Pick<EngineDeps, 'store' | 'policy'>,
   name: string,
 ): { readonly instances: string[]; readonly profiles: string[] } {
   const uses = (devices: NonNullable<Parameters<typeof nicDevices>[0]>): boolean =>

@@ -5,11 +5,12 @@ import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { applied, noteApplying } from '../instances/applying.ts';
 import { applyLive } from '../instances/apply-live.ts';
 import { dropEmptyKeys } from '../instances/devices.ts';
-import { expandInstance } from '../instances/list.ts';
+import { expander, expandInstance } from '../instances/list.ts';
 import { isRunning } from '../instances/state.ts';
 import { instanceIssues } from '../instances/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
+import { checkPolicyOfUsers } from '../policy/policy.ts';
 import type { EngineDeps, ProfileRecord } from '../types.ts';
 import { getProfile, usersOfProfile } from './list.ts';
 import { checkProfile } from './validate.ts';
@@ -89,15 +90,15 @@ export async function updateProfile(
 
 /** The profile may be right by itself and wrong for a machine that uses it. */
 function checkUsers(deps: EngineDeps, users: readonly string[], next: ProfileRecord): void {
-  const issues: Issue[] = users.flatMap((user) => {
-    const record = deps.store.instances.find(user);
-    if (record === undefined) return [];
-    return instanceIssues(deps, record, next).map(({ path, problem }) => ({
-      path: `${user}: ${path}`,
+  const what = `change profile ${next.name}`;
+  const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
+  const issues: Issue[] = records.flatMap((record) =>
+    instanceIssues(deps, record, next).map(({ path, problem }) => ({
+      path: `${record.name}: ${path}`,
       problem,
-    }));
-  });
-  if (issues.length > 0) {
-    throw new WarrenError('invalid', { what: `change profile ${next.name}`, issues });
-  }
+    })),
+  );
+  if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
+  const judged = records.map((record) => ({ record, next: expandInstance(deps, record, next) }));
+  checkPolicyOfUsers(deps, what, judged, expander(deps));
 }

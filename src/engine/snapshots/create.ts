@@ -2,6 +2,7 @@ import { expiresAt, parseExpiry } from '../../base/expiry.ts';
 import { readString } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { captureInstance } from '../instances/capture.ts';
+import { refuseBeyondDisk } from '../instances/disk-use.ts';
 import { expandInstance, getInstance } from '../instances/list.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord, WorkContext } from '../types.ts';
 import { checkSnapshotName, nextSnapshotName } from './names.ts';
@@ -45,6 +46,8 @@ export async function snapshotLocked(
   const name = input.name ?? nextSnapshotName(pattern, taken, new Date(createdAtMs));
   checkSnapshotName(`snapshot ${instance}`, name);
   if (taken.has(name)) throw new WarrenError('exists', { kind: 'snapshot', name });
+
+  await refuseBeyondDisk(deps, `snapshot ${instance}`, record);
 
   const expiry = parseExpiry(readString(config, 'snapshots.expiry') ?? '') ?? new Map();
   const expiresAtMs =

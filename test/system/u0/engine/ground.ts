@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { hostPath } from '../../../../src/base/brand.ts';
 import { pathsIn, type Paths } from '../../../../src/contract/paths.ts';
+import { policyFile } from '../../../../src/contract/policy/policy.ts';
 import { closeEngine, createEngine, type EnginePorts } from '../../../../src/engine/engine.ts';
 import {
   createInstance,
@@ -84,6 +85,7 @@ export async function layGround(): Promise<Ground> {
       events: { lifecycle: (event) => events.push(event) },
       log,
       paths,
+      policy: { file: policyFile, read: () => ({ kind: 'none' }) },
       ids: { user: 'tester', u0: { uid: ownMap('uid'), gid: ownMap('gid') } },
       profilesDir: hostPath(join(import.meta.dirname, '../../../../profiles')),
       bootId: readBootId(),

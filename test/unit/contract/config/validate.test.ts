@@ -194,7 +194,11 @@ describe('validateDevices', () => {
     ['a disk without source', { type: 'disk', path: '/x' }, /needs it/],
     ['a relative source', { type: 'disk', path: '/x', source: 'x' }, /absolute path/],
     ['a target with ..', { type: 'disk', path: '/x/../y', source: '/x' }, /without \.\./],
-    ['a quota', { type: 'disk', path: '/', pool: 'default', size: '1GiB' }, /quotas/],
+    [
+      'a size of what is not the root',
+      { type: 'disk', path: '/a', source: '/b', size: '1GiB' },
+      /only the root disk/,
+    ],
     ['a nic without network', { type: 'nic' }, /needs it/],
     ['macvlan', { type: 'nic', nictype: 'macvlan', parent: 'eth0' }, /not supported by warren/],
     ['an interface name with a slash', { type: 'nic', network: 'a', name: '../x' }, /at most 15/],
