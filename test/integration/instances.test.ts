@@ -78,8 +78,9 @@ describe('making machines', () => {
     await remove('made');
   });
 
-  test('starts in the same operation when asked', async () => {
-    await create('started', { start: true });
+  test('starts in the same operation when asked, and passes on what that start has to say', async () => {
+    const { metadata } = await create('started', { start: true });
+    expect(metadata).toEqual({ warnings: [expect.stringContaining('reaches nothing outside')] });
     expect((await api.get<Instance>('/1.0/instances/started')).status).toBe('Running');
     await remove('started');
   });

@@ -7,6 +7,7 @@ import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { header } from '../../http/request.ts';
 import { startImport } from './import.ts';
+import { startWarnings } from './start-warnings.ts';
 import { instanceTrees, startOn } from './tree.ts';
 
 import type { FastifyInstance } from 'fastify';
@@ -32,8 +33,9 @@ export function instanceCreateRoutes(app: FastifyInstance, context: DaemonContex
         cancellable: true,
         work: async (work) => {
           await createInstance(engine, input, work);
-          if (start) await startInstance(engine, { name: input.name }, work);
-          return undefined;
+          if (!start) return undefined;
+          await startInstance(engine, { name: input.name }, work);
+          return startWarnings(engine, [input.name]);
         },
       });
     });

@@ -1,18 +1,17 @@
 import { WarrenError } from '../../../contract/errors.ts';
 import { freezeInstance } from '../../../engine/instances/freeze.ts';
-import { whyDegraded } from '../../../engine/instances/inotify.ts';
 import { expandInstance, getInstance, listInstances } from '../../../engine/instances/list.ts';
 import { restartInstance } from '../../../engine/instances/restart.ts';
 import { startInstance } from '../../../engine/instances/start.ts';
 import { readInstanceState, statusOf } from '../../../engine/instances/state.ts';
 import { stopInstance } from '../../../engine/instances/stop.ts';
 import { unfreezeInstance } from '../../../engine/instances/unfreeze.ts';
-import { whyNothingOutside } from '../../../engine/networks/outside.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { accepted, syncBody } from '../../http/replies.ts';
 import { param, query } from '../../http/request.ts';
 import { stateView } from '../../views/instances.ts';
+import { startWarnings } from './start-warnings.ts';
 import { instanceResources, instanceTrees, startOn } from './tree.ts';
 
 import type { FastifyInstance } from 'fastify';
@@ -56,10 +55,7 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
         cancellable: true,
         work: async (work) => {
           await applyChange(engine, name, change, work);
-          if (change.action !== 'start' && change.action !== 'restart') return undefined;
-          const warnings = [whyNothingOutside(engine, name), whyDegraded(engine, name)];
-          const known = warnings.filter((warning) => warning !== undefined);
-          return known.length === 0 ? undefined : { warnings: known };
+          return warningsAfter(engine, [name], change);
         },
       });
     });
@@ -80,7 +76,7 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
         cancellable: true,
         work: async (work) => {
           await changeAll(engine, names, change, work);
-          return undefined;
+          return warningsAfter(engine, names, change);
         },
       });
       return accepted(reply, operation.render());
@@ -149,6 +145,14 @@ async function changeAll(
     outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
   );
   if (failures.length > 0) throw failures[0];
+}
+
+function warningsAfter(
+  engine: EngineDeps,
+  names: readonly string[],
+  { action }: StateChange,
+): ReturnType<typeof startWarnings> {
+  return action === 'start' || action === 'restart' ? startWarnings(engine, names) : undefined;
 }
 
 function isAction(text: string): text is Action {
