@@ -131,7 +131,8 @@ describe('when the daemon dies while settings are applied', () => {
   it.each(['runtime.detachMount', 'runtime.attachMount', 'networks.attach'])(
     'just before %s, the next one does the rest',
     async (effect) => {
-      const disk = { type: 'disk', source: '/etc' };
+      // A directory with nothing mounted below it.
+      const disk = { type: 'disk', source: '/usr/share' };
       await launch(life, 'web', { devices: { old: { ...disk, path: '/mnt/old' } } });
       await dieAt(effect, async () => {
         const eth1 = { type: 'nic', network: 'warrenbr0' };
