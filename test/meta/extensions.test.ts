@@ -28,7 +28,8 @@ const claims: Readonly<Record<string, string>> = {
   image_types: 'image list, info and show tell of an image by alias and by fingerprint',
   instance_all_projects: 'list knows when a machine ran last, and machines of all projects',
   instance_bulk_state_change: 'stop, start, restart and pause change its state, several at once',
-  instance_create_start: 'starts in the same operation when asked',
+  instance_create_start:
+    'starts in the same operation when asked, and passes on what that start has to say',
   instance_get_full: 'info tells of a machine, and of the server',
   instance_nic_network: 'network lists, makes, changes and removes bridges, and tells their leases',
   instances: 'launch makes and starts one, and list shows it with its address',
