@@ -34,13 +34,12 @@ import { AT_FDCWD, mknodAt, setXattr } from '../../../../src/sys/kernel/fs.ts';
 import { manifestOf } from '../../../helpers/manifest.ts';
 import { Fault, forever } from './faults.ts';
 import {
+  clear,
   create,
   launch,
   layEmptyGround,
   remove,
-  settle,
   shell,
-  takeCensus,
   type Census,
   type Ground,
   type Life,
@@ -61,9 +60,7 @@ afterAll(async () => {
 
 afterEach(async () => {
   fault.arm();
-  for (const { name } of listInstances(life.deps)) await remove(life, name);
-  await settle(ground, life);
-  const census = await takeCensus(ground, life);
+  const census = await clear(ground, life);
   // Copies of the image for other ids stay with it.
   const images = life.deps.store.images.list().flatMap(({ id }) => layersOfImage(id));
   const layers = census.layers.filter((layer) => !images.includes(layer));

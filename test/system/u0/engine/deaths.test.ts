@@ -10,13 +10,12 @@ import { updateInstance } from '../../../../src/engine/instances/update.ts';
 import { unattended, type WarningRecord } from '../../../../src/engine/types.ts';
 import { Fault, forever } from './faults.ts';
 import {
+  clear,
   create,
   launch,
   layEmptyGround,
   remove,
-  settle,
   shell,
-  takeCensus,
   until,
   type Census,
   type Ground,
@@ -39,9 +38,7 @@ afterAll(async () => {
 
 afterEach(async () => {
   fault.arm();
-  for (const { name } of listInstances(life.deps)) await remove(life, name);
-  await settle(ground, life);
-  expect(await takeCensus(ground, life)).toEqual(empty);
+  expect(await clear(ground, life)).toEqual(empty);
   expect(life.deps.store.slices.list()).toEqual([]);
   expect(life.problems).toEqual([]);
 });

@@ -11,18 +11,16 @@ import {
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
 import { quotePath } from '../../../../src/base/quote-path.ts';
-import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
+import { getInstance } from '../../../../src/engine/instances/list.ts';
 import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { diffSnapshots } from '../../../../src/engine/snapshots/diff.ts';
 import { unattended } from '../../../../src/engine/types.ts';
 import {
+  clear,
   create,
   layEmptyGround,
-  remove,
-  settle,
   shell,
-  takeCensus,
   type Census,
   type Ground,
   type Life,
@@ -41,9 +39,7 @@ afterAll(async () => {
 });
 
 afterEach(async () => {
-  for (const { name } of listInstances(life.deps)) await remove(life, name);
-  await settle(ground, life);
-  expect(await takeCensus(ground, life)).toEqual(empty);
+  expect(await clear(ground, life)).toEqual(empty);
   expect(life.problems).toEqual([]);
 });
 

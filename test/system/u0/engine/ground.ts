@@ -280,7 +280,12 @@ export async function layEmptyGround(
   const ground = await layGround();
   const life = await ground.begin(gate);
   await launch(life, 'first');
-  await remove(life, 'first');
+  return { ground, life, empty: await clear(ground, life) };
+}
+
+/** Removes every machine of a life and waits for what goes by itself; what is left then. */
+export async function clear(ground: Ground, life: Life): Promise<Census> {
+  for (const { name } of listInstances(life.deps)) await remove(life, name);
   await settle(ground, life);
-  return { ground, life, empty: await takeCensus(ground, life) };
+  return await takeCensus(ground, life);
 }

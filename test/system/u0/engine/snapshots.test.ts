@@ -16,13 +16,12 @@ import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
 import { unattended, type EngineDeps, type SnapshotRecord } from '../../../../src/engine/types.ts';
 import { Fault } from './faults.ts';
 import {
+  clear,
   create,
   launch,
   layEmptyGround,
   remove,
-  settle,
   shell,
-  takeCensus,
   until,
   type Census,
   type Ground,
@@ -45,9 +44,7 @@ afterAll(async () => {
 
 afterEach(async () => {
   fault.arm();
-  for (const { name } of listInstances(life.deps)) await remove(life, name);
-  await settle(ground, life);
-  expect(await takeCensus(ground, life)).toEqual(empty);
+  expect(await clear(ground, life)).toEqual(empty);
   expect(life.problems).toEqual([]);
 });
 
