@@ -9,7 +9,12 @@ const image = () => import('./commands/image.ts');
 const imageAlias = () => import('./commands/image-alias.ts');
 const network = () => import('./commands/network.ts');
 const storage = () => import('./commands/storage.ts');
+const volume = () => import('./commands/volume.ts');
+const volumeCopies = () => import('./commands/volume-copies.ts');
+const volumeDevices = () => import('./commands/volume-devices.ts');
 const operation = () => import('./commands/operation.ts');
+const warning = () => import('./commands/warning.ts');
+const alias = () => import('./commands/alias.ts');
 const daemon = () => import('./commands/daemon.ts');
 const file = () => import('./commands/file.ts');
 const states = () => import('./commands/states.ts');
@@ -102,6 +107,24 @@ export const commands: Readonly<Record<string, Load>> = {
   'storage list': async () => (await storage()).list,
   'storage show': async () => (await storage()).show,
   'storage info': async () => (await storage()).info,
+  'storage volume list': async () => (await volume()).list,
+  'storage volume info': async () => (await volume()).info,
+  'storage volume show': async () => (await volume()).show,
+  'storage volume create': async () => (await volume()).create,
+  'storage volume get': async () => (await volume()).get,
+  'storage volume set': async () => (await volume()).set,
+  'storage volume unset': async () => (await volume()).unset,
+  'storage volume edit': async () => (await volume()).edit,
+  'storage volume delete': async () => (await volume()).deleteVolume,
+  'storage volume attach': async () => (await volumeDevices()).attach,
+  'storage volume attach-profile': async () => (await volumeDevices()).attachProfile,
+  'storage volume detach': async () => (await volumeDevices()).detach,
+  'storage volume detach-profile': async () => (await volumeDevices()).detachProfile,
+  'storage volume copy': async () => (await volumeCopies()).copy,
+  'storage volume move': async () => (await volumeCopies()).move,
+  'storage volume rename': async () => (await volumeCopies()).rename,
+  'storage volume snapshot': async () => (await volumeCopies()).snapshot,
+  'storage volume restore': async () => (await volumeCopies()).restore,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   'daemon status': async () => (await daemon()).status,
   'daemon stop': async () => (await daemon()).stop,
@@ -112,7 +135,14 @@ export const commands: Readonly<Record<string, Load>> = {
   'operation list': async () => (await operation()).list,
   'operation show': async () => (await operation()).show,
   'operation delete': async () => (await operation()).deleteOperation,
-  'warning list': async () => (await import('./commands/warning.ts')).list,
+  'warning list': async () => (await warning()).list,
+  'warning show': async () => (await warning()).show,
+  'warning acknowledge': async () => (await warning()).acknowledge,
+  'warning delete': async () => (await warning()).deleteWarning,
+  'alias list': async () => (await alias()).list,
+  'alias add': async () => (await alias()).add,
+  'alias rename': async () => (await alias()).rename,
+  'alias remove': async () => (await alias()).remove,
   'lxc-setup': async () => (await import('./commands/lxc-setup.ts')).lxcSetup,
   query: async () => (await import('./commands/query.ts')).query,
   help: async () => (await import('./commands/help.ts')).help,

@@ -94,7 +94,8 @@ export function createContext({ binDir, quiet, debug }: ContextInput): {
   return { context, close };
 }
 
-function userPaths(env: NodeJS.ProcessEnv): Paths {
+/** Where everything of the user who runs this lies. */
+export function userPaths(env: NodeJS.ProcessEnv): Paths {
   const uid = process.geteuid?.() ?? 0;
   const runUserDir = `/run/user/${uid}`;
   const isOurs = statSync(runUserDir, { throwIfNoEntry: false })?.uid === uid;

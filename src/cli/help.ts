@@ -19,6 +19,7 @@ const sections: readonly (readonly [title: string, names: readonly string[]])[] 
       'monitor',
       'operation',
       'warning',
+      'alias',
       'query',
       'lxc-setup',
       'help',
@@ -38,10 +39,12 @@ const groupSummaries: Readonly<Record<string, string>> = {
   image: 'What machines are made of',
   'image alias': 'Names of images',
   network: 'Bridges between machines and to the outside',
-  storage: 'Where machines are kept',
+  storage: 'Where machines are kept, and volumes beside them',
+  'storage volume': 'Files that outlive machines, or that several share',
   daemon: 'The process behind the commands',
   operation: 'What the daemon is doing',
   warning: 'What the daemon found wrong on its own',
+  alias: 'Commands of your own, from others',
 };
 
 /** `warren --help`. */

@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty';
 
-import { findCommand } from './registry.ts';
+import { findCommand, type Found } from './registry.ts';
 import { readVersion } from './version.ts';
 import { writeTo, type OutputFd } from './write.ts';
 
@@ -43,7 +43,7 @@ async function runLine(words: readonly string[], binDir: string, look: Look): Pr
     await writeTo(1, await formatOverview(look));
     return 0;
   }
-  const found = findCommand(left);
+  const found = await findOrExpand(left);
   if (found.kind === 'group') {
     const { formatGroup } = await import('./help.ts');
     await writeTo(1, await formatGroup(found.name, look));
@@ -51,6 +51,19 @@ async function runLine(words: readonly string[], binDir: string, look: Look): Pr
   }
   const { runCommand } = await import('./run.ts');
   return await runCommand(found.name, [...globals, ...found.words], binDir, look);
+}
+
+/** A command, or what an alias of the user stands for. Aliases are looked at only when there is no such command. */
+async function findOrExpand(words: readonly string[]): Promise<Found> {
+  try {
+    return findCommand(words);
+  } catch (error) {
+    const { expandAlias, aliasFile, readAliases } = await import('./aliases.ts');
+    const { userPaths } = await import('./create-context.ts');
+    const expanded = expandAlias(await readAliases(aliasFile(userPaths(process.env))), words);
+    if (expanded === undefined) throw error;
+    return findCommand(expanded);
+  }
 }
 
 /** Options before the command's name: `warren --debug list`. */

@@ -17,6 +17,8 @@ const nameAliases: Readonly<Record<string, string>> = {
   create: 'init',
   freeze: 'pause',
   unfreeze: 'resume',
+  'warning ack': 'warning acknowledge',
+  'alias delete': 'alias remove',
 };
 
 export type Found =

@@ -46,9 +46,16 @@ next: warren help devices`,
   $ warren config device add web src disk source=/home/me/src path=/src
   $ warren config device override web eth0 ipv4.address=10.77.0.5
   $ warren config device remove web http
+  $ warren storage volume create default data
+  $ warren storage volume attach default data web /srv/data
 
 Devices come and go while the machine runs; what it has open of a removed disk it keeps until it lets
-go. A device that a profile gives is copied to the machine by override before you change it there.`,
+go. A device that a profile gives is copied to the machine by override before you change it there.
+
+A storage volume is a directory that warren keeps beside machines: it outlives them, several may have
+it, and its files belong to the ids of the machine that has it. Machines that run have it together only
+when they share their ids (security.idmap.isolated=false). Snapshots and copies of it are made while
+the machines that have it stand still.`,
     keys: 'devices',
   },
   networks: {
@@ -105,7 +112,8 @@ images: ['debian/*', publish]        # recipes, import, publish, or fingerprints
 Everything may be left out; an empty list allows nothing. The rules are held against what a machine
 comes to with all its profiles, whenever it is created, copied, changed, restored or started and when
 a profile that it has is edited. A forced key wins over every profile. A ceiling must be met by a limit
-that the host can hold. The file and its directories must be root's alone, or nothing is made or started.
+that the host can hold; disk counts the size of storage volumes as well, which must have one then. The
+file and its directories must be root's alone, or nothing is made or started.
 
   $ warren info                              shows the rules that hold here
   $ warren doctor policy                     whether they can be relied on

@@ -161,7 +161,10 @@ const listCommands: Readonly<Record<string, string>> = {
   network: 'warren network list',
   'image alias': 'warren image alias list',
   'storage pool': 'warren storage list',
+  'storage volume': 'warren storage volume list default',
   operation: 'warren operation list',
+  warning: 'warren warning list --all',
+  alias: 'warren alias list',
   log: 'warren daemon status',
 };
 

@@ -24,6 +24,8 @@ export interface Paths {
   readonly layersDir: HostPath;
   /** Uppers and console logs, one directory per machine id. */
   readonly instancesDir: HostPath;
+  /** Custom storage volumes, one directory each. */
+  readonly volumesDir: HostPath;
   readonly imagesDir: HostPath;
   readonly logDir: HostPath;
   readonly daemonLog: HostPath;
@@ -73,6 +75,7 @@ export function pathsIn(dataDir: string, runtimeDir: string): Paths {
     ociDir: hostPath(`${runtimeDir}/oci`),
     layersDir: hostPath(`${dataDir}/layers`),
     instancesDir: hostPath(`${dataDir}/instances`),
+    volumesDir: hostPath(`${dataDir}/volumes`),
     imagesDir: hostPath(`${dataDir}/images`),
     logDir: hostPath(`${dataDir}/logs`),
     daemonLog: hostPath(`${dataDir}/logs/daemon.log`),

@@ -45,5 +45,9 @@ export const extensions: readonly string[] = [
   'snapshot_schedule_aliases',
   'snapshot_scheduling',
   'storage',
+  'storage_api_local_volume_handling',
+  'storage_api_volume_rename',
+  'storage_api_volume_snapshots',
+  'storage_volume_state',
   'warnings',
 ];

@@ -69,7 +69,7 @@ export async function daemonMain(env: Environment): Promise<void> {
   logBugs(log);
   log.info({ version: readVersion() }, 'the daemon starts');
   try {
-    for (const dir of [paths.imagesDir, paths.instancesDir]) {
+    for (const dir of [paths.imagesDir, paths.instancesDir, paths.volumesDir]) {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
     }
     await serve(env, { ids, paths, events, log });

@@ -1,6 +1,7 @@
 import { eachMinute, type Clock } from '../base/minutes.ts';
 import { deleteExpiredBackups } from './backups/change.ts';
 import { deleteExpired, takeScheduled } from './snapshots/scheduled.ts';
+import { deleteExpiredOfVolumes } from './volumes/snapshots.ts';
 import type { EngineDeps, WorkContext } from './types.ts';
 
 /**
@@ -22,6 +23,9 @@ export function startPeriodicWork(
   return eachMinute((startMs) => {
     void attempt('take scheduled snapshots', () => takeScheduled(deps, startMs, context));
     void attempt('delete expired snapshots', () => deleteExpired(deps, context));
+    void attempt('delete expired snapshots of volumes', () =>
+      deleteExpiredOfVolumes(deps, context),
+    );
     void attempt('delete expired backups', () => deleteExpiredBackups(deps, context));
   }, clock);
 }

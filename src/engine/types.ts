@@ -21,6 +21,7 @@ export type {
   RunRecord,
   SliceRecord,
   SnapshotRecord,
+  VolumeRecord,
   WarningRecord,
 } from '../store/records.ts';
 
@@ -86,14 +87,15 @@ export interface LifecycleEvent {
 
 export type LifecycleSubject =
   | {
-      readonly kind: 'instance' | 'image' | 'image-alias' | 'profile' | 'network';
+      readonly kind: 'instance' | 'image' | 'image-alias' | 'profile' | 'network' | 'volume';
       readonly name: string;
     }
   | {
       readonly kind: 'instance-snapshot' | 'instance-backup';
       readonly instance: string;
       readonly name: string;
-    };
+    }
+  | { readonly kind: 'volume-snapshot'; readonly volume: string; readonly name: string };
 
 /** The daemon's side of the connection to the keeper; `engine/keeper` implements it. */
 export interface KeeperLink {

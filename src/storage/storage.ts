@@ -14,6 +14,7 @@ import type { DiffSide, LayerId, MakeStorage, OwnerRange, Storage } from './type
 import { thinTree } from './thin.ts';
 import { makeUppers } from './uppers.ts';
 import { makeViews } from './views.ts';
+import { makeVolumes } from './volumes.ts';
 import { walkTree, type WalkEntry } from './walk.ts';
 
 /**
@@ -28,6 +29,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
   const uppers = makeUppers(paths.instancesDir, layers, log);
   const roots = makeRoots({ paths, log, tier, layers, uppers });
   const views = makeViews({ paths, log, tier, layers, uppers });
+  const volumes = makeVolumes(paths.volumesDir);
 
   const dataLocks = new KeyedMutex();
 
@@ -74,6 +76,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
   return {
     tier,
     tierProblems: problems,
+    volumes,
     maxLayers: maxLayers(paths),
 
     stageLayer: (owner) => layers.stage(owner),
@@ -150,6 +153,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       await views.sweep();
       await layers.sweep();
       await uppers.sweep();
+      await volumes.sweep();
     },
     undoUnrecordedFreezes: (known) => uppers.undoUnrecordedFreezes(known),
   };

@@ -152,6 +152,38 @@ export interface Storage {
   openFiles(root: HostPath, owner: OwnerRange, signal?: AbortSignal): GuestFiles;
 }
 
+/**
+ * Custom volumes: directories that are no part of a machine, each wholly of one range of ids. A
+ * tree is there whole or not at all; one that no row names is recovery's to remove.
+ */
+export interface Volumes {
+  /** A new, empty one. */
+  create(owner: OwnerRange): Promise<LayerId>;
+  /**
+   * Nothing may write to `tree` meanwhile. `copied` is called once it is no longer read, before the
+   * copy is made durable.
+   */
+  copy(
+    tree: LayerId,
+    options: { readonly signal?: AbortSignal; readonly copied?: () => Promise<void> },
+  ): Promise<LayerId>;
+  /** The part of `owner`, from its beginning, that has the ids of all its files. */
+  extent(tree: LayerId, owner: OwnerRange): Promise<OwnerRange>;
+  /**
+   * Gives every file to other ids, in place. What a death or a failure leaves half-done is finished by
+   * doing the same again. Nothing may change the tree meanwhile. Throws `unsupported`, before anything
+   * is changed, when `to` is too small or has ids in common with `from`.
+   */
+  shift(tree: LayerId, from: OwnerRange, to: OwnerRange): Promise<void>;
+  remove(tree: LayerId): Promise<void>;
+  list(): Promise<LayerId[]>;
+  /** Removes what was being made or removed when a daemon died. */
+  sweep(): Promise<void>;
+  path(tree: LayerId): HostPath;
+  /** Bytes on disk. */
+  size(tree: LayerId): Promise<number>;
+}
+
 /** A tier that this host cannot have, and what was seen when it was tried. */
 export interface TierProblem {
   readonly tier: StorageTier;
@@ -160,6 +192,7 @@ export interface TierProblem {
 
 /** What the daemon holds: the port, and what its recovery needs. */
 export interface StorageService extends Storage {
+  readonly volumes: Volumes;
   /** Why each better tier than `tier` was not chosen, for `info` and `doctor`. */
   readonly tierProblems: readonly TierProblem[];
   /** The longest chain of layers that `mountRoot` takes; longer ones must be flattened. */

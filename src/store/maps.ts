@@ -13,6 +13,7 @@ type KeyTable =
   | 'snapshots_config'
   | 'profiles_config'
   | 'networks_config'
+  | 'volumes_config'
   | 'images_properties';
 
 /** Key → value of one kind of owner. */

@@ -17,6 +17,7 @@ import { makeReserve } from './reserve.ts';
 import { sliceTable } from './slices.ts';
 import { snapshotTable } from './snapshots.ts';
 import type { Store } from './store.ts';
+import { volumeTable } from './volumes.ts';
 import { warningTable } from './warnings.ts';
 
 /**
@@ -83,6 +84,7 @@ function storeOf(db: Sqlite.Database, path: string): Store {
     profiles: profileTable(db),
     networks: networkTable(db),
     layers: layerTable(db),
+    volumes: volumeTable(db),
     slices: sliceTable(db),
     config: pairTable(db, 'config'),
     facts: pairTable(db, 'facts'),

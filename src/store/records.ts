@@ -116,11 +116,34 @@ export interface NetworkRecord {
   readonly config: StringMap;
 }
 
+/** A custom storage volume, or a snapshot of one. */
+export interface VolumeRecord {
+  readonly id: number;
+  /** The volume it is a snapshot of. */
+  readonly parentId: number | undefined;
+  readonly name: string;
+  readonly description: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number | undefined;
+  readonly config: StringMap;
+  /** Names its directory. */
+  readonly tree: string;
+  /** U0 ids that its files belong to. */
+  readonly owner: IdRange;
+  /** Those that they are being given to: some files have these already. */
+  readonly nextOwner: IdRange | undefined;
+}
+
+export interface IdRange {
+  readonly start: number;
+  readonly size: number;
+}
+
 /** A directory of an overlay stack. */
 export interface LayerRecord {
   readonly id: string;
   /** U0 ids that own its files. */
-  readonly owner: { readonly start: number; readonly size: number };
+  readonly owner: IdRange;
   /** The layer it is a copy of, for other ids. */
   readonly shiftedFrom: string | undefined;
 }

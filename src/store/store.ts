@@ -7,6 +7,7 @@ import type { PairTable } from './pairs.ts';
 import type { ProfileTable } from './profiles.ts';
 import type { SliceTable } from './slices.ts';
 import type { SnapshotTable } from './snapshots.ts';
+import type { VolumeTable } from './volumes.ts';
 import type { WarningTable } from './warnings.ts';
 
 /** The open database: one object per table, rows in and rows out. */
@@ -28,6 +29,7 @@ export interface Store {
   readonly profiles: ProfileTable;
   readonly networks: NetworkTable;
   readonly layers: LayerTable;
+  readonly volumes: VolumeTable;
   readonly slices: SliceTable;
   readonly config: PairTable;
   readonly facts: PairTable;

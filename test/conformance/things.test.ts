@@ -141,6 +141,13 @@ describe('lxc and what machines are made of', () => {
     expect(await lxc.well('storage info default')).toMatch(/space used: /);
     await lxc.badly('storage show nothing', /Error: .*nothing/);
     await lxc.badly('storage info nothing', /Error: .*nothing/);
+    expect(await lxc.well('storage get default warren.tier')).not.toBe('');
+    await lxc.badly('storage get nothing source', /Error: .*nothing/);
+    await lxc.badly('storage create other dir', /Error: .*layer store/);
+    await lxc.badly('storage set default user.x=y', /Error: .*layer store/);
+    await lxc.badly('storage unset default source', /Error: .*layer store/);
+    await lxc.badly('storage delete default', /Error: .*layer store/);
+    await lxc.badly('storage edit default', /Error: .*layer store/, { input: 'config: {}\n' });
   });
 
   test('operation and warning list what goes on', async () => {

@@ -17,7 +17,7 @@ const exec = promisify(execFile);
  */
 export function fakeStorage(paths: Paths): StorageService {
   const rootsDir = `${paths.runtimeDir}/roots`;
-  for (const dir of [paths.layersDir, paths.instancesDir, rootsDir]) {
+  for (const dir of [paths.layersDir, paths.instancesDir, paths.volumesDir, rootsDir]) {
     mkdirSync(dir, { recursive: true });
   }
   let last = 0;
@@ -173,6 +173,29 @@ export function fakeStorage(paths: Paths): StorageService {
         return Promise.resolve();
       };
       return { ...files, makeDirectory, [Symbol.dispose]: files[Symbol.dispose].bind(files) };
+    },
+    volumes: {
+      create: () => {
+        const tree = nextLayer();
+        mkdirSync(`${paths.volumesDir}/${tree}`);
+        return Promise.resolve(tree);
+      },
+      copy: async (tree, { copied }) => {
+        const made = nextLayer();
+        await copy(`${paths.volumesDir}/${tree}`, `${paths.volumesDir}/${made}`);
+        await copied?.();
+        return made;
+      },
+      extent: (_tree, owner) => Promise.resolve(owner),
+      shift: () => Promise.resolve(),
+      remove: (tree) => {
+        rmSync(`${paths.volumesDir}/${tree}`, { recursive: true, force: true });
+        return Promise.resolve();
+      },
+      list: () => Promise.resolve(readdirSync(paths.volumesDir)),
+      sweep: () => Promise.resolve(),
+      path: (tree) => hostPath(`${paths.volumesDir}/${tree}`),
+      size: (tree) => Promise.resolve(size(`${paths.volumesDir}/${tree}`)),
     },
     sweepStaging: () => Promise.resolve(),
     undoUnrecordedFreezes: () => Promise.resolve({ mended: [], left: [] }),

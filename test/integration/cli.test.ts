@@ -86,10 +86,36 @@ describe('goes well:', () => {
     ['network list', /^warrenbr0 +bridge +10\.\S+ +yes/m],
     ['network list-leases warrenbr0', /^Nobody has an address\.\n$/],
     ['storage info default', /^default\n {2}space /],
+    ['storage volume create default data user.note=mine', silent],
+    ['storage volume create default spare size=1GiB', silent],
+    ['storage volume attach default data web /srv/data', silent],
+    ['storage volume attach-profile default data extra files /srv', silent],
+    ['storage volume list', /^custom +data +2\ncustom +spare +0\n$/m],
+    ['storage volume list -a', /^container +web +1$/m],
+    ['config device show web', /^data:\n {2}path: \/srv\/data\n {2}pool: default\n/m],
+    ['storage volume detach default data web', silent],
+    ['storage volume detach-profile default data extra files', silent],
+    ['storage volume get default data user.note', /^mine\n$/],
+    ['storage volume set default data user.note=ours size=2GiB', silent],
+    ['storage volume unset default data user.note', silent],
+    ['storage volume show default data', /^config:\n {2}size: 2GiB\n/m],
+    ['storage volume snapshot default data', /^data\/snap0 is taken\n$/],
+    ['storage volume snapshot default data first', silent],
+    ['storage volume snapshot default data first --reuse', silent],
+    ['storage volume rename default data/snap0 data/zero', silent],
+    ['storage volume info default data', /^ {2}snapshots +zero \(.*, first \(/m],
+    ['storage volume copy default/data default/copy', silent],
+    ['storage volume move default/copy default/moved', silent],
+    ['storage volume rename default moved copy', silent],
+    ['storage volume restore default data first', silent],
+    ['storage volume delete default data/zero copy/first', silent],
+    ['storage volume delete default data copy spare', silent],
+    ['storage volume list', /^There are no volumes/],
     ['daemon status', /^warren \S+ {2}● running since/],
     ['daemon logs -n 1', /^\S+Z info {2}instance started/],
     ['operation list', /^ID +DESCRIPTION .*\n(.*\n)*[0-9a-f]{8} +\S.* +success +/],
     ['warning list', /^There are no warnings/],
+    ['warning delete --all', silent],
     ['query /1.0/profiles/extra', /"user.x": "y"/],
     ['version', /^Client version: \S+\nServer version: \S+\n$/],
     ['help limits', /^Limits hold a machine/],
@@ -106,6 +132,37 @@ describe('goes well:', () => {
   test('and what went into a machine came out again', () => {
     expect(readFileSync(join(line.place, 'back'), 'utf8')).toBe('hello\n');
   });
+});
+
+test('aliases stand for commands, and go where they are told', async () => {
+  const ok = async (...given: string[]): Promise<string> => {
+    const { exitCode, stdout, stderr } = await line.run(given);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    return stdout;
+  };
+  await ok('alias', 'add', 'nets', 'network list --format csv');
+  await ok('alias', 'add', 'keyof', "profile get @ARGS@ 'user.x'");
+  expect(await ok('nets')).toMatch(/^warrenbr0,/m);
+  expect(await ok('keyof', 'extra')).toBe('y\n');
+  await ok('alias', 'rename', 'keyof', 'x-of');
+  expect(await ok('alias', 'list')).toMatch(/^x-of +profile get @ARGS@ 'user.x'$/m);
+  await ok('alias', 'remove', 'x-of');
+  await ok('alias', 'remove', 'nets');
+  expect((await line.run(['nets'])).stderr).toMatch(/Cannot find command "nets"/);
+});
+
+test('warnings are shown, acknowledged and deleted', async () => {
+  const { store } = line.daemon.context.engine;
+  const warning = { type: 'Test', severity: 'low', entity: 'instance x', message: 'odd' } as const;
+  store.warnings.raise(warning, Date.now());
+  const shown = await line.run(['warning', 'list']);
+  const id = /^([0-9a-f]{8}) +low +Test +odd +1 /m.exec(shown.stdout)?.[1] ?? 'none';
+  expect((await line.run(['warning', 'show', id])).stdout).toMatch(/^last_message: odd$/m);
+  expect(await line.run(['warning', 'acknowledge', id])).toMatchObject({ exitCode: 0 });
+  expect((await line.run(['warning', 'list'])).stdout).toMatch(/^There are no warnings/);
+  expect((await line.run(['warning', 'list', '--all'])).stdout).toContain(id);
+  expect(await line.run(['warning', 'delete', id])).toMatchObject({ exitCode: 0 });
+  expect((await line.run(['warning', 'list', '--all'])).stdout).toMatch(/^There are no warnings/);
 });
 
 describe('goes badly:', () => {
@@ -128,6 +185,19 @@ describe('goes badly:', () => {
     ['profile delete nothing', 'not_found', /profile "nothing"/],
     ['snapshot nobody', 'not_found', /nobody/],
     ['restore nobody first', 'not_found', /nobody/],
+    ['storage volume show default nothing', 'not_found', /nothing/],
+    ['storage volume create nothing v', 'not_found', /storage pool "nothing"/],
+    ['storage volume create default v block.filesystem=ext4', 'invalid', /not supported/],
+    ['storage volume attach default nothing x /y', 'not_found', /x/],
+    ['storage volume attach default nothing x y', 'usage', /absolute path/],
+    ['storage volume rename default a/b c', 'usage', /snapshot/],
+    ['storage volume restore default nothing x', 'not_found', /nothing/],
+    ['storage volume copy default/nothing default/x', 'not_found', /nothing/],
+    ['alias add list info', 'usage', /a command of that name/],
+    ['alias add x nothing', 'usage', /no command of warren/],
+    ['alias remove nothing', 'not_found', /alias "nothing"/],
+    ['warning show nothing', 'not_found', /warning "nothing"/],
+    ['warning delete', 'usage', /--all/],
     ['copy nobody other', 'not_found', /nobody/],
     ['start nobody', 'not_found', /nobody/],
     ['delete nobody', 'not_found', /nobody/],

@@ -53,7 +53,7 @@ function refusal({ error }: { readonly error: string }): Error {
   return new Error(error);
 }
 
-async function act(method: string, path: string, body: object): Promise<unknown> {
+async function act(method: string, path: string, body?: object): Promise<unknown> {
   const { status, json } = await api.call(method, `/1.0/${path}`, body);
   if (status >= 400) throw refusal(json);
   return status === 202 ? await finish(json.operation) : undefined;
@@ -293,4 +293,29 @@ test('the example is a policy, and GET /1.0 tells its rules', async () => {
       },
     },
   });
+});
+
+test('a storage volume is disk of its user, and no path of the host', async () => {
+  const volume = (name: string, config: object = {}): Promise<unknown> =>
+    act('POST', 'storage-pools/default/volumes/custom', { name, config });
+  rules('{ together: { disk: 3GiB }, each: { disk: 2GiB }, devices: { paths: [] } }');
+  await expect(volume('v')).rejects.toThrow('no size is set, each.disk allows 2 GiB');
+  await expect(volume('v', { size: '5GiB' })).rejects.toThrow('each.disk allows 2 GiB');
+  await volume('v', { size: '2GiB' });
+  await expect(volume('w', { size: '2GiB' })).rejects.toThrow(
+    '4 GiB of all machines and volumes is too much, together.disk allows 3 GiB',
+  );
+  const root = { type: 'disk', path: '/', pool: 'default' };
+  const data = { type: 'disk', path: '/data', pool: 'default', source: 'v' };
+  await expect(create('m', { devices: { root: { ...root, size: '2GiB' } } })).rejects.toThrow(
+    'together.disk allows 3 GiB',
+  );
+  await create('m', { devices: { root: { ...root, size: '1GiB' }, data } });
+  await start('m');
+  rules('{ devices: { types: [nic] } }');
+  await expect(set('m', { 'user.a': 'b' })).rejects.toThrow('devices.data.type');
+  state = { kind: 'none' };
+  await act('PUT', 'instances/m/state', { action: 'stop', force: true });
+  await remove('m');
+  await act('DELETE', 'storage-pools/default/volumes/custom/v');
 });

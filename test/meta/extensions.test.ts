@@ -50,6 +50,12 @@ const claims: Readonly<Record<string, string>> = {
   snapshot_scheduling:
     'a schedule is for its minute, and for a stopped machine only when that is asked for',
   storage: 'storage shows the pool',
+  storage_api_local_volume_handling:
+    'storage volume snapshot, restore and copy keep what was, also beside a machine',
+  storage_api_volume_rename: 'storage volume create, list, show, info, set, edit and rename',
+  storage_api_volume_snapshots:
+    'storage volume snapshot, restore and copy keep what was, also beside a machine',
+  storage_volume_state: 'storage volume create, list, show, info, set, edit and rename',
   warnings: 'operation and warning list what goes on',
 };
 

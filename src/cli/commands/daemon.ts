@@ -10,11 +10,14 @@ import { Transport } from '../../client/transport.ts';
 import { defineCommand } from '../command.ts';
 import { formatDaemon } from '../render/server-info.ts';
 import { forEachName } from '../together.ts';
+import { volumePath } from '../volumes.ts';
 
 import type { Context } from '../context.ts';
 import type { Image } from '../../contract/api/images.ts';
 import type { Instance } from '../../contract/api/instances.ts';
+import type { Profile } from '../../contract/api/profiles.ts';
 import type { DaemonStatus, Server } from '../../contract/api/server.ts';
+import type { StorageVolume } from '../../contract/api/storage-pools.ts';
 
 /** The daemon's own word, or undefined when none runs: asking must not start it. */
 async function findStatus({ paths }: Context): Promise<DaemonStatus | undefined> {
@@ -64,7 +67,7 @@ export const stop = defineCommand({
   positionals: {},
   options: {
     machines: { kind: 'flag', summary: 'Shut every machine down first' },
-    purge: { kind: 'flag', summary: 'Delete every machine and image first' },
+    purge: { kind: 'flag', summary: 'Delete every machine, volume and image first' },
   },
   next: 'warren daemon status',
   async run(context, { machines, purge }) {
@@ -128,11 +131,34 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
       await client.operate('DELETE', path);
     },
   );
+  progress.start('Deleting every volume');
+  const volumes = await client.get<StorageVolume[]>('/1.0/storage-pools/default/volumes/custom', {
+    recursion: 1,
+  });
+  for (const { name, used_by: users } of volumes) {
+    for (const url of users) await detachEverywhere(client, url, name);
+    await client.operate('DELETE', volumePath('default', name));
+  }
   progress.start('Deleting every image');
   const images = await client.get<Image[]>('/1.0/images', { recursion: 1 });
   for (const { fingerprint } of images) {
     await client.operate('DELETE', apiPath('images', fingerprint));
   }
+}
+
+/** Machines are gone: what still has a volume is a profile. */
+async function detachEverywhere(
+  client: Context['client'],
+  url: string,
+  volume: string,
+): Promise<void> {
+  const { value, etag } = await client.getTagged<Profile>(url);
+  const devices = Object.fromEntries(
+    Object.entries(value.devices).filter(
+      ([, { pool, source }]) => pool === undefined || source !== volume,
+    ),
+  );
+  await client.operate('PUT', url, { ...value, devices }, etag);
 }
 
 /** Waits for the end of a process, so that the next command meets a fresh one or none. */

@@ -1,4 +1,5 @@
 import { apiPath } from '../../client/client.ts';
+import { aliasFile, readAliases } from '../aliases.ts';
 
 import type { Candidate } from './candidates.ts';
 import type { Completer } from '../command.ts';
@@ -68,6 +69,14 @@ async function snapshots({ client }: Context, words: readonly string[]) {
   return urls.map((url) => ({ value: decodeURIComponent(url.split('/').at(-1) ?? '') }));
 }
 
+/** Custom volumes, with the pool before each where a word names both. */
+function volumes(prefix: string): Source {
+  return async (context, words) =>
+    (await names('/1.0/storage-pools/default/volumes/custom')(context, words)).map(({ value }) => ({
+      value: `${prefix}${value}`,
+    }));
+}
+
 /** Paths in machines: their names with a slash; what lies in them is asked for level by level. */
 async function instancePaths(context: Context): Promise<readonly Candidate[]> {
   const all = await instances(() => true)(context, []);
@@ -100,12 +109,17 @@ const sources: Readonly<Record<Exclude<Completer, readonly string[]>, Source>> =
   profile: names('/1.0/profiles'),
   network: names('/1.0/networks'),
   storage: names('/1.0/storage-pools'),
+  volume: volumes(''),
+  'pool-volume': volumes('default/'),
   operation: async ({ client }) => {
     const byStatus = await client.get<Readonly<Record<string, string[]>>>('/1.0/operations');
     return Object.values(byStatus)
       .flat()
       .map((url) => ({ value: url.split('/').at(-1) ?? '' }));
   },
+  warning: names('/1.0/warnings'),
+  alias: async ({ paths }) =>
+    Object.entries(await readAliases(aliasFile(paths))).map(([value, about]) => ({ value, about })),
   'config-key': configKeys,
   device: devices,
   topic: topics,

@@ -20,7 +20,7 @@ export interface StoragePoolResources {
 /** An element of `GET /1.0/storage-pools/<name>/volumes`. */
 export interface StorageVolume {
   readonly name: string;
-  readonly type: 'container' | 'image';
+  readonly type: 'custom' | 'container' | 'image';
   readonly content_type: 'filesystem';
   readonly description: string;
   readonly location: 'none';
@@ -28,4 +28,19 @@ export interface StorageVolume {
   readonly created_at: string;
   readonly config: StringMap;
   readonly used_by: readonly string[];
+}
+
+/** An element of `GET …/volumes/custom/<name>/snapshots`. */
+export interface VolumeSnapshot {
+  readonly name: string;
+  readonly description: string;
+  readonly config: StringMap;
+  readonly content_type: 'filesystem';
+  readonly created_at: string;
+  readonly expires_at: string;
+}
+
+/** `GET …/volumes/custom/<name>/state`, bytes; a total of 0 is no limit. */
+export interface VolumeState {
+  readonly usage: { readonly used: number; readonly total: number };
 }

@@ -18,7 +18,8 @@ const bridgedOnly = 'an ordinary user can only join a bridge of their own';
 export const deviceTypes: readonly DeviceTypeRow[] = [
   {
     type: 'disk',
-    summary: 'The root file system (path=/), or a host directory or file inside the machine',
+    summary:
+      'The root file system (path=/), or a host directory, file or storage volume inside the machine',
     keys: [
       {
         key: 'path',
@@ -29,15 +30,16 @@ export const deviceTypes: readonly DeviceTypeRow[] = [
       },
       {
         key: 'source',
-        type: 'host-path',
+        type: 'disk-source',
         live: true,
-        summary: 'Directory or file of the host; the root disk has none',
+        summary:
+          'Directory or file of the host, with pool a storage volume; the root disk has none',
       },
       {
         key: 'pool',
         type: 'object-name',
-        live: false,
-        summary: 'Storage pool of the root disk',
+        live: true,
+        summary: 'Storage pool of the root disk, or of the volume that source names',
       },
       {
         key: 'size',
@@ -93,7 +95,7 @@ export const deviceTypes: readonly DeviceTypeRow[] = [
       { key: 'boot.priority', why: vmOnly },
       { key: 'ceph.*', why: 'mounting ceph needs root' },
       { key: 'attached', why: 'remove the device, or mask it with type=none' },
-      { key: 'initial.*', why: 'there are no custom volumes' },
+      { key: 'initial.*', why: 'volumes are made by themselves' },
       { key: 'io.*', why: vmOnly },
     ],
   },

@@ -77,9 +77,15 @@ const together: Readonly<Record<string, (device: StringMap) => Problem[]>> = {
     if (isRoot && source !== '') problems.push(['source', 'the root disk (path=/) has no source']);
     if (isRoot && pool === '')
       problems.push(['pool', 'the root disk (path=/) needs it, usually "default"']);
-    if (!isRoot && pool !== '') {
-      problems.push(['pool', '"pool" is not supported by warren: there are no custom volumes']);
-    } else if (!isRoot && source === '') problems.push(['source', 'a disk device needs it']);
+    if (!isRoot && source === '') problems.push(['source', 'a disk device needs it']);
+    else if (!isRoot && source.startsWith('/') !== (pool === '')) {
+      problems.push([
+        'source',
+        pool === ''
+          ? `${quote(source)} is no absolute path; the name of a volume goes with pool=default`
+          : `${quote(source)} is no name of a volume, which pool asks for`,
+      ]);
+    }
     return problems;
   },
   nic: (device) => {

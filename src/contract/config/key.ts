@@ -23,6 +23,7 @@ export type ValueType =
   | 'object-name'
   | 'domain'
   | 'host-path'
+  | 'disk-source'
   | 'guest-path'
   | 'proxy-listen'
   | 'proxy-connect';

@@ -20,11 +20,12 @@ export function configurationMetadata(): {
   /** warren's own: what of LXD is refused, with the reason. */
   readonly unsupported: Readonly<Record<string, readonly UnsupportedKey[]>>;
 } {
-  const { instance, network, server } = configTables;
+  const { instance, network, volume, server } = configTables;
   return {
     configs: {
       instance: groups(instance.rows),
       'network-bridge': groups(network.rows),
+      'storage-volume': groups(volume.rows),
       server: groups(server.rows),
       ...Object.fromEntries(
         deviceTypes.map((row) => [`device-${row.type}`, { 'device-conf': keysOf(row.keys) }]),
@@ -33,6 +34,7 @@ export function configurationMetadata(): {
     unsupported: {
       instance: instance.unsupported,
       network: network.unsupported,
+      'storage-volume': volume.unsupported,
       server: server.unsupported,
       devices: unsupportedDeviceTypes,
       ...Object.fromEntries(deviceTypes.map((row) => [`device-${row.type}`, row.unsupported])),

@@ -8,9 +8,10 @@ import { networkKeys, unsupportedNetworkKeys } from './network-keys.ts';
 import { serverKeys, unsupportedServerKeys } from './server-keys.ts';
 import { unsupportedInstanceKeys } from './unsupported-instance-keys.ts';
 import { quote, valueProblem } from './values.ts';
+import { unsupportedVolumeKeys, volumeKeys } from './volume-keys.ts';
 
 /** Whose config it is. A profile may hold no keys that belong to one machine. */
-export type ConfigContext = 'instance' | 'profile' | 'network' | 'server';
+export type ConfigContext = 'instance' | 'profile' | 'network' | 'volume' | 'server';
 
 interface KeyTable {
   readonly rows: readonly KeyRow[];
@@ -24,6 +25,7 @@ export const configTables: Readonly<Record<ConfigContext, KeyTable>> = {
   instance: instanceTable,
   profile: instanceTable,
   network: { rows: networkKeys, unsupported: unsupportedNetworkKeys },
+  volume: { rows: volumeKeys, unsupported: unsupportedVolumeKeys },
   server: { rows: serverKeys, unsupported: unsupportedServerKeys },
 };
 

@@ -87,6 +87,10 @@ const rules: Readonly<Record<ValueType, Rule>> = {
   'object-name': { ok: isObjectName, wanted: 'at most 63 letters, digits and ._-' },
   domain: { ok: isDomain, wanted: 'a domain such as warren or lab.example' },
   'host-path': { ok: isPlainPath, wanted: 'an absolute path without ..' },
+  'disk-source': {
+    ok: (value) => isPlainPath(value) || isObjectName(value),
+    wanted: 'an absolute path without .., or with pool the name of a volume',
+  },
   'guest-path': { ok: isPlainPath, wanted: 'an absolute path without ..' },
   'proxy-listen': proxyRule,
   'proxy-connect': proxyRule,

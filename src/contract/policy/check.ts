@@ -108,7 +108,8 @@ function deviceIssues(policy: Policy, devices: DeviceMap, { user }: PolicyHost):
 /** Paths of the host that a device hands out or makes. */
 function hostPaths(device: StringMap): readonly (readonly [key: string, path: string])[] {
   const filled = (key: string): string => device[key] ?? '';
-  if (device['type'] === 'disk') return [['source', filled('source')]];
+  // A volume is warren's own and no path of the host.
+  if (device['type'] === 'disk') return filled('pool') === '' ? [['source', filled('source')]] : [];
   if (device['type'] === 'unix-char') {
     return [['source', filled('source') === '' ? filled('path') : filled('source')]];
   }

@@ -12,6 +12,8 @@ export function lifecycleSink(hub: EventHub): EventSink {
   };
 }
 
+const volumesUrl = '/1.0/storage-pools/default/volumes/custom';
+
 function urlOf(subject: LifecycleSubject): string {
   const name = encodeURIComponent(subject.name);
   switch (subject.kind) {
@@ -27,6 +29,10 @@ function urlOf(subject: LifecycleSubject): string {
       return `/1.0/images/aliases/${name}`;
     case 'profile':
       return `/1.0/profiles/${name}`;
+    case 'volume':
+      return `${volumesUrl}/${name}`;
+    case 'volume-snapshot':
+      return `${volumesUrl}/${encodeURIComponent(subject.volume)}/snapshots/${name}`;
     case 'network':
       return `/1.0/networks/${name}`;
   }

@@ -20,7 +20,9 @@ import { operationRoutes } from './operations.ts';
 import { profileRoutes } from './profiles.ts';
 import { projectRoutes } from './projects.ts';
 import { serverRoutes } from './server.ts';
-import { storagePoolRoutes } from './storage-pools.ts';
+import { storagePoolRoutes } from './storage/pools.ts';
+import { volumeSnapshotRoutes } from './storage/snapshots.ts';
+import { volumeRoutes } from './storage/volumes.ts';
 import { warningRoutes } from './warnings.ts';
 
 import type { FastifyInstance } from 'fastify';
@@ -55,6 +57,8 @@ export const routes: readonly ((app: FastifyInstance, context: DaemonContext) =>
   profileRoutes,
   networkRoutes,
   storagePoolRoutes,
+  volumeRoutes,
+  volumeSnapshotRoutes,
   projectRoutes,
   warningRoutes,
 ];

@@ -17,9 +17,16 @@ type WarningRecord = ReturnType<Store['warnings']['list']>[number];
 export function warningRoutes(app: FastifyInstance, { engine }: DaemonContext): void {
   const { warnings } = engine.store;
   const get = (id: string): WarningRecord => {
-    const record = warnings.find(id);
-    if (record === undefined) throw new WarrenError('not_found', { kind: 'warning', name: id });
-    return record;
+    const exact = warnings.find(id);
+    if (exact !== undefined) return exact;
+    const begun = warnings.list().filter((record) => id !== '' && record.id.startsWith(id));
+    if (begun.length > 1) {
+      const problem = `several warnings begin with ${id}, wanted more of the id`;
+      const issues = [{ path: 'id', problem }];
+      throw new WarrenError('invalid', { what: 'choose a warning', issues });
+    }
+    if (begun[0] === undefined) throw new WarrenError('not_found', { kind: 'warning', name: id });
+    return begun[0];
   };
   app.get('/1.0/warnings', (request) =>
     listAnswer(request, warnings.list(), (record) => `/1.0/warnings/${record.id}`, warningView),

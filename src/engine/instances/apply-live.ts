@@ -25,7 +25,7 @@ export async function applyLive(
   const { name, run } = record;
   if (run === undefined) return;
   await applyLimits(deps, name, before, after, undo);
-  await applyShares(deps, name, run.init, changedShares(before, after), undo);
+  await applyShares(deps, record, run.init, changedShares(before, after), undo);
 
   const { pid } = run.init;
   const nics = changesOf(planNics(name, before), planNics(name, after));
@@ -58,10 +58,11 @@ export async function applyLive(
  */
 export async function applyAgain(
   deps: EngineDeps,
-  { name, run }: InstanceRecord,
+  record: InstanceRecord,
   before: Expanded,
   after: Expanded,
 ): Promise<void> {
+  const { name, run } = record;
   if (run === undefined) return;
   // Never unwound: what was done stays, whatever else fails.
   const undo = new Revert(() => undefined);
@@ -70,7 +71,7 @@ export async function applyAgain(
   for (const { target } of [...removed, ...added].toReversed()) {
     await deps.runtime.detachMount(name, run.init, target);
   }
-  await applyShares(deps, name, run.init, { removed: [], added }, undo);
+  await applyShares(deps, record, run.init, { removed: [], added }, undo);
 
   const nics = changesOf(planNics(name, before), planNics(name, after));
   if (nics.removed.length + nics.added.length > 0) await applyNetworks(deps);
@@ -98,28 +99,30 @@ async function applyLimits(
 /** Opposites are pushed before the effect: to detach what is not there does nothing. */
 async function applyShares(
   deps: EngineDeps,
-  name: string,
+  machine: InstanceRecord,
   init: ProcessIdentity,
   { removed, added }: { readonly removed: readonly Share[]; readonly added: readonly Share[] },
   undo: Revert,
 ): Promise<void> {
+  const { name } = machine;
   for (const share of removed.toReversed()) {
-    undo.push(`mount ${share.source} again`, () => attachShares(deps, name, init, [share]));
+    undo.push(`mount ${share.source} again`, () => attachShares(deps, machine, init, [share]));
     await deps.runtime.detachMount(name, init, share.target);
   }
   for (const share of added) {
     undo.push(`unmount ${share.target}`, () => deps.runtime.detachMount(name, init, share.target));
-    await attachShares(deps, name, init, [share]);
+    await attachShares(deps, machine, init, [share]);
   }
 }
 
 async function attachShares(
   deps: EngineDeps,
-  name: string,
+  machine: InstanceRecord,
   init: ProcessIdentity,
   shares: readonly Share[],
 ): Promise<void> {
-  for (const bind of await bindShares(deps, `change ${name}`, shares)) {
+  const { name } = machine;
+  for (const bind of await bindShares(deps, `change ${name}`, machine, shares)) {
     await deps.runtime.attachMount(name, init, bind);
   }
 }

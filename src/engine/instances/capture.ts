@@ -1,12 +1,10 @@
 import type { LayerId } from '../../storage/types.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
-import { isFrozenByUser } from './finish.ts';
 import { ownerOf } from './owner.ts';
 import { flattenLong } from './flatten.ts';
 import { finishRestore } from './restoring.ts';
 import { isRunning } from './state.ts';
-
-const freezeTimeoutMs = 10_000;
+import { holdStill } from './still.ts';
 
 /**
  * Makes a layer of what a machine has of its own now, and hands the whole chain to `record`, which
@@ -63,27 +61,16 @@ async function freezeStopped(deps: EngineDeps, instance: InstanceRecord): Promis
   return deps.storage.freezeUpper(instance.id, ownerOf(instance));
 }
 
-/** Throws `unsupported` where there is no cgroup to freeze: a copy of moving files is worth nothing. */
 async function copyRunning(
   deps: EngineDeps,
   instance: InstanceRecord,
   signal: AbortSignal,
 ): Promise<{ readonly layer: LayerId; readonly frozenMs: number | undefined }> {
-  // The row alone is no proof, and a guest that moves while cp reads leads it anywhere.
-  let thawed = deps.live.find(instance.id)?.frozen ?? isFrozenByUser(instance);
+  await using still = await holdStill(deps, instance);
   let frozenMs: number | undefined;
-  const startedMs = performance.now();
-  const thaw = async (): Promise<void> => {
-    if (thawed) return;
-    await deps.runtime.thaw(instance.name);
-    frozenMs = Math.round(performance.now() - startedMs);
-    thawed = true;
+  const copied = async (): Promise<void> => {
+    frozenMs = await still.release();
   };
-  try {
-    await deps.runtime.freeze(instance.name, freezeTimeoutMs);
-    const layer = await deps.storage.copyUpper(instance.id, { signal, copied: thaw });
-    return { layer, frozenMs };
-  } finally {
-    await thaw();
-  }
+  const layer = await deps.storage.copyUpper(instance.id, { signal, copied });
+  return { layer, frozenMs };
 }

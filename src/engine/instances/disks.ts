@@ -11,11 +11,15 @@ import type { BindMount } from '../../runtime/types.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 import { findPolicy } from '../policy/policy.ts';
 import type { EngineDeps } from '../types.ts';
+import { holdVolume, type Holder } from '../volumes/hold.ts';
+import { volumeOfDevice } from '../volumes/list.ts';
 
 /** A disk or unix-char device as it is configured; whether its source is there is not asked yet. */
 export interface Share {
   readonly device: string;
+  /** A path of the host, or the name of a storage volume. */
   readonly source: string;
+  readonly isVolume: boolean;
   /** In the machine. */
   readonly target: string;
   readonly readonly: boolean;
@@ -40,6 +44,7 @@ function shareOf(device: string, keys: StringMap): Share | undefined {
   return {
     device,
     source,
+    isVolume: volumeOfDevice(keys) !== undefined,
     target,
     readonly: parseBool(keys['readonly'] ?? '') === true,
     recursive: parseBool(keys['recursive'] ?? '') === true,
@@ -48,21 +53,43 @@ function shareOf(device: string, keys: StringMap): Share | undefined {
 }
 
 /**
- * What to mount for them. A missing source is an issue, or the share is left out where it is not
+ * What to mount for `machine`, which holds the volumes among them from then on. A missing source is an issue, or the share is left out where it is not
  * required. Sources are the user's own paths: what may be read there is what the user may read.
  * `what` is for the error: `start web`. Throws `policy` for a source that leads where the
  * administrator lets no machine.
  */
 export async function bindShares(
+  deps: EngineDeps,
+  what: string,
+  machine: Holder,
+  shares: readonly Share[],
+): Promise<BindMount[]> {
+  const hostBinds = await bindPaths(deps, what, shares);
+  const binds: BindMount[] = [];
+  for (const share of shares) {
+    const bind = hostBinds.get(share);
+    if (bind !== undefined) binds.push(bind);
+    if (!share.isVolume) continue;
+    const source = await holdVolume(deps, share.source, machine);
+    const { target, readonly } = share;
+    binds.push({ source, target, readonly, recursive: false, kind: 'directory' });
+  }
+  return binds;
+}
+
+/** The same of paths of the host alone. */
+async function bindPaths(
   deps: Pick<EngineDeps, 'policy' | 'ids'>,
   what: string,
   shares: readonly Share[],
-): Promise<BindMount[]> {
+): Promise<ReadonlyMap<Share, BindMount>> {
   const policy = findPolicy(deps, what);
   const denied: Issue[] = [];
   const issues: Issue[] = [];
-  const binds: BindMount[] = [];
-  for (const { device, source, target, readonly, recursive, required } of shares) {
+  const binds = new Map<Share, BindMount>();
+  for (const share of shares) {
+    const { device, source, target, readonly, recursive, required } = share;
+    if (share.isVolume) continue;
     const found = await kindOf(source);
     if (typeof found !== 'string') {
       const { path, kind } = found;
@@ -71,7 +98,7 @@ export async function bindShares(
         const problem = `${path} is not allowed, ${allowedPaths(policy)}`;
         denied.push({ path: `devices.${device}.source`, problem });
       }
-      binds.push({ source: hostPath(path), target, readonly, recursive, kind });
+      binds.set(share, { source: hostPath(path), target, readonly, recursive, kind });
     } else if (required) {
       issues.push({ path: `devices.${device}.source`, problem: `${source} ${found}` });
     }
@@ -93,7 +120,7 @@ export async function checkSources(
   before: DeviceMap,
   after: DeviceMap,
 ): Promise<void> {
-  await bindShares(deps, what, changesOf(planShares(before), planShares(after)).added);
+  await bindPaths(deps, what, changesOf(planShares(before), planShares(after)).added);
 }
 
 /** What is there no more and what is new; one that changed is both. */

@@ -94,7 +94,10 @@ async function run(
   const { store, storage, runtime, networks } = deps;
   const limits = planLimits(deps, expanded);
   runtime.checkLimits(name, limits.limits, limits.keys);
-  const binds = await bindShares(deps, `start ${name}`, planShares(expanded.devices));
+  store.transaction(() => {
+    store.volumes.releaseAll(id);
+  });
+  const binds = await bindShares(deps, `start ${name}`, record, planShares(expanded.devices));
 
   await using undo = new Revert((what, error) => {
     deps.log.warn({ err: error, instance: name, what }, 'a failed start was not undone completely');

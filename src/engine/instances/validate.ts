@@ -6,6 +6,7 @@ import { planIdmap } from '../idmap.ts';
 import { networkOfNic } from '../networks/nics.ts';
 import { checkPolicy } from '../policy/policy.ts';
 import type { EngineDeps, InstanceRecord, ProfileRecord } from '../types.ts';
+import { volumeOfDevice } from '../volumes/list.ts';
 import { expander, expandInstance } from './list.ts';
 
 type Settings = Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>;
@@ -83,6 +84,13 @@ export function deviceIssues(deps: EngineDeps, devices: Settings['devices']): Is
       issues.push({
         path: `devices.${name}.pool`,
         problem: `there is no storage pool "${pool}", wanted default`,
+      });
+    }
+    const volume = volumeOfDevice(device);
+    if (volume !== undefined && deps.store.volumes.find(volume) === undefined) {
+      issues.push({
+        path: `devices.${name}.source`,
+        problem: `there is no storage volume "${volume}"`,
       });
     }
   }

@@ -40,6 +40,8 @@ export class LiveMachines {
   readonly builds = new SharedWork<ImageRecord>();
   /** Copies of layers for other ids, by layer and range. */
   readonly shifts = new KeyedMutex();
+  /** Custom volumes, by id. Taken after the locks of machines, never before. */
+  readonly volumes = new KeyedMutex();
   /** Changes of the switch, one after the other. */
   readonly networks = new KeyedMutex();
   /** Layers with a row that something will stand on in a moment. */

@@ -4,14 +4,10 @@ import type { Expanded, Imposed } from '../../contract/config/expand.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { amountsOf } from '../../contract/policy/amounts.ts';
 import { machineIssues } from '../../contract/policy/check.ts';
-import {
-  heldKeys,
-  matchesPattern,
-  type Ceilings,
-  type Policy,
-} from '../../contract/policy/policy.ts';
+import { heldKeys, matchesPattern, type Policy } from '../../contract/policy/policy.ts';
 import { togetherIssues } from '../../contract/policy/together.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord } from '../types.ts';
+import { countVolumes } from './counted.ts';
 
 type PolicyDeps = Pick<EngineDeps, 'policy' | 'store' | 'ids'>;
 
@@ -51,11 +47,13 @@ export function checkPolicy(
     .list()
     .filter(({ id }) => id !== current?.id)
     .map((record) => ({ name: record.name, has: amountsOf(expandOther(record), memoryBytes) }));
-  const before = [
-    ...others.map(({ has }) => has),
-    ...(current === undefined ? [] : [amountsOf(expandOther(current), memoryBytes)]),
-  ];
-  const after = [...others, { name: undefined, has: amountsOf(expanded, memoryBytes) }];
+  const volumes = countVolumes(deps);
+  const asItIs =
+    current === undefined
+      ? []
+      : [{ name: undefined, has: amountsOf(expandOther(current), memoryBytes) }];
+  const before = [...others, ...asItIs, ...volumes];
+  const after = [...others, { name: undefined, has: amountsOf(expanded, memoryBytes) }, ...volumes];
   refuse(deps, what, [
     ...machineIssues(policy, { own, expanded }, { memoryBytes, user: deps.ids.user }),
     ...togetherIssues(policy, after, moment === 'start' ? undefined : before),
@@ -73,10 +71,14 @@ export function checkPolicyOfUsers(
   if (policy === undefined) return;
   const memoryBytes = totalmem();
   const all = deps.store.instances.list();
-  const before: Ceilings[] = all.map((record) => amountsOf(expandOther(record), memoryBytes));
+  const volumes = countVolumes(deps);
+  const before = all.map((record) => ({
+    name: record.name,
+    has: amountsOf(expandOther(record), memoryBytes),
+  }));
   const after = all.map((record, index) => {
     const user = users.find((one) => one.record.id === record.id);
-    const has = user === undefined ? before[index] : amountsOf(user.next, memoryBytes);
+    const has = user === undefined ? before[index]?.has : amountsOf(user.next, memoryBytes);
     return { name: record.name, has: has ?? {} };
   });
   refuse(deps, what, [
@@ -85,7 +87,7 @@ export function checkPolicyOfUsers(
       const issues = machineIssues(policy, machine, { memoryBytes, user: deps.ids.user });
       return issues.map(({ path, problem }) => ({ path: `${record.name}: ${path}`, problem }));
     }),
-    ...togetherIssues(policy, after, before),
+    ...togetherIssues(policy, [...after, ...volumes], [...before, ...volumes]),
   ]);
 }
 

@@ -8,6 +8,7 @@ import { recoverInstances } from './instances.ts';
 import { removeStrayLayers, removeStrayUppers } from './layers.ts';
 import { adoptRunning } from './running.ts';
 import { removeStrayRuntime } from './runtime.ts';
+import { removeStrayVolumes } from './volumes.ts';
 
 /**
  * Brings what is on disk, in the kernel and in the database to agree after any death: of a daemon,
@@ -25,6 +26,7 @@ export async function recover(deps: EngineDeps): Promise<void> {
     ['put back unrecorded freezes and remove stray layers', () => removeStrayLayers(deps)],
     ['finish what was begun with machines', () => recoverInstances(deps)],
     ['remove directories without a machine', () => removeStrayUppers(deps)],
+    ['remove directories without a volume', () => removeStrayVolumes(deps)],
     ['remove stray image files', () => removeStrayImageFiles(deps)],
     ['remove stray backups', () => removeStrayBackups(deps)],
     ['make the default network', () => ensureDefaultNetwork(deps)],

@@ -7,6 +7,7 @@ const effects = {
     'plainDirectory',
     ...(['importTree', 'mountView'] as const),
   ],
+  volumes: ['create', 'copy', 'shift', 'remove'],
   runtime: [
     ...([
       'create',
@@ -36,9 +37,9 @@ export function forever(): Promise<never> {
 
 /** The same ports, with a gate before their effects. */
 export function gated(ports: EnginePorts, gate: Gate): EnginePorts {
-  const wrap = <K extends keyof typeof effects>(name: K): EnginePorts[K] => {
+  const wrap = <T extends object>(name: keyof typeof effects, port: T): T => {
     const names: readonly string[] = effects[name];
-    return new Proxy(ports[name], {
+    return new Proxy(port, {
       get(target, property): unknown {
         const value: unknown = Reflect.get(target, property, target);
         if (typeof value !== 'function') return value;
@@ -50,10 +51,13 @@ export function gated(ports: EnginePorts, gate: Gate): EnginePorts {
   };
   return {
     ...ports,
-    storage: wrap('storage'),
-    runtime: wrap('runtime'),
-    networks: wrap('networks'),
-    keeper: wrap('keeper'),
+    storage: {
+      ...wrap('storage', ports.storage),
+      volumes: wrap('volumes', ports.storage.volumes),
+    },
+    runtime: wrap('runtime', ports.runtime),
+    networks: wrap('networks', ports.networks),
+    keeper: wrap('keeper', ports.keeper),
   };
 }
 

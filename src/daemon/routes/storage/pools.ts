@@ -1,18 +1,19 @@
 import { statfs } from 'node:fs/promises';
 
-import { WarrenError } from '../../contract/errors.ts';
-import { listImages } from '../../engine/images/list.ts';
-import { listInstances } from '../../engine/instances/list.ts';
-import { listProfiles } from '../../engine/profiles/list.ts';
-import { parseFilter } from '../http/filter.ts';
-import { syncBody } from '../http/replies.ts';
-import { param, query } from '../http/request.ts';
-import { listAnswer } from './listing.ts';
+import { WarrenError } from '../../../contract/errors.ts';
+import { listImages } from '../../../engine/images/list.ts';
+import { listInstances } from '../../../engine/instances/list.ts';
+import { listProfiles } from '../../../engine/profiles/list.ts';
+import { listVolumes } from '../../../engine/volumes/list.ts';
+import { syncBody } from '../../http/replies.ts';
+import { param } from '../../http/request.ts';
+import { volumeUrl } from '../../views/volumes.ts';
+import { listAnswer } from '../listing.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { StoragePool } from '../../contract/api/storage-pools.ts';
-import type { EngineDeps } from '../../engine/types.ts';
-import type { DaemonContext } from '../context.ts';
+import type { StoragePool } from '../../../contract/api/storage-pools.ts';
+import type { EngineDeps } from '../../../engine/types.ts';
+import type { DaemonContext } from '../../context.ts';
 
 /** `/1.0/storage-pools`: there is one, `default`, which is warren's layer store. */
 export function storagePoolRoutes(app: FastifyInstance, { engine }: DaemonContext): void {
@@ -37,24 +38,25 @@ export function storagePoolRoutes(app: FastifyInstance, { engine }: DaemonContex
       inodes: { used: files - ffree, total: files },
     });
   });
-  // Volumes of one's own are not made by warren; those of machines are part of them.
-  for (const suffix of ['', '/custom', '/container', '/image', '/virtual-machine']) {
-    app.get(`${all}/:pool/volumes${suffix}`, (request) => {
-      checkPool(request);
-      parseFilter(query(request, 'filter'));
-      return syncBody([]);
-    });
-  }
-  for (const url of [all, `${all}/:pool/volumes`, `${all}/:pool/volumes/custom`]) {
-    app.post(url, () => {
-      const what = url === all ? 'create a storage pool' : 'create a storage volume';
-      const why = 'warren keeps everything in its own layer store';
-      throw new WarrenError('unsupported', { what, why });
+  const why = 'warren keeps everything in its own layer store';
+  app.post(all, () => {
+    throw new WarrenError('unsupported', { what: 'create a storage pool', why });
+  });
+  for (const method of ['PUT', 'PATCH', 'POST', 'DELETE'] as const) {
+    app.route({
+      method,
+      url: `${all}/:pool`,
+      handler: (request) => {
+        checkPool(request);
+        const verb = method === 'DELETE' ? 'delete' : method === 'POST' ? 'rename' : 'change';
+        throw new WarrenError('unsupported', { what: `${verb} the storage pool`, why });
+      },
     });
   }
 }
 
-function checkPool(request: FastifyRequest): void {
+/** Throws `not_found` for every pool but the one there is. */
+export function checkPool(request: FastifyRequest): void {
   const name = param(request, 'pool');
   if (name !== 'default') throw new WarrenError('not_found', { kind: 'storage pool', name });
 }
@@ -70,6 +72,7 @@ function poolView(engine: EngineDeps): StoragePool {
     used_by: [
       ...listInstances(engine).map(({ name }) => `/1.0/instances/${name}`),
       ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
+      ...listVolumes(engine).map(({ name }) => volumeUrl(name)),
       ...listProfiles(engine)
         .filter(({ devices }) =>
           Object.values(devices).some(({ pool, type }) => type === 'disk' && pool === 'default'),

@@ -1,0 +1,80 @@
+import type { StorageVolume, VolumeSnapshot } from '../../contract/api/storage-pools.ts';
+import type { ImageRecord, InstanceRecord, VolumeRecord } from '../../engine/types.ts';
+import type { VolumeUsers } from '../../engine/volumes/list.ts';
+import { timeOf } from './times.ts';
+
+export const poolsUrl = '/1.0/storage-pools';
+
+/** A custom volume; `default` is the one pool. */
+export function volumeUrl(name: string): string {
+  return `${poolsUrl}/default/volumes/custom/${encodeURIComponent(name)}`;
+}
+
+const common = { content_type: 'filesystem', location: 'none', project: 'default' } as const;
+
+export function volumeView(
+  { name, description, createdAtMs, config }: VolumeRecord,
+  { instances, profiles }: VolumeUsers,
+): StorageVolume {
+  return {
+    ...common,
+    name,
+    type: 'custom',
+    description,
+    created_at: timeOf(createdAtMs),
+    config,
+    used_by: [
+      ...instances.map((user) => `/1.0/instances/${encodeURIComponent(user)}`),
+      ...profiles.map((user) => `/1.0/profiles/${encodeURIComponent(user)}`),
+    ],
+  };
+}
+
+/** As lists of volumes have it, among them: `data/snap0`. */
+export function snapshotAsVolumeView(parent: string, snapshot: VolumeRecord): StorageVolume {
+  const view = volumeView(snapshot, { instances: [], profiles: [] });
+  return { ...view, name: `${parent}/${snapshot.name}` };
+}
+
+export function volumeSnapshotView({
+  name,
+  description,
+  createdAtMs,
+  expiresAtMs,
+  config,
+}: VolumeRecord): VolumeSnapshot {
+  return {
+    name,
+    description,
+    config,
+    content_type: 'filesystem',
+    created_at: timeOf(createdAtMs),
+    expires_at: timeOf(expiresAtMs),
+  };
+}
+
+/** The root disk of a machine, which is no volume to be changed by itself. */
+export function instanceVolumeView({ name, createdAtMs }: InstanceRecord): StorageVolume {
+  return {
+    ...common,
+    name,
+    type: 'container',
+    description: '',
+    created_at: timeOf(createdAtMs),
+    config: {},
+    used_by: [`/1.0/instances/${name}`],
+  };
+}
+
+/** An image, which LXD keeps as a volume too. */
+export function imageVolumeView({ fingerprint, createdAtMs }: ImageRecord): StorageVolume {
+  return {
+    ...common,
+    name: fingerprint,
+    type: 'image',
+    description: '',
+    created_at: timeOf(createdAtMs),
+    config: {},
+    used_by: [`/1.0/images/${fingerprint}`],
+  };
+}
