@@ -12,7 +12,7 @@ import { handleUpgrades } from './http/upgrades.ts';
 import { routes } from './routes/all.ts';
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { DaemonContext } from './context.ts';
@@ -43,7 +43,8 @@ export async function createDaemonServer(
       void answer.code(400).send(errorBody(invalid(what, problem)));
     },
     serverFactory: (handler) => {
-      server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, handler);
+      const options = { keepAliveTimeout: 60_000, requestTimeout: 0 };
+      server = createServer(options, limitPipelining(handler));
       return server;
     },
   });
@@ -87,6 +88,30 @@ export async function createDaemonServer(
       for (const socket of connections) socket.destroy();
       await app.close();
     },
+  };
+}
+
+/** Most requests of one connection that wait for their answer. */
+const maxPipelined = 4;
+
+/**
+ * Node reads every request that comes in one piece and keeps all the answers, however slowly the
+ * client takes them. No client of ours sends the next before it has the last answer.
+ */
+function limitPipelining(handler: RequestListener): RequestListener {
+  const waiting = new WeakMap<Socket, number>();
+  return (request, response) => {
+    const { socket } = request;
+    const count = (waiting.get(socket) ?? 0) + 1;
+    if (count > maxPipelined) {
+      socket.destroy();
+      return;
+    }
+    waiting.set(socket, count);
+    response.once('close', () => {
+      waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
+    });
+    handler(request, response);
   };
 }
 

@@ -35,6 +35,17 @@ describe('lxc that is interrupted', () => {
     expect(await stop.exitCode).toBe(1);
     expect(stop.output).toMatch(/Remote operation canceled by user/);
     await quiet();
+    // The same by hand, for a client that is somewhere else.
+    const other = lxc.onTerminal('stop c1');
+    let id = '';
+    await eventually(async () => {
+      const list = await lxc.well('operation list -f csv');
+      id = /^([^,]+),TASK,Stopping instance,RUNNING/m.exec(list)?.[1] ?? '';
+      expect(id).not.toBe('');
+    });
+    await lxc.well(`operation delete ${id}`);
+    expect(await other.exitCode).toBe(1);
+    await quiet();
     expect(await lxc.well('exec c1 -- echo here')).toBe('here');
     expect(await lxc.well('list -f csv -c s')).toBe('RUNNING');
   });

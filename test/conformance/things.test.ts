@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
@@ -164,6 +164,23 @@ describe('lxc and what machines are made of', () => {
     await lxc.badly('operation show 00000000-0000-4000-8000-000000000000', /Error: .*operation/);
     await lxc.badly('operation delete 00000000-0000-4000-8000-000000000000', /Error: .*operation/);
     await lxc.well('warning list -f csv --all');
+    // A machine that keeps more than it may is something to be warned of.
+    await lxc.well('config device override c1 root size=1MiB');
+    const big = join(lxc.place, 'big');
+    writeFileSync(big, Buffer.alloc(3_000_000, 'x'));
+    await lxc.well(`file push ${big} c1/root/big`);
+    let warning = '';
+    await eventually(async () => {
+      await lxc.well('info c1');
+      const list = await lxc.well('warning list -f csv');
+      warning = /^([0-9a-f-]{36}),Disk limit exceeded,NEW,/m.exec(list)?.[1] ?? '';
+      expect(warning).not.toBe('');
+    });
+    expect(await lxc.well(`warning show ${warning}`)).toMatch(/^severity: moderate$/m);
+    await lxc.well(`warning acknowledge ${warning}`);
+    expect(await lxc.well('warning list -f csv')).not.toContain(warning);
+    await lxc.well(`warning delete ${warning}`);
+    await lxc.badly(`warning show ${warning}`, /Error: .*warning/);
     await lxc.badly('warning show nothing', /Error: .*nothing/);
     await lxc.badly('warning acknowledge nothing', /Error: .*nothing/);
     await lxc.badly('warning delete nothing', /Error: .*nothing/);
@@ -213,7 +230,12 @@ describe('lxc and what machines are made of', () => {
     expect(await lxc.well('remote get-default')).toBe('local');
     await lxc.well("alias add ll 'list -f csv -c n'");
     expect(await lxc.well('ll')).toBe('c1');
-    await lxc.well('alias remove ll');
+    expect(await lxc.well('alias list -f csv')).toBe('ll,list -f csv -c n');
+    await lxc.well('alias rename ll l');
+    await lxc.badly('alias rename ll l', /Error: .*ll/);
+    await lxc.badly('alias add l list', /Error: .*l/);
+    await lxc.well('alias remove l');
+    await lxc.badly('alias remove l', /Error: .*l/);
     expect(readFileSync(join(lxc.env['LXD_CONF'] ?? '', 'config.yml'), 'utf8')).toContain('local');
     await lxc.badly('list nowhere:', /Error: .*nowhere/);
   });

@@ -15,6 +15,8 @@ beforeAll(async () => {
   daemon = await openDaemon();
   api = new ApiClient(daemon.socket);
   await api.done('POST', '/1.0/instances', { name: 'web', source: { type: 'none' } });
+  await api.done('POST', '/1.0/instances/web/snapshots', { name: 'kept' });
+  await api.call('POST', '/1.0/storage-pools/default/volumes/custom', { name: 'data' });
 });
 afterAll(async () => {
   await daemon[Symbol.asyncDispose]();
@@ -36,6 +38,11 @@ const writes = [
   ['POST', '/1.0/networks'],
   ['PUT', '/1.0/networks/warrenbr0'],
   ['POST', '/1.0/images/aliases'],
+  ['PUT', '/1.0/instances/web/snapshots/kept'],
+  ['POST', '/1.0/instances/web/snapshots/kept'],
+  ['POST', '/1.0/storage-pools/default/volumes/custom'],
+  ['PUT', '/1.0/storage-pools/default/volumes/custom/data'],
+  ['POST', '/1.0/storage-pools/default/volumes/custom/data'],
   ['PUT', '/1.0'],
   ['POST', '/1.0/warren/daemon'],
 ] as const;
@@ -72,7 +79,7 @@ describe('bodies', () => {
         fc.dictionary(fc.constantFrom(...keys, ...others), fc.jsonValue({ maxDepth: 3 })),
         async ([method, path], body) => {
           // A good name would rename the machine that the other requests are about.
-          const renames = method === 'POST' && path === '/1.0/instances/web';
+          const renames = method === 'POST' && /\/(web|kept|data)$/.test(path);
           const isGood = renames && typeof body['name'] === 'string';
           const sent = isGood ? { ...body, name: '../x' } : body;
           const { status, json } = await api.call(method, path, sent);
@@ -100,6 +107,18 @@ describe('bodies', () => {
     const deep = '['.repeat(200_000) + ']'.repeat(200_000);
     await expectRefusal('PUT', '/1.0/instances/web', deep);
     await expectRefusal('PUT', '/1.0/instances/web', `{"config":${deep}}`);
+  });
+
+  test('with fields that nobody knows are taken for what is known of them', async () => {
+    const more = { unknown: { deep: [1] }, 'x-y': null, name: 'odd', devices: {}, config: {} };
+    expect((await api.call('POST', '/1.0/profiles', more)).status).toBe(201);
+    const read = await api.get<object>('/1.0/profiles/odd');
+    expect(Object.keys(read).sort()).toEqual([
+      ...['config', 'description', 'devices', 'name', 'used_by'],
+    ]);
+    // Unknown keys of config are another matter: somebody would think that they hold.
+    const { status } = await api.call('PUT', '/1.0/profiles/odd', { config: { unknown: 'x' } });
+    expect(status).toBe(400);
   });
 
   test('with a prototype in them change nothing', async () => {
@@ -133,6 +152,11 @@ describe('paths', () => {
     '/1.0/images/aliases/%252F',
     '/1.0/images/zz',
     '/1.0/networks/..',
+    '/1.0/storage-pools/%2e%2e/volumes',
+    '/1.0/storage-pools/default/volumes/custom/..%2fx',
+    '/1.0/storage-pools/default/volumes/custom/%00',
+    '/1.0/storage-pools/default/volumes/custom/__proto__/state',
+    '/1.0/warnings/%ff',
     '/1.0/operations/constructor',
     '/1.0/instances?recursion=x&filter=name',
     '/1.0/instances?filter=%22',
@@ -201,6 +225,26 @@ describe('connections', () => {
     await sending;
     const dir = `${daemon.dir}/uploads`;
     await expect.poll(() => (existsSync(dir) ? readdirSync(dir) : [])).toEqual([]);
+  });
+
+  test('that never read their answers hold up nobody, and memory stays flat', async () => {
+    const config = { 'user.big': 'x'.repeat(900_000) };
+    await api.call('POST', '/1.0/profiles', { name: 'big', config });
+    const before = process.memoryUsage().rss;
+    const slow = Array.from({ length: 50 }, (_, index) => {
+      const socket = connect(daemon.socket);
+      socket.pause();
+      socket.on('error', () => undefined);
+      // Far more answers than any socket buffer takes.
+      socket.write('GET /1.0/profiles/big HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(index < 25 ? 40 : 3));
+      return socket;
+    });
+    for (let round = 0; round < 50; round++) {
+      expect((await api.call('GET', '/1.0/instances/web')).status).toBe(200);
+    }
+    expect(process.memoryUsage().rss - before).toBeLessThan(300_000_000);
+    for (const socket of slow) socket.destroy();
+    await api.call('DELETE', '/1.0/profiles/big');
   });
 
   test('in great number are served', async () => {
