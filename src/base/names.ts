@@ -6,6 +6,37 @@ export function isInstanceName(name: string): boolean {
   return /^[a-zA-Z](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/.test(name);
 }
 
+/** Projects: 1–24 of letters, digits and dashes, so that machine names stay short enough for paths. */
+export function isProjectName(name: string): boolean {
+  return /^[a-zA-Z0-9][a-zA-Z0-9-]{0,23}$/.test(name);
+}
+
+/**
+ * The name under which the engine, the kernel and the file system know a machine: its own one, and
+ * `PROJECT_NAME` for one of another project than `default`. Host names have no underscore.
+ */
+export function isMachineName(name: string): boolean {
+  const [one = '', other, ...more] = name.split('_');
+  if (other === undefined) return isInstanceName(one);
+  return isProjectName(one) && one !== 'default' && isInstanceName(other) && more.length === 0;
+}
+
+/** What the machine that a project calls `name` is known as. Of a name that is none, another that is none. */
+export function machineName(project: string, name: string): string {
+  if (project !== 'default') return `${project}_${name}`;
+  return name.includes('_') ? `_${name}` : name;
+}
+
+/** What its project calls a machine; its host name. */
+export function ownNameOf(machine: string): string {
+  return machine.slice(machine.indexOf('_') + 1);
+}
+
+export function projectOf(machine: string): string {
+  const at = machine.indexOf('_');
+  return at === -1 ? 'default' : machine.slice(0, at);
+}
+
 /** Profiles, snapshots, networks, devices: 1–63 of letters, digits and `._-`, never `.` or `..`. */
 export function isObjectName(name: string): boolean {
   return /^[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,62}$/.test(name);

@@ -12,6 +12,7 @@ export type Completer =
   | 'image'
   | 'profile'
   | 'network'
+  | 'project'
   | 'storage'
   | 'volume'
   | 'pool-volume'

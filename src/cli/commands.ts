@@ -9,6 +9,7 @@ const image = () => import('./commands/image.ts');
 const imageAlias = () => import('./commands/image-alias.ts');
 const network = () => import('./commands/network.ts');
 const storage = () => import('./commands/storage.ts');
+const project = () => import('./commands/project.ts');
 const volume = () => import('./commands/volume.ts');
 const volumeCopies = () => import('./commands/volume-copies.ts');
 const volumeDevices = () => import('./commands/volume-devices.ts');
@@ -104,6 +105,17 @@ export const commands: Readonly<Record<string, Load>> = {
   'network unset': async () => (await network()).unset,
   'network rename': async () => (await network()).rename,
   'network delete': async () => (await network()).deleteNetwork,
+  'project list': async () => (await project()).list,
+  'project info': async () => (await project()).info,
+  'project show': async () => (await project()).show,
+  'project create': async () => (await project()).create,
+  'project edit': async () => (await project()).edit,
+  'project get': async () => (await project()).get,
+  'project set': async () => (await project()).set,
+  'project unset': async () => (await project()).unset,
+  'project rename': async () => (await project()).rename,
+  'project delete': async () => (await project()).deleteProject,
+  'project switch': async () => (await project()).switchProject,
   'storage list': async () => (await storage()).list,
   'storage show': async () => (await storage()).show,
   'storage info': async () => (await storage()).info,

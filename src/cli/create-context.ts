@@ -6,6 +6,7 @@ import { Client } from '../client/client.ts';
 import { startDaemon } from '../client/daemon-start.ts';
 import { Transport } from '../client/transport.ts';
 import { resolvePaths, type Paths } from '../contract/paths.ts';
+import { readCurrentProject } from './current-project.ts';
 import { Interrupts } from './interrupts.ts';
 import { Progress } from './progress.ts';
 import { Terminal } from './terminal.ts';
@@ -20,11 +21,13 @@ export interface ContextInput {
   readonly binDir: string;
   readonly quiet: boolean;
   readonly debug: boolean;
+  /** What `--project` says. */
+  readonly project?: string | undefined;
 }
 
 /** What a command works with, on this process's streams. `close` lets the process end, once
  * all is written. */
-export function createContext({ binDir, quiet, debug }: ContextInput): {
+export function createContext({ binDir, quiet, debug, project }: ContextInput): {
   readonly context: Context;
   readonly close: () => Promise<void>;
 } {
@@ -39,6 +42,7 @@ export function createContext({ binDir, quiet, debug }: ContextInput): {
   };
   const transport = new Transport({
     socket: paths.socket,
+    project: project ?? readCurrentProject(paths, env),
     startDaemon: () => startDaemon(host, paths.socket),
     trace: debug ? say : undefined,
   });

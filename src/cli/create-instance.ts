@@ -1,4 +1,4 @@
-import { apiPath, type Client } from '../client/client.ts';
+import { apiPath, nameInUrl, type Client } from '../client/client.ts';
 import { isWarrenError } from '../contract/errors.ts';
 import { readRedirectedYaml } from './editor.ts';
 import { parseAssignment, parseDeviceOptions, stripRemote } from './names.ts';
@@ -82,7 +82,7 @@ export async function createInstance(
   const operation = await client.operate('POST', apiPath('instances'), { ...request, source });
   warnOf(context, operation);
   const url = operation.resources['instances']?.[0];
-  return decodeURIComponent(url?.split('/').at(-1) ?? name ?? '');
+  return url === undefined ? (name ?? '') : nameInUrl(url);
 }
 
 function noImage(args: object): InstanceSource {

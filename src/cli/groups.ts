@@ -31,6 +31,16 @@ export const networkGroup = {
   example: { name: 'warrenbr0', key: 'dns.domain', value: 'lab' },
 } as const satisfies KeyedGroup;
 
+export const projectGroup = {
+  group: 'project',
+  noun: 'project',
+  a: 'a project',
+  collection: 'projects',
+  complete: 'project',
+  writable: ['description', 'config'],
+  example: { name: 'lab', key: 'limits.instances', value: '10' },
+} as const satisfies KeyedGroup;
+
 export const storageGroup = {
   group: 'storage',
   noun: 'pool',

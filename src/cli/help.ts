@@ -9,7 +9,7 @@ import type { AnyCommand, OptionRow } from './command.ts';
 const sections: readonly (readonly [title: string, names: readonly string[]])[] = [
   ['Machines', ['launch', 'list', 'shell', 'exec', 'stop', 'start', 'delete', 'info']],
   ['More of them', ['init', 'restart', 'pause', 'resume', 'copy', 'rename', 'console', 'file']],
-  ['Settings', ['config', 'profile', 'network', 'storage']],
+  ['Settings', ['config', 'profile', 'network', 'storage', 'project']],
   ['Keeping', ['snapshot', 'restore', 'diff', 'history', 'export', 'import', 'publish', 'image']],
   [
     'warren itself',
@@ -41,6 +41,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   network: 'Bridges between machines and to the outside',
   storage: 'Where machines are kept, and volumes beside them',
   'storage volume': 'Files that outlive machines, or that several share',
+  project: 'Sets of machines that are kept apart',
   daemon: 'The process behind the commands',
   operation: 'What the daemon is doing',
   warning: 'What the daemon found wrong on its own',

@@ -15,12 +15,12 @@ export interface KeyedObject {
 
 /** What tells `config`, `profile`, `network` and `storage` apart: the rest is the same. */
 export interface KeyedGroup {
-  readonly group: 'config' | 'profile' | 'network' | 'storage';
+  readonly group: 'config' | 'profile' | 'network' | 'storage' | 'project';
   /** The positional: `profile`. */
-  readonly noun: 'instance' | 'profile' | 'network' | 'pool';
+  readonly noun: 'instance' | 'profile' | 'network' | 'pool' | 'project';
   /** The article with it, for sentences. */
   readonly a: string;
-  readonly collection: 'instances' | 'profiles' | 'networks' | 'storage-pools';
+  readonly collection: 'instances' | 'profiles' | 'networks' | 'storage-pools' | 'projects';
   readonly complete: Completer;
   /** Fields that PUT replaces; the others are the server's. */
   readonly writable: readonly string[];

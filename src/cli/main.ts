@@ -68,7 +68,10 @@ async function findOrExpand(words: readonly string[]): Promise<Found> {
 
 /** Options before the command's name: `warren --debug list`. */
 function leadingGlobals(words: readonly string[]): readonly string[] {
-  const end = words.findIndex((word) => !/^(--(debug|quiet|help|version)|-[hq])$/.test(word));
+  const isGlobal = (word: string, index: number): boolean =>
+    /^(--(debug|quiet|help|version|project(=.*)?)|-[hq])$/.test(word) ||
+    words[index - 1] === '--project';
+  const end = words.findIndex((word, index) => !isGlobal(word, index));
   return end === -1 ? words : words.slice(0, end);
 }
 

@@ -13,6 +13,7 @@ export const globalOptions = {
     choices: ['table', 'json', 'yaml', 'csv', 'compact'],
     summary: 'table, json, yaml, csv or compact',
   },
+  project: { kind: 'text', value: 'NAME', summary: 'About this project', complete: 'project' },
   help: { kind: 'flag', alias: 'h', summary: 'This text' },
   quiet: { kind: 'flag', alias: 'q', summary: 'No progress, no warnings' },
   debug: { kind: 'flag', summary: 'Show the HTTP calls' },

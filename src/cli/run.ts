@@ -26,6 +26,7 @@ export async function runCommand(
     binDir,
     quiet: args['quiet'] === true,
     debug: args['debug'] === true,
+    project: args['project'] as string | undefined,
   });
   try {
     const data = await command.run(context, args);

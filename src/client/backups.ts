@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
-import { apiPath, type Client } from './client.ts';
+import { apiPath, nameInUrl, type Client } from './client.ts';
 import { readCounted, type UploadProgress } from './images.ts';
 
 import type { InstanceBackupsPost } from '../contract/api/backups.ts';
@@ -79,7 +79,7 @@ export async function sendBackup(
   );
   const { resources } = await client.wait(answer.metadata as Operation);
   const url = resources['instances']?.[0] ?? '';
-  return decodeURIComponent(url.split('/').at(-1) ?? '');
+  return nameInUrl(url);
 }
 
 const magics: readonly (readonly [ending: string, start: string])[] = [

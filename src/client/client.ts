@@ -179,6 +179,12 @@ export function withQuery(path: string, query: Query = {}): string {
   return `${path}?${text}`;
 }
 
+/** The name that a URL of the API ends in, decoded. */
+export function nameInUrl(url: string): string {
+  const [path = ''] = url.split('?');
+  return decodeURIComponent(path.split('/').at(-1) ?? '');
+}
+
 /** A path of the API, with each segment percent-encoded: `apiPath('instances', 'web', 'state')`. */
 export function apiPath(...segments: readonly string[]): string {
   return `/1.0/${segments.map(encodeURIComponent).join('/')}`;

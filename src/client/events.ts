@@ -10,7 +10,9 @@ export async function* watchEvents(
 ): AsyncGenerator<Event, void> {
   // The websocket does not start a daemon; a request does.
   await client.get('/1.0');
-  const path = withQuery('/1.0/events', { type: types.length === 0 ? undefined : types.join(',') });
+  const path = client.transport.inProject(
+    withQuery('/1.0/events', { type: types.length === 0 ? undefined : types.join(',') }),
+  );
   const websocket = await openWebSocket(client.transport.socket, path);
   const queue: Event[] = [];
   let wake: () => void = () => undefined;

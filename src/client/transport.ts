@@ -24,6 +24,8 @@ export interface Response {
 
 export interface TransportOptions {
   readonly socket: string;
+  /** What requests are about that name no project. */
+  readonly project?: string | undefined;
   /** Called once when nobody listens on the socket; resolves when somebody does. */
   readonly startDaemon?: (() => Promise<void>) | undefined;
   /** One line per call and answer, for `--debug`. */
@@ -46,8 +48,17 @@ export class Transport {
     this.#options = options;
   }
 
+  /** The path with the project it is about, unless it says so itself or is about none. */
+  inProject(path: string): string {
+    const { project = 'default' } = this.#options;
+    const isOfNone = /^\/1\.0(\/(projects\b|warren\b|operations\/)|\/?$|\?)/.test(path);
+    if (project === 'default' || isOfNone || /[?&](project|all-projects)=/.test(path)) return path;
+    return `${path}${path.includes('?') ? '&' : '?'}project=${encodeURIComponent(project)}`;
+  }
+
   /** Throws `daemon_unreachable` when the daemon is neither there nor can be started. */
-  async send(request: Request): Promise<Response> {
+  async send(given: Request): Promise<Response> {
+    const request = { ...given, path: this.inProject(given.path) };
     const started = performance.now();
     this.#options.trace?.(`> ${request.method} ${request.path}${shown(request.body)}`);
     const response = await this.#sendOrStart(request);

@@ -158,6 +158,7 @@ const listCommands: Readonly<Record<string, string>> = {
   image: 'warren image list',
   instance: 'warren list',
   profile: 'warren profile list',
+  project: 'warren project list',
   network: 'warren network list',
   'image alias': 'warren image alias list',
   'storage pool': 'warren storage list',

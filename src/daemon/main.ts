@@ -186,8 +186,8 @@ function findNativeBinding(): string | undefined {
 
 function makeOperations({ events, log, paths }: Omit<Ground, 'ids'>): Operations {
   return new Operations({
-    onChange: (operation) => {
-      events.emit('operation', operation);
+    onChange: (operation, project) => {
+      events.emit('operation', operation, project);
     },
     explain: (error, { id, what }) =>
       asWarrenError(error, { log, logPath: paths.daemonLog, what, operation: id }),

@@ -8,6 +8,7 @@ import { asWarrenError } from './failures.ts';
 import { swallowBody } from './http/body.ts';
 import { isPeerAllowed } from './http/peers.ts';
 import { errorBody } from './http/replies.ts';
+import { projectOfRequest } from './http/request.ts';
 import { handleUpgrades } from './http/upgrades.ts';
 import { routes } from './routes/all.ts';
 
@@ -147,7 +148,8 @@ function prepare(app: FastifyInstance, context: DaemonContext): void {
       return reply;
     }
     if (!(await swallowBody(request.raw))) void reply.header('Connection', 'close');
-    return reply.code(catalogue[failure.code].status).send(errorBody(failure));
+    const body = errorBody(failure, projectOfRequest(request));
+    return reply.code(catalogue[failure.code].status).send(body);
   });
 }
 

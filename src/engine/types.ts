@@ -18,6 +18,7 @@ export type {
   LastExit,
   NetworkRecord,
   ProfileRecord,
+  ProjectRecord,
   RunRecord,
   SliceRecord,
   SnapshotRecord,
@@ -87,7 +88,8 @@ export interface LifecycleEvent {
 
 export type LifecycleSubject =
   | {
-      readonly kind: 'instance' | 'image' | 'image-alias' | 'profile' | 'network' | 'volume';
+      readonly kind:
+        'instance' | 'image' | 'image-alias' | 'profile' | 'network' | 'volume' | 'project';
       readonly name: string;
     }
   | {

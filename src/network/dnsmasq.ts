@@ -1,7 +1,7 @@
 import type { Issue } from '../contract/errors.ts';
 import type { NetworkLease } from '../contract/api/networks.ts';
 import { formatIpv4, isMacAddress, parseIpv4, parseIpv4Subnet } from '../base/addresses.ts';
-import { isInstanceName } from '../base/names.ts';
+import { isMachineName } from '../base/names.ts';
 import { WarrenError } from '../contract/errors.ts';
 
 import type { Places } from './places.ts';
@@ -84,7 +84,7 @@ function dhcpArgs(
 export function formatHosts(reservations: readonly Reservation[]): string {
   const issues: Issue[] = [];
   const lines = reservations.map(({ instance, hwaddr, address }) => {
-    if (!isInstanceName(instance)) {
+    if (!isMachineName(instance)) {
       issues.push({
         path: 'reservation',
         problem: `${JSON.stringify(instance)} is no instance name`,

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 
-import { isInstanceName } from '../base/names.ts';
+import { isMachineName } from '../base/names.ts';
 import { WarrenError } from '../contract/errors.ts';
 import type { Readiness } from '../sys/kernel/readiness.ts';
 import { detectCgroups } from './cgroup/detect.ts';
@@ -61,7 +61,7 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
 
   const places = (name: string): Places => {
     // Names become path components and arguments; whoever let a bad one through has a bug.
-    if (!isInstanceName(name)) throw new Error(`not an instance name: ${JSON.stringify(name)}`);
+    if (!isMachineName(name)) throw new Error(`not an instance name: ${JSON.stringify(name)}`);
     return placesOf(paths, name);
   };
   const factsFor = (name: string): MachineFacts => {
@@ -202,7 +202,7 @@ function listNames({ ociDir, mountDir }: RuntimePaths, cgroup: CgroupDriver): st
   const names = new Set(cgroup.list());
   for (const dir of [ociDir, bundlesDir(mountDir), `${mountDir}/run`, `${mountDir}/binds`]) {
     if (!existsSync(dir)) continue;
-    for (const entry of readdirSync(dir)) if (isInstanceName(entry)) names.add(entry);
+    for (const entry of readdirSync(dir)) if (isMachineName(entry)) names.add(entry);
   }
   return [...names].sort();
 }

@@ -14,6 +14,7 @@ type KeyTable =
   | 'profiles_config'
   | 'networks_config'
   | 'volumes_config'
+  | 'projects_config'
   | 'images_properties';
 
 /** Key → value of one kind of owner. */

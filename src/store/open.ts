@@ -13,6 +13,7 @@ import { migrations } from './migrations/all.ts';
 import { networkTable } from './networks.ts';
 import { pairTable } from './pairs.ts';
 import { profileTable } from './profiles.ts';
+import { projectTable } from './projects.ts';
 import { makeReserve } from './reserve.ts';
 import { sliceTable } from './slices.ts';
 import { snapshotTable } from './snapshots.ts';
@@ -85,6 +86,7 @@ function storeOf(db: Sqlite.Database, path: string): Store {
     networks: networkTable(db),
     layers: layerTable(db),
     volumes: volumeTable(db),
+    projects: projectTable(db),
     slices: sliceTable(db),
     config: pairTable(db, 'config'),
     facts: pairTable(db, 'facts'),

@@ -116,6 +116,14 @@ export interface NetworkRecord {
   readonly config: StringMap;
 }
 
+/** A set of machines that is kept apart from others. */
+export interface ProjectRecord {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string;
+  readonly config: StringMap;
+}
+
 /** A custom storage volume, or a snapshot of one. */
 export interface VolumeRecord {
   readonly id: number;

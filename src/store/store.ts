@@ -5,6 +5,7 @@ import type { LayerTable } from './layers.ts';
 import type { NetworkTable } from './networks.ts';
 import type { PairTable } from './pairs.ts';
 import type { ProfileTable } from './profiles.ts';
+import type { ProjectTable } from './projects.ts';
 import type { SliceTable } from './slices.ts';
 import type { SnapshotTable } from './snapshots.ts';
 import type { VolumeTable } from './volumes.ts';
@@ -30,6 +31,7 @@ export interface Store {
   readonly networks: NetworkTable;
   readonly layers: LayerTable;
   readonly volumes: VolumeTable;
+  readonly projects: ProjectTable;
   readonly slices: SliceTable;
   readonly config: PairTable;
   readonly facts: PairTable;

@@ -212,7 +212,7 @@ describe('lxc and what machines are made of', () => {
     expect(await monitor.exitCode).not.toBe(0);
   });
 
-  test('project shows the one there is', async () => {
+  test('project shows the default one', async () => {
     expect(await lxc.well('project list -f csv')).toMatch(/^default \(current\),YES,YES,YES,/);
     expect(await lxc.well('project show default')).toMatch(/features\.images: "true"/);
     expect(await lxc.well('project get default features.images')).toBe('true');

@@ -96,8 +96,8 @@ export async function openDaemon(
     events,
     log,
     operations: new Operations({
-      onChange: (operation) => {
-        events.emit('operation', operation);
+      onChange: (operation, project) => {
+        events.emit('operation', operation, project);
       },
       explain: (error, { id, what }) =>
         asWarrenError(error, { log, logPath: paths.daemonLog, what, operation: id }),

@@ -2,19 +2,19 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { apiPath } from '../../client/client.ts';
+import { apiPath, withQuery } from '../../client/client.ts';
 import { hostError, runHost } from '../../client/daemon-start.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import { Client } from '../../client/client.ts';
 import { Transport } from '../../client/transport.ts';
 import { defineCommand } from '../command.ts';
 import { formatDaemon } from '../render/server-info.ts';
-import { forEachName } from '../together.ts';
 import { volumePath } from '../volumes.ts';
 
 import type { Context } from '../context.ts';
 import type { Image } from '../../contract/api/images.ts';
 import type { Instance } from '../../contract/api/instances.ts';
+import type { Project } from '../../contract/api/projects.ts';
 import type { Profile } from '../../contract/api/profiles.ts';
 import type { DaemonStatus, Server } from '../../contract/api/server.ts';
 import type { StorageVolume } from '../../contract/api/storage-pools.ts';
@@ -112,25 +112,14 @@ async function endKeeper({ paths }: Context): Promise<boolean> {
 
 async function deleteEverything({ client, progress }: Context): Promise<void> {
   progress.start('Deleting every machine');
-  const instances = await client.get<Instance[]>('/1.0/instances', { recursion: 1 });
-  await forEachName(
-    instances.map(({ name }) => name),
-    async (name) => {
-      const path = apiPath('instances', name);
-      const { value, etag } = await client.getTagged<Instance>(path);
-      if (value.status !== 'Stopped') {
-        const stopNow = { action: 'stop', timeout: 0, force: true };
-        await client.operate('PUT', `${path}/state`, stopNow);
-        if (value.ephemeral) return;
-      }
-      const key = 'security.protection.delete';
-      if (value.expanded_config[key] !== undefined) {
-        const config = { ...value.config, [key]: 'false' };
-        await client.operate('PATCH', path, { config }, etag);
-      }
-      await client.operate('DELETE', path);
-    },
-  );
+  const instances = await client.get<Instance[]>('/1.0/instances', {
+    ...{ recursion: 1, 'all-projects': 'true' },
+  });
+  const outcomes = await Promise.allSettled(instances.map((one) => deleteMachine(client, one)));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  for (const { name } of await client.get<Project[]>('/1.0/projects', { recursion: 1 })) {
+    if (name !== 'default') await client.change('DELETE', apiPath('projects', name));
+  }
   progress.start('Deleting every volume');
   const volumes = await client.get<StorageVolume[]>('/1.0/storage-pools/default/volumes/custom', {
     recursion: 1,
@@ -144,6 +133,26 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
   for (const { fingerprint } of images) {
     await client.operate('DELETE', apiPath('images', fingerprint));
   }
+}
+
+/** Whatever it is doing, and whoever protects it. */
+async function deleteMachine(
+  client: Context['client'],
+  { name, project }: Instance,
+): Promise<void> {
+  const path = (...rest: readonly string[]): string =>
+    withQuery(apiPath('instances', name, ...rest), { project });
+  const { value, etag } = await client.getTagged<Instance>(path());
+  if (value.status !== 'Stopped') {
+    await client.operate('PUT', path('state'), { action: 'stop', timeout: 0, force: true });
+    if (value.ephemeral) return;
+  }
+  const key = 'security.protection.delete';
+  if (value.expanded_config[key] !== undefined) {
+    const config = { ...value.config, [key]: 'false' };
+    await client.operate('PATCH', path(), { config }, etag);
+  }
+  await client.operate('DELETE', path());
 }
 
 /** Machines are gone: what still has a volume is a profile. */

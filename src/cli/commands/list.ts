@@ -28,21 +28,25 @@ export const list = defineCommand({
       alias: 'c',
       value: 'COLUMNS',
       summary:
-        'n name, s state, 4 and 6 addresses, i image, P profiles, m memory, S snapshots, t type, a architecture, b pool, c created, l last used, d description, D disk, f fingerprint, N processes, p pid, u cpu; and config keys',
+        'n name, s state, 4 and 6 addresses, i image, P profiles, m memory, S snapshots, t type, a architecture, b pool, c created, e project, l last used, d description, D disk, f fingerprint, N processes, p pid, u cpu; and config keys',
     },
+    'all-projects': { kind: 'flag', summary: 'Of every project; with its name in front' },
     fast: { kind: 'flag', hidden: true, summary: 'Accepted for the sake of lxc' },
   },
   next: 'warren info NAME',
   async run({ client }, args) {
-    parseColumns(args.columns ?? defaultColumns);
-    const all = await client.get<InstanceFull[]>('/1.0/instances', { recursion: 2 });
+    parseColumns(columnsOf(args));
+    const all = await client.get<InstanceFull[]>('/1.0/instances', {
+      recursion: 2,
+      ...(args['all-projects'] ? { 'all-projects': 'true' } : {}),
+    });
     const filters = args.filters.map(parseFilter);
     return all
       .filter((instance) => matches(instance, filters))
       .sort((a, b) => compareNames(a.name, b.name));
   },
   render(instances, look, args) {
-    const columns = parseColumns(args.columns ?? defaultColumns);
+    const columns = parseColumns(columnsOf(args));
     return {
       table: {
         columns,
@@ -54,6 +58,13 @@ export const list = defineCommand({
     };
   },
 });
+
+function columnsOf(args: {
+  readonly columns: string | undefined;
+  readonly 'all-projects': boolean;
+}): string {
+  return args.columns ?? (args['all-projects'] ? `e${defaultColumns}` : defaultColumns);
+}
 
 type Filter =
   | { readonly kind: 'name'; readonly text: string }

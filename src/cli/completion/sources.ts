@@ -1,4 +1,4 @@
-import { apiPath } from '../../client/client.ts';
+import { apiPath, nameInUrl } from '../../client/client.ts';
 import { aliasFile, readAliases } from '../aliases.ts';
 
 import type { Candidate } from './candidates.ts';
@@ -12,9 +12,7 @@ type Source = (context: Context, words: readonly string[]) => Promise<readonly C
 /** Names of objects of one kind, from a list of URLs. */
 function names(path: string): Source {
   return async ({ client }) =>
-    (await client.get<string[]>(path)).map((url) => ({
-      value: decodeURIComponent(url.split('/').at(-1) ?? ''),
-    }));
+    (await client.get<string[]>(path)).map((url) => ({ value: nameInUrl(url) }));
 }
 
 function instances(fits: (status: string) => boolean): Source {
@@ -66,7 +64,7 @@ async function snapshots({ client }: Context, words: readonly string[]) {
   const name = subject(words);
   if (name === undefined) return [];
   const urls = await client.get<string[]>(apiPath('instances', name, 'snapshots'));
-  return urls.map((url) => ({ value: decodeURIComponent(url.split('/').at(-1) ?? '') }));
+  return urls.map((url) => ({ value: nameInUrl(url) }));
 }
 
 /** Custom volumes, with the pool before each where a word names both. */
@@ -108,6 +106,7 @@ const sources: Readonly<Record<Exclude<Completer, readonly string[]>, Source>> =
   image: images,
   profile: names('/1.0/profiles'),
   network: names('/1.0/networks'),
+  project: names('/1.0/projects'),
   storage: names('/1.0/storage-pools'),
   volume: volumes(''),
   'pool-volume': volumes('default/'),
@@ -115,7 +114,7 @@ const sources: Readonly<Record<Exclude<Completer, readonly string[]>, Source>> =
     const byStatus = await client.get<Readonly<Record<string, string[]>>>('/1.0/operations');
     return Object.values(byStatus)
       .flat()
-      .map((url) => ({ value: url.split('/').at(-1) ?? '' }));
+      .map((url) => ({ value: nameInUrl(url) }));
   },
   warning: names('/1.0/warnings'),
   alias: async ({ paths }) =>

@@ -1,6 +1,6 @@
 import type { StringMap } from './instances.ts';
 
-/** `GET /1.0/projects/<name>`. warren has one project, `default`. */
+/** `GET /1.0/projects/<name>`. `default` is always there. */
 export interface Project {
   readonly name: string;
   readonly description: string;

@@ -20,12 +20,13 @@ export function configurationMetadata(): {
   /** warren's own: what of LXD is refused, with the reason. */
   readonly unsupported: Readonly<Record<string, readonly UnsupportedKey[]>>;
 } {
-  const { instance, network, volume, server } = configTables;
+  const { instance, network, volume, project, server } = configTables;
   return {
     configs: {
       instance: groups(instance.rows),
       'network-bridge': groups(network.rows),
       'storage-volume': groups(volume.rows),
+      project: groups(project.rows),
       server: groups(server.rows),
       ...Object.fromEntries(
         deviceTypes.map((row) => [`device-${row.type}`, { 'device-conf': keysOf(row.keys) }]),
@@ -35,6 +36,7 @@ export function configurationMetadata(): {
       instance: instance.unsupported,
       network: network.unsupported,
       'storage-volume': volume.unsupported,
+      project: project.unsupported,
       server: server.unsupported,
       devices: unsupportedDeviceTypes,
       ...Object.fromEntries(deviceTypes.map((row) => [`device-${row.type}`, row.unsupported])),

@@ -10,6 +10,9 @@ export interface Counted {
   readonly isVolume?: true;
 }
 
+/** What the rules are called in a policy. */
+const policyRules = { machines: 'machines', together: 'together' };
+
 /**
  * What all machines and volumes of a user may not have together. With `before`, only what has grown
  * since is an issue. What nothing holds counts as having everything.
@@ -18,12 +21,13 @@ export function togetherIssues(
   { machines, together }: Policy,
   after: readonly Counted[],
   before?: readonly Counted[],
+  rules: { readonly machines: string; readonly together: string } = policyRules,
 ): Issue[] {
   const issues: Issue[] = [];
   const count = countMachines(after);
   const grew = before === undefined || count > countMachines(before);
   if (machines !== undefined && count > machines && grew) {
-    const problem = `${count} machines are too many, machines allows ${machines}`;
+    const problem = `${count} machines are too many, ${rules.machines} allows ${machines}`;
     issues.push({ path: '', problem });
   }
   for (const { field, rule, path, unset, format } of amounts) {
@@ -41,7 +45,7 @@ export function togetherIssues(
       free === undefined
         ? `${format(total)} of all ${all} is too much`
         : `${free.name === undefined ? '' : `of ${free.name} `}${unset}`;
-    issues.push({ path, problem: `${found}, together.${rule} allows ${format(most)}` });
+    issues.push({ path, problem: `${found}, ${rules.together}.${rule} allows ${format(most)}` });
   }
   return issues;
 }

@@ -25,14 +25,14 @@ export class EventHub {
     return false;
   }
 
-  emit(type: EventType, metadata: unknown): void {
+  emit(type: EventType, metadata: unknown, project = 'default'): void {
     if (!this.isWanted(type)) return;
     const event: Event = {
       type,
       timestamp: new Date().toISOString(),
       metadata,
       location: 'none',
-      project: 'default',
+      project,
     };
     const frame = JSON.stringify(event);
     for (const [listener, types] of this.#listeners) if (types.has(type)) listener(event, frame);

@@ -1,3 +1,6 @@
+import { projectOf } from '../../base/names.ts';
+import { instanceUrl } from '../views/urls.ts';
+
 import type { LifecycleMetadata } from '../../contract/api/events.ts';
 import type { EventSink, LifecycleSubject } from '../../engine/types.ts';
 import type { EventHub } from './hub.ts';
@@ -7,9 +10,15 @@ export function lifecycleSink(hub: EventHub): EventSink {
   return {
     lifecycle({ action, subject, context }) {
       const metadata: LifecycleMetadata = { action, source: urlOf(subject), context };
-      hub.emit('lifecycle', metadata);
+      hub.emit('lifecycle', metadata, projectOfSubject(subject));
     },
   };
+}
+
+/** Machines are of a project, all else is of `default`. */
+function projectOfSubject(subject: LifecycleSubject): string {
+  if (subject.kind === 'instance') return projectOf(subject.name);
+  return 'instance' in subject ? projectOf(subject.instance) : 'default';
 }
 
 const volumesUrl = '/1.0/storage-pools/default/volumes/custom';
@@ -18,11 +27,11 @@ function urlOf(subject: LifecycleSubject): string {
   const name = encodeURIComponent(subject.name);
   switch (subject.kind) {
     case 'instance':
-      return `/1.0/instances/${name}`;
+      return instanceUrl(subject.name);
     case 'instance-snapshot':
-      return `/1.0/instances/${encodeURIComponent(subject.instance)}/snapshots/${name}`;
+      return instanceUrl(subject.instance, `/snapshots/${name}`);
     case 'instance-backup':
-      return `/1.0/instances/${encodeURIComponent(subject.instance)}/backups/${name}`;
+      return instanceUrl(subject.instance, `/backups/${name}`);
     case 'image':
       return `/1.0/images/${name}`;
     case 'image-alias':
@@ -33,6 +42,8 @@ function urlOf(subject: LifecycleSubject): string {
       return `${volumesUrl}/${name}`;
     case 'volume-snapshot':
       return `${volumesUrl}/${encodeURIComponent(subject.volume)}/snapshots/${name}`;
+    case 'project':
+      return `/1.0/projects/${name}`;
     case 'network':
       return `/1.0/networks/${name}`;
   }

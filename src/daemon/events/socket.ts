@@ -25,20 +25,20 @@ export function parseEventTypes(query: URLSearchParams): ReadonlySet<EventType> 
   return new Set(wanted.length === 0 ? allTypes : (wanted as EventType[]));
 }
 
-/** Sends events to a client until it goes. A project other than `default` has none. */
+/** Sends events of a project (`*`: of all) to a client until it goes. */
 export function serveEvents(
   hub: EventHub,
   socket: WebSocket,
   types: ReadonlySet<EventType>,
   project: string,
 ): void {
-  const listening =
-    project === 'default' || project === '*'
-      ? hub.listen(types, (_event, frame) => {
-          if (socket.bufferedAmount > maxBacklogBytes) socket.terminate();
-          else socket.send(frame);
-        })
-      : undefined;
+  const listening = hub.listen(types, (event, frame) => {
+    // What the daemon logs is of no project.
+    const isWanted = project === '*' || event.type === 'logging' || event.project === project;
+    if (!isWanted) return;
+    if (socket.bufferedAmount > maxBacklogBytes) socket.terminate();
+    else socket.send(frame);
+  });
   let answered = true;
   const ping = setInterval(() => {
     if (!answered) {
@@ -57,6 +57,6 @@ export function serveEvents(
   });
   socket.once('close', () => {
     clearInterval(ping);
-    listening?.[Symbol.dispose]();
+    listening[Symbol.dispose]();
   });
 }

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 
 import { catalogue, WarrenError } from '../../contract/errors.ts';
+import { inWordsOf } from './own-words.ts';
 
 import type { AsyncResponse, ErrorResponse, SyncResponse } from '../../contract/api/envelope.ts';
 import type { Operation } from '../../contract/api/operations.ts';
@@ -38,12 +39,13 @@ export function accepted(reply: FastifyReply, operation: Operation): AsyncRespon
   };
 }
 
-export function errorBody(error: WarrenError): ErrorResponse {
+/** In the words of the project that was asked about. */
+export function errorBody(error: WarrenError, project = 'default'): ErrorResponse {
   return {
     type: 'error',
-    error: error.message,
+    error: inWordsOf(project, error.message),
     error_code: catalogue[error.code].status,
     metadata: null,
-    warren: { code: error.code, details: error.details, hint: error.hint },
+    warren: inWordsOf(project, { code: error.code, details: error.details, hint: error.hint }),
   };
 }

@@ -1,4 +1,4 @@
-import { WarrenError } from '../../contract/errors.ts';
+import { machineName } from '../../base/names.ts';
 
 import type { FastifyRequest } from 'fastify';
 
@@ -25,10 +25,18 @@ export function header(request: FastifyRequest, name: string): string | undefine
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** Throws `not_found` for a project warren does not have, which is every one but `default`. */
-export function checkProject(request: FastifyRequest): void {
-  const project = query(request, 'project');
-  if (project !== undefined && project !== '' && project !== 'default') {
-    throw new WarrenError('not_found', { kind: 'project', name: project });
-  }
+/** The project that a request is about. */
+export function projectOfRequest(request: FastifyRequest): string {
+  const project = query(request, 'project') ?? '';
+  return project === '' ? 'default' : project;
+}
+
+/** What the engine knows a machine as that the request calls `name`. */
+export function machineOf(request: FastifyRequest, name: string): string {
+  return machineName(projectOfRequest(request), name);
+}
+
+/** Whether a list is wanted of every project. */
+export function wantsAllProjects(request: FastifyRequest): boolean {
+  return ['1', 'true'].includes(query(request, 'all-projects') ?? '');
 }

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { statusCodes } from '../../contract/api/envelope.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { inWordsOf } from '../http/own-words.ts';
+import { currentProject } from '../http/project.ts';
 
 import type { StatusName } from '../../contract/api/envelope.ts';
 import type { Operation } from '../../contract/api/operations.ts';
@@ -36,6 +38,8 @@ const progressIntervalMs = 100;
 /** One piece of background work as clients see it. Made and started by the registry. */
 export class RunningOperation {
   readonly id = randomUUID();
+  /** Of the request that asked for it; clients listen to their own project. */
+  readonly project = currentProject();
   readonly spec: OperationSpec;
   /** Resolves when the status is final, after every listener was told. Never rejects. */
   readonly finished: Promise<void>;
@@ -130,11 +134,17 @@ export class RunningOperation {
       resources: Object.fromEntries(resources) as Operation['resources'],
       metadata: { ...this.#metadata },
       may_cancel: this.spec.cancellable === true && !this.isFinal,
-      err: failure?.message ?? '',
+      err: inWordsOf(this.project, failure?.message ?? ''),
       location: 'none',
       ...(failure === undefined
         ? {}
-        : { warren_error: { code: failure.code, details: failure.details, hint: failure.hint } }),
+        : {
+            warren_error: inWordsOf(this.project, {
+              code: failure.code,
+              details: failure.details,
+              hint: failure.hint,
+            }),
+          }),
     };
   }
 

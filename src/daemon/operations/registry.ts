@@ -6,7 +6,7 @@ import type { OperationSpec } from './operation.ts';
 
 export interface OperationsDeps {
   /** Called at every change with the operation as clients see it. Must not throw. */
-  readonly onChange: (operation: Operation) => void;
+  readonly onChange: (operation: Operation, project: string) => void;
   /** Turns what work threw into a `WarrenError`, and logs a bug. */
   readonly explain: (error: unknown, operation: { id: string; what: string }) => WarrenError;
   /** How long a finished operation can still be asked for; LXD keeps it 5 s. */
@@ -25,7 +25,7 @@ export class Operations {
   /** Starts work in the background. */
   start(spec: OperationSpec): RunningOperation {
     const operation = new RunningOperation(spec, (changed) => {
-      this.#deps.onChange(changed.render());
+      this.#deps.onChange(changed.render(), changed.project);
     });
     this.#operations.set(operation.id, operation);
     void operation

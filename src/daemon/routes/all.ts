@@ -1,4 +1,4 @@
-import { checkProject } from '../http/request.ts';
+import { useProjects } from '../http/project.ts';
 import { imageAliasRoutes } from './images/aliases.ts';
 import { imageCreateRoutes } from './images/create.ts';
 import { imageExportRoutes } from './images/export.ts';
@@ -30,11 +30,8 @@ import type { DaemonContext } from '../context.ts';
 
 /** Every group of routes. */
 export const routes: readonly ((app: FastifyInstance, context: DaemonContext) => void)[] = [
-  (app) => {
-    app.addHook('onRequest', (request, _reply, done) => {
-      checkProject(request);
-      done();
-    });
+  (app, { engine }) => {
+    useProjects(app, engine);
   },
   serverRoutes,
   operationRoutes,

@@ -1,5 +1,5 @@
 import { syncBody } from '../http/replies.ts';
-import { param, query, recursionOf } from '../http/request.ts';
+import { param, projectOfRequest, query, recursionOf, wantsAllProjects } from '../http/request.ts';
 
 import type { FastifyInstance } from 'fastify';
 import type { Operation } from '../../contract/api/operations.ts';
@@ -10,7 +10,9 @@ export function operationRoutes(app: FastifyInstance, { operations }: DaemonCont
   app.get('/1.0/operations', (request) => {
     const isPlain = recursionOf(request) === 0;
     const byStatus: Record<string, (string | Operation)[]> = {};
+    const project = projectOfRequest(request);
     for (const operation of operations.list()) {
+      if (!wantsAllProjects(request) && operation.project !== project) continue;
       const object = operation.render();
       const status = object.status.toLowerCase();
       (byStatus[status] ??= []).push(isPlain ? `/1.0/operations/${object.id}` : object);

@@ -1,85 +1,167 @@
-import { WarrenError } from '../../contract/errors.ts';
+import { totalmem } from 'node:os';
+
+import { amountsOf } from '../../contract/policy/amounts.ts';
+import { parseSize } from '../../base/units.ts';
+import { projectFeatures } from '../../contract/config/project-keys.ts';
 import { listImages } from '../../engine/images/list.ts';
-import { listInstances } from '../../engine/instances/list.ts';
+import { expander } from '../../engine/instances/list.ts';
 import { listNetworks } from '../../engine/networks/list.ts';
 import { listProfiles } from '../../engine/profiles/list.ts';
-import { syncBody } from '../http/replies.ts';
-import { param } from '../http/request.ts';
+import {
+  createProject,
+  deleteProject,
+  renameProject,
+  updateProject,
+} from '../../engine/projects/change.ts';
+import { getProject, instancesOf, listProjects } from '../../engine/projects/list.ts';
+import { listVolumes } from '../../engine/volumes/list.ts';
+import { readJson } from '../http/body.ts';
+import { checkIfMatch, etagOf } from '../http/etag.ts';
+import { Fields } from '../http/fields.ts';
+import { accepted, created, syncBody } from '../http/replies.ts';
+import { header, param } from '../http/request.ts';
+import { instanceUrl } from '../views/urls.ts';
+import { volumeUrl } from '../views/volumes.ts';
 import { listAnswer } from './listing.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { SyncResponse } from '../../contract/api/envelope.ts';
 import type { Project, ProjectState } from '../../contract/api/projects.ts';
-import type { EngineDeps } from '../../engine/types.ts';
+import type { Ceilings } from '../../contract/policy/policy.ts';
+import type { EngineDeps, ProjectRecord } from '../../engine/types.ts';
 import type { DaemonContext } from '../context.ts';
 
-const limitedKinds = [
-  'containers',
-  'cpu',
-  'disk',
-  'instances',
-  'memory',
-  'networks',
-  'processes',
-  'virtual-machines',
-];
+const all = '/1.0/projects';
+const one = `${all}/:project`;
+const url = (name: string): string => `${all}/${encodeURIComponent(name)}`;
 
-/** `/1.0/projects`: there is one, `default`, and it cannot be changed. */
-export function projectRoutes(app: FastifyInstance, { engine }: DaemonContext): void {
-  app.get('/1.0/projects', (request) =>
+/** `/1.0/projects`. Every answer but a rename is sync: the stock client does not wait. */
+export function projectRoutes(app: FastifyInstance, context: DaemonContext): void {
+  const { engine } = context;
+  app.get(all, (request) =>
     listAnswer(
       request,
-      ['default'],
-      (name) => `/1.0/projects/${name}`,
-      () => projectView(engine),
+      listProjects(engine),
+      ({ name }) => url(name),
+      (record) => projectView(engine, record),
     ),
   );
-  app.get('/1.0/projects/:name', (request) => {
-    checkName(request);
-    return syncBody(projectView(engine));
+  app.post(all, async (request, reply) => {
+    const what = 'create the project';
+    const fields = new Fields(what, await readJson(request.raw, what));
+    const input = {
+      name: fields.requiredString('name'),
+      description: fields.string('description') ?? '',
+      config: fields.stringMap('config') ?? {},
+    };
+    fields.done();
+    createProject(engine, input);
+    return created(reply, url(input.name));
   });
-  app.get('/1.0/projects/:name/state', (request) => {
-    checkName(request);
-    return syncBody(projectState(engine));
+  app.get(one, (request, reply) => {
+    const record = getProject(engine, param(request, 'project'));
+    void reply.header('ETag', etagOf(writablePart(record)));
+    return syncBody(projectView(engine, record));
   });
-  app.post('/1.0/projects', () => {
-    throw new WarrenError('unsupported', {
-      what: 'create a project',
-      why: 'every user has a warren of their own, which is its one project',
+  app.get(`${one}/state`, (request) =>
+    syncBody(projectState(engine, getProject(engine, param(request, 'project')))),
+  );
+  app.put(one, (request) => change(engine, request, 'replace'));
+  app.patch(one, (request) => change(engine, request, 'merge'));
+  app.post(one, async (request, reply) => {
+    const { name } = getProject(engine, param(request, 'project'));
+    const what = `rename the project ${name}`;
+    const fields = new Fields(what, await readJson(request.raw, what));
+    const newName = fields.requiredString('name');
+    fields.done();
+    const operation = context.operations.start({
+      description: 'Renaming project',
+      resources: {},
+      work: () => {
+        renameProject(engine, name, newName);
+        return Promise.resolve(undefined);
+      },
     });
+    return accepted(reply, operation.render());
+  });
+  app.delete(one, (request) => {
+    deleteProject(engine, param(request, 'project'));
+    return syncBody(null);
   });
 }
 
-function checkName(request: FastifyRequest): void {
-  const name = param(request, 'name');
-  if (name !== 'default') throw new WarrenError('not_found', { kind: 'project', name });
-}
-
-function projectView(engine: EngineDeps): Project {
-  return {
-    name: 'default',
-    description: 'Default project',
-    config: {
-      'features.images': 'true',
-      'features.networks': 'true',
-      'features.profiles': 'true',
-      'features.storage.volumes': 'true',
+async function change(
+  engine: EngineDeps,
+  request: FastifyRequest,
+  how: 'replace' | 'merge',
+): Promise<SyncResponse<null>> {
+  const record = getProject(engine, param(request, 'project'));
+  const { name } = record;
+  const what = `change the project ${name}`;
+  const fields = new Fields(what, await readJson(request.raw, what));
+  const config = fields.stringMap('config');
+  const description = fields.string('description');
+  fields.done();
+  const ifMatch = header(request, 'if-match');
+  updateProject(engine, {
+    name,
+    ...(how === 'replace'
+      ? { config: config ?? {}, description: description ?? '' }
+      : { config: config && { ...record.config, ...config }, description }),
+    check: (current) => {
+      checkIfMatch(ifMatch, etagOf(writablePart(current)), `the project ${name}`);
     },
-    used_by: [
-      ...listInstances(engine).map(({ name }) => `/1.0/instances/${name}`),
-      ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
-      ...listProfiles(engine).map(({ name }) => `/1.0/profiles/${encodeURIComponent(name)}`),
-      ...listNetworks(engine).map(({ name }) => `/1.0/networks/${encodeURIComponent(name)}`),
-    ],
+  });
+  return syncBody(null);
+}
+
+function writablePart({ config, description }: ProjectRecord): unknown {
+  return { config, description };
+}
+
+function projectView(engine: EngineDeps, { name, description, config }: ProjectRecord): Project {
+  const own = instancesOf(engine, name).map((record) => instanceUrl(record.name));
+  // What all projects share is the default one's.
+  const shared = [
+    ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
+    ...listProfiles(engine).map((profile) => `/1.0/profiles/${encodeURIComponent(profile.name)}`),
+    ...listNetworks(engine).map((network) => `/1.0/networks/${encodeURIComponent(network.name)}`),
+    ...listVolumes(engine).map((volume) => volumeUrl(volume.name)),
+  ];
+  return {
+    name,
+    description,
+    config: { ...projectFeatures(name), ...config },
+    used_by: name === 'default' ? [...own, ...shared] : own,
   };
 }
 
-function projectState(engine: EngineDeps): ProjectState {
-  const count = listInstances(engine).length;
-  const usage: Readonly<Record<string, number>> = {
-    containers: count,
-    instances: count,
-    networks: listNetworks(engine).length,
+/** Limits and what counts against them; -1 is no limit. */
+function projectState(engine: EngineDeps, { name, config }: ProjectRecord): ProjectState {
+  const records = instancesOf(engine, name);
+  const expand = expander(engine);
+  const memoryBytes = totalmem();
+  const amounts = records.map((record) => amountsOf(expand(record), memoryBytes));
+  const sum = (field: keyof Ceilings): number =>
+    amounts.reduce((total, has) => total + (has[field] ?? 0), 0);
+  const limit = (key: string): number => {
+    const value = config[`limits.${key}`];
+    return value === undefined ? -1 : (parseSize(value) ?? Number(value));
   };
-  const resources = limitedKinds.map((kind) => [kind, { Limit: -1, Usage: usage[kind] ?? 0 }]);
-  return { resources: Object.fromEntries(resources) as ProjectState['resources'] };
+  const isDefault = name === 'default';
+  const usage: Readonly<Record<string, number>> = {
+    containers: records.length,
+    cpu: Math.ceil(sum('cpus')),
+    disk: sum('diskBytes'),
+    instances: records.length,
+    memory: sum('memoryBytes'),
+    networks: isDefault ? listNetworks(engine).length : 0,
+    processes: sum('processes'),
+    'virtual-machines': 0,
+  };
+  return {
+    resources: Object.fromEntries(
+      Object.entries(usage).map(([key, used]) => [key, { Limit: limit(key), Usage: used }]),
+    ),
+  };
 }

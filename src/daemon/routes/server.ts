@@ -12,7 +12,7 @@ import { readJson } from '../http/body.ts';
 import { checkIfMatch, etagOf } from '../http/etag.ts';
 import { Fields } from '../http/fields.ts';
 import { accepted, syncBody } from '../http/replies.ts';
-import { header } from '../http/request.ts';
+import { header, projectOfRequest } from '../http/request.ts';
 import { readResources } from '../views/resources.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -28,8 +28,8 @@ const tellMs = 1_000;
 export function serverRoutes(app: FastifyInstance, context: DaemonContext): void {
   const { engine } = context;
   app.get('/', () => syncBody(['/1.0']));
-  app.get('/1.0', (_request, reply) => {
-    const view = serverView(context);
+  app.get('/1.0', (request, reply) => {
+    const view = serverView(context, projectOfRequest(request));
     void reply.header('ETag', etagOf(view.config));
     return syncBody(view);
   });
@@ -91,7 +91,7 @@ async function stopAll(
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
-function serverView(context: DaemonContext): Server {
+function serverView(context: DaemonContext, project: string): Server {
   return {
     config: context.engine.store.config.list(),
     api_extensions: extensions,
@@ -100,7 +100,7 @@ function serverView(context: DaemonContext): Server {
     auth: 'trusted',
     public: false,
     auth_methods: ['tls'],
-    environment: context.environment,
+    environment: { ...context.environment, project },
     warren: statusView(context),
   };
 }

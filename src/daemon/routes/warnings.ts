@@ -1,12 +1,14 @@
+import { projectOf } from '../../base/names.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { readJson } from '../http/body.ts';
 import { Fields } from '../http/fields.ts';
 import { syncBody } from '../http/replies.ts';
-import { param } from '../http/request.ts';
+import { inWordsOf } from '../http/own-words.ts';
+import { param, query } from '../http/request.ts';
 import { timeOf } from '../views/times.ts';
 import { listAnswer } from './listing.ts';
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Warning } from '../../contract/api/warnings.ts';
 import type { Store } from '../../store/store.ts';
 import type { DaemonContext } from '../context.ts';
@@ -28,8 +30,14 @@ export function warningRoutes(app: FastifyInstance, { engine }: DaemonContext): 
     if (begun[0] === undefined) throw new WarrenError('not_found', { kind: 'warning', name: id });
     return begun[0];
   };
+  // Without a project, everything that is amiss.
+  const listFor = (request: FastifyRequest): WarningRecord[] => {
+    const project = query(request, 'project') ?? '';
+    const isWanted = (record: WarningRecord): boolean => projectOf(machineIn(record)) === project;
+    return project === '' ? warnings.list() : warnings.list().filter(isWanted);
+  };
   app.get('/1.0/warnings', (request) =>
-    listAnswer(request, warnings.list(), (record) => `/1.0/warnings/${record.id}`, warningView),
+    listAnswer(request, listFor(request), (record) => `/1.0/warnings/${record.id}`, warningView),
   );
   app.get('/1.0/warnings/:id', (request) => syncBody(warningView(get(param(request, 'id')))));
   for (const method of ['PUT', 'PATCH'] as const) {
@@ -56,18 +64,23 @@ export function warningRoutes(app: FastifyInstance, { engine }: DaemonContext): 
   });
 }
 
+/** The machine that a warning is about, if it is about one. */
+function machineIn({ entity }: WarningRecord): string {
+  return entity.startsWith('instance ') ? entity.slice('instance '.length) : '';
+}
+
 function warningView(record: WarningRecord): Warning {
   return {
     uuid: record.id,
     location: 'none',
-    project: 'default',
+    project: projectOf(machineIn(record)),
     type: record.type,
     count: record.count,
     first_seen_at: timeOf(record.firstSeenMs),
     last_seen_at: timeOf(record.lastSeenMs),
-    last_message: record.message,
+    last_message: inWordsOf(projectOf(machineIn(record)), record.message),
     severity: record.severity,
     status: record.status,
-    entity_url: record.entity,
+    entity_url: inWordsOf(projectOf(machineIn(record)), record.entity),
   };
 }

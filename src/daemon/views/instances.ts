@@ -1,3 +1,4 @@
+import { ownNameOf, projectOf } from '../../base/names.ts';
 import { statusCodes } from '../../contract/api/envelope.ts';
 import { listAllBackups, listBackups } from '../../engine/backups/records.ts';
 import { expander, expandInstance } from '../../engine/instances/list.ts';
@@ -28,10 +29,10 @@ export function instanceView(
 ): Instance {
   const status = statusOf(deps, record);
   return {
-    name: record.name,
+    name: ownNameOf(record.name),
     description: record.description,
     type: 'container',
-    project: 'default',
+    project: projectOf(record.name),
     location: 'none',
     architecture: record.architecture,
     status,

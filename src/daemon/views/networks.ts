@@ -1,4 +1,5 @@
 import { usersOfNetwork } from '../../engine/networks/list.ts';
+import { instanceUrl } from './urls.ts';
 
 import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
 import type { Network, NetworkState } from '../../contract/api/networks.ts';
@@ -16,7 +17,7 @@ export function networkView(deps: EngineDeps, record: NetworkRecord): Network {
     status: 'Created',
     locations: ['none'],
     used_by: [
-      ...instances.map((instance) => `/1.0/instances/${instance}`),
+      ...instances.map((instance) => instanceUrl(instance)),
       ...profiles.map((profile) => `/1.0/profiles/${profile}`),
     ],
   };

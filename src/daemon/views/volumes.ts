@@ -1,7 +1,9 @@
+import { ownNameOf, projectOf } from '../../base/names.ts';
 import type { StorageVolume, VolumeSnapshot } from '../../contract/api/storage-pools.ts';
 import type { ImageRecord, InstanceRecord, VolumeRecord } from '../../engine/types.ts';
 import type { VolumeUsers } from '../../engine/volumes/list.ts';
 import { timeOf } from './times.ts';
+import { instanceUrl } from './urls.ts';
 
 export const poolsUrl = '/1.0/storage-pools';
 
@@ -24,7 +26,7 @@ export function volumeView(
     created_at: timeOf(createdAtMs),
     config,
     used_by: [
-      ...instances.map((user) => `/1.0/instances/${encodeURIComponent(user)}`),
+      ...instances.map((user) => instanceUrl(user)),
       ...profiles.map((user) => `/1.0/profiles/${encodeURIComponent(user)}`),
     ],
   };
@@ -57,12 +59,13 @@ export function volumeSnapshotView({
 export function instanceVolumeView({ name, createdAtMs }: InstanceRecord): StorageVolume {
   return {
     ...common,
-    name,
+    name: ownNameOf(name),
+    project: projectOf(name),
     type: 'container',
     description: '',
     created_at: timeOf(createdAtMs),
     config: {},
-    used_by: [`/1.0/instances/${name}`],
+    used_by: [instanceUrl(name)],
   };
 }
 

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 
+import { ownNameOf } from '../../base/names.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import { expandInstance } from '../instances/list.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord } from '../types.ts';
@@ -15,9 +16,11 @@ const pool = 'default';
  */
 export function formatBackupIndex(
   deps: EngineDeps,
-  record: InstanceRecord,
+  machine: InstanceRecord,
   snapshots: readonly SnapshotRecord[],
 ): { readonly index: string; readonly backup: string } {
+  // A backup is of no project.
+  const record = { ...machine, name: ownNameOf(machine.name) };
   const config = {
     container: containerOf(deps, record),
     snapshots: snapshots.map((snapshot) => snapshotOf(record, snapshot)),

@@ -1,3 +1,4 @@
+import { machineName } from '../../base/names.ts';
 import { WarrenError, type Issue } from '../../contract/errors.ts';
 import type { HostPath } from '../../base/brand.ts';
 import { parseArchitecture } from '../../image/architectures.ts';
@@ -19,15 +20,19 @@ export interface ReadBackup {
   readonly name: string;
 }
 
-/** Reads what a backup says of itself. `name` overrides the machine's. Throws `invalid`. */
+/**
+ * Reads what a backup says of itself. `name` is what its project shall call the machine instead of the
+ * backup's own word. Throws `invalid`.
+ */
 export async function readBackup(
   deps: EngineDeps,
   file: HostPath,
   name: string | undefined,
+  project: string,
   context: WorkContext,
 ): Promise<ReadBackup> {
   const index = parseBackupIndex(await deps.images.readBackupIndex(file, context));
-  const wanted = name ?? index.name;
+  const wanted = machineName(project, name ?? index.name);
   checkInstanceName('import the backup', wanted);
   return { file, index, name: wanted };
 }

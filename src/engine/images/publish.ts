@@ -41,7 +41,7 @@ export async function publishImage(
   const stand = await createInstance(
     deps,
     {
-      name: chooseInstanceName(deps),
+      name: chooseInstanceName(deps, 'default'),
       description: `being published from ${instance}/${snapshot}`,
       config: {},
       devices: {},

@@ -253,7 +253,7 @@ function check(
   settings: ReturnType<typeof settingsOf>,
 ): void {
   const what = `create ${name}`;
-  if (standIn !== true) checkInstance(deps, what, settings);
+  if (standIn !== true) checkInstance(deps, what, name, settings);
   else refuseIssues(what, instanceIssues(deps, settings));
 }
 

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 
-import { isInstanceName } from '../../base/names.ts';
+import { isMachineName, machineName, ownNameOf } from '../../base/names.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps } from '../types.ts';
 
@@ -13,19 +13,20 @@ const seconds =
     ' ',
   );
 
-/** A free name of two words, for a request that gives none. Not reserved until it is used. */
-export function chooseInstanceName(deps: Pick<EngineDeps, 'store'>): string {
+/** A free machine name of two words in a project, for a request that gives none. Not reserved until it is used. */
+export function chooseInstanceName(deps: Pick<EngineDeps, 'store'>, project: string): string {
   for (let attempt = 0; ; attempt++) {
     const words = `${firsts[randomInt(firsts.length)] ?? 'warm'}-${seconds[randomInt(seconds.length)] ?? 'hare'}`;
     const name = attempt < 20 ? words : `${words}-${randomInt(1_000_000)}`;
-    if (deps.store.instances.find(name) === undefined) return name;
+    const machine = machineName(project, name);
+    if (deps.store.instances.find(machine) === undefined) return machine;
   }
 }
 
 /** Throws `invalid`. */
 export function checkInstanceName(what: string, name: string): void {
-  if (isInstanceName(name)) return;
-  const shown = JSON.stringify(name.slice(0, 80));
+  if (isMachineName(name)) return;
+  const shown = JSON.stringify(ownNameOf(name).slice(0, 80));
   throw new WarrenError('invalid', {
     what,
     issues: [

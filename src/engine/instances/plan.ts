@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os';
 
 import { guestPath, type HostPath } from '../../base/brand.ts';
+import { ownNameOf } from '../../base/names.ts';
 import type { ConfigLayer, Expanded } from '../../contract/config/expand.ts';
 import {
   type EffectiveLimits,
@@ -41,7 +42,7 @@ export function planSpec(
   }
   return {
     name: record.name,
-    hostname: record.name,
+    hostname: ownNameOf(record.name),
     root: made.root,
     idmap: idmap.map,
     init: made.init,

@@ -1,6 +1,8 @@
+import { ownNameOf, projectOf } from '../../base/names.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { checkProjectLimits } from '../projects/limits.ts';
 import type { EngineDeps, WorkContext } from '../types.ts';
-import { getInstance } from './list.ts';
+import { expandInstance, getInstance } from './list.ts';
 import { checkInstanceName } from './names.ts';
 import { isRunning } from './state.ts';
 
@@ -9,7 +11,7 @@ export interface RenameInstanceInput {
   readonly newName: string;
 }
 
-/** Renames a stopped machine; its host name follows at the next start. */
+/** Renames a stopped machine, also into another project; its host name follows at the next start. */
 export async function renameInstance(
   deps: EngineDeps,
   { name, newName }: RenameInstanceInput,
@@ -29,6 +31,10 @@ export async function renameInstance(
       wanted: 'stopped',
     });
   }
+  if (projectOf(newName) !== projectOf(name)) {
+    const planned = { machine: newName, record: undefined, expanded: expandInstance(deps, record) };
+    checkProjectLimits(deps, `move ${name}`, [planned]);
+  }
   const trigger = record.config['volatile.apply_template'] ?? 'rename';
   deps.store.transaction(() => {
     deps.store.instances.rename(record.id, newName);
@@ -38,6 +44,9 @@ export async function renameInstance(
   deps.events.lifecycle({
     action: 'instance-renamed',
     subject: { kind: 'instance', name: newName },
-    context: { old_name: name },
+    context: {
+      old_name: ownNameOf(name),
+      ...(projectOf(newName) === projectOf(name) ? {} : { old_project: projectOf(name) }),
+    },
   });
 }

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 
+import { ownNameOf } from '../../base/names.ts';
 import { Revert } from '../../base/revert.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
 import { readBool } from '../../contract/config/read.ts';
@@ -79,7 +80,7 @@ export async function startLocked(
   // Its last run ended while nobody looked, or its end is still waiting for the lock we hold.
   if (found.run !== undefined) await endRun(deps, found, undefined);
   await finishRestore(deps, found);
-  checkInstance(deps, `start ${name}`, found, found, 'start');
+  checkInstance(deps, `start ${name}`, name, found, found, 'start');
   const record = ensureHwaddrs(deps, found);
   await run(deps, record, expandInstance(deps, record), context);
 }
@@ -182,7 +183,7 @@ async function prepareRoot(
   const init = await findInit(record.name, files);
   const trigger = record.config['volatile.apply_template'];
   if (trigger !== undefined) {
-    await writeIdentity(files, record.name, trigger as IdentityTrigger);
+    await writeIdentity(files, ownNameOf(record.name), trigger as IdentityTrigger);
     deps.store.instances.mergeConfig(record.id, { 'volatile.apply_template': undefined });
   }
   const plain: BindMount[] = [];

@@ -66,7 +66,7 @@ export async function updateInstance(
         ? current.config
         : merged(current.config, { ...base.config, ...input.config }),
   };
-  checkInstance(deps, `change ${name}`, wanted, current);
+  checkInstance(deps, `change ${name}`, name, wanted, current);
   refuseOtherIds(deps, current, wanted);
   await checkSources(deps, `change ${name}`, current.devices, wanted.devices);
   const hwaddrs = missingHwaddrs(expandInstance(deps, wanted));

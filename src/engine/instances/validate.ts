@@ -5,6 +5,7 @@ import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { planIdmap } from '../idmap.ts';
 import { networkOfNic } from '../networks/nics.ts';
 import { checkPolicy } from '../policy/policy.ts';
+import { checkProjectLimits } from '../projects/limits.ts';
 import type { EngineDeps, InstanceRecord, ProfileRecord } from '../types.ts';
 import { volumeOfDevice } from '../volumes/list.ts';
 import { expander, expandInstance } from './list.ts';
@@ -46,19 +47,21 @@ export function instanceIssues(
 
 /**
  * Throws `invalid` with every issue, and `policy` with every one that the administrator's rules have
- * with it. `current` is the machine as it is, when there is one: a change to it is not refused for
+ * with it, and `forbidden` for the limits of its project. `current` is the machine as it is, when there is one: a change to it is not refused for
  * what all machines of the user have together unless it adds to that. A start is.
  */
 export function checkInstance(
   deps: EngineDeps,
   what: string,
+  machine: string,
   settings: Settings,
   current?: InstanceRecord,
   moment: 'start' | 'change' = current === undefined ? 'start' : 'change',
 ): void {
   refuseIssues(what, instanceIssues(deps, settings));
-  const judged = { own: settings.config, expanded: expandInstance(deps, settings), current };
-  checkPolicy(deps, what, judged, expander(deps), moment);
+  const expanded = expandInstance(deps, settings);
+  checkPolicy(deps, what, { own: settings.config, expanded, current }, expander(deps), moment);
+  checkProjectLimits(deps, what, [{ machine, record: current, expanded }], moment);
 }
 
 export function refuseIssues(what: string, issues: readonly Issue[]): void {

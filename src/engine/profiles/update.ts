@@ -11,6 +11,7 @@ import { instanceIssues } from '../instances/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
 import { checkPolicyOfUsers } from '../policy/policy.ts';
+import { checkProjectLimits } from '../projects/limits.ts';
 import type { EngineDeps, ProfileRecord } from '../types.ts';
 import { getProfile, usersOfProfile } from './list.ts';
 import { checkProfile } from './validate.ts';
@@ -101,4 +102,8 @@ function checkUsers(deps: EngineDeps, users: readonly string[], next: ProfileRec
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
   const judged = records.map((record) => ({ record, next: expandInstance(deps, record, next) }));
   checkPolicyOfUsers(deps, what, judged, expander(deps));
+  const planned = judged.map((one) => ({
+    ...{ machine: one.record.name, record: one.record, expanded: one.next },
+  }));
+  checkProjectLimits(deps, what, planned);
 }

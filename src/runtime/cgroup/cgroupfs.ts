@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 
-import { isInstanceName } from '../../base/names.ts';
+import { isMachineName } from '../../base/names.ts';
 import { mount, unmount } from '../../sys/kernel/mount.ts';
 import { parseCgroupPath, readCgroupWords } from '../../sys/proc/cgroup.ts';
 import { parseMountinfo } from '../../sys/proc/mountinfo.ts';
@@ -68,7 +68,7 @@ export async function openCgroupfs(host?: HostPart): Promise<CgroupDriver> {
     remove: (name) => removeTree(directoryOf(name)),
     list: () =>
       readdirSync(machines, { withFileTypes: true })
-        .filter((entry) => entry.isDirectory() && isInstanceName(entry.name))
+        .filter((entry) => entry.isDirectory() && isMachineName(entry.name))
         .map(({ name }) => name),
   };
 }

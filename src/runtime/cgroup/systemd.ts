@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-import { isInstanceName } from '../../base/names.ts';
+import { isMachineName } from '../../base/names.ts';
 import { run } from '../../sys/programs/run.ts';
 import { parseCgroupPath, readCgroupWords } from '../../sys/proc/cgroup.ts';
 import type { CgroupDriver } from './driver.ts';
@@ -72,7 +72,7 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
       existsSync(slice)
         ? readdirSync(slice).flatMap((entry) => {
             const name = /^warren-(.+)\.scope$/.exec(entry)?.[1];
-            return name !== undefined && isInstanceName(name) ? [name] : [];
+            return name !== undefined && isMachineName(name) ? [name] : [];
           })
         : [],
   };

@@ -35,6 +35,22 @@ const accepted = JSON.stringify({
   metadata: running,
 });
 
+test.each([
+  ['/1.0/instances', '/1.0/instances?project=lab'],
+  ['/1.0/instances/web?recursion=1', '/1.0/instances/web?recursion=1&project=lab'],
+  ['/1.0/instances?all-projects=true', '/1.0/instances?all-projects=true'],
+  ['/1.0/instances/web?project=default', '/1.0/instances/web?project=default'],
+  ['/1.0/operations', '/1.0/operations?project=lab'],
+  // These are of no project, or their ids are of one already.
+  ['/1.0/operations/x/wait', '/1.0/operations/x/wait'],
+  ['/1.0/projects/lab', '/1.0/projects/lab'],
+  ['/1.0/warren/daemon', '/1.0/warren/daemon'],
+  ['/1.0', '/1.0'],
+])('%s is asked for in a project as %s', (path, sent) => {
+  expect(new Transport({ socket: '', project: 'lab' }).inProject(path)).toBe(sent);
+  expect(new Transport({ socket: '' }).inProject(path)).toBe(path);
+});
+
 test('paths are encoded segment by segment, queries leave out what is undefined', () => {
   expect(apiPath('images', 'aliases', 'debian/12')).toBe('/1.0/images/aliases/debian%2F12');
   expect(withQuery('/1.0/x', { path: '/a b&c', none: undefined })).toBe('/1.0/x?path=%2Fa%20b%26c');

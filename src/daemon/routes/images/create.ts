@@ -7,10 +7,11 @@ import { maxJsonBytes, parseJson, readText } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { boundaryOf } from '../../http/multipart.ts';
 import { accepted } from '../../http/replies.ts';
-import { header } from '../../http/request.ts';
+import { header, machineOf } from '../../http/request.ts';
+import { instanceUrl } from '../../views/urls.ts';
 import { startUpload } from './upload.ts';
 
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse } from '../../../contract/api/envelope.ts';
 import type { PublishImageInput } from '../../../engine/images/publish.ts';
 import type { DaemonContext } from '../../context.ts';
@@ -26,7 +27,7 @@ export function imageCreateRoutes(app: FastifyInstance, context: DaemonContext):
     const { text, whole } = await readText(request.raw, maxJsonBytes);
     const body = whole ? tryJson(text) : undefined;
     if (body === undefined) return startUpload(context, request, reply, text);
-    return startFrom(context, reply, new Fields(what, body));
+    return startFrom(context, request, reply, new Fields(what, body));
   });
 }
 
@@ -38,7 +39,12 @@ function tryJson(text: Buffer): unknown {
   }
 }
 
-function startFrom(context: DaemonContext, reply: FastifyReply, fields: Fields): AsyncResponse {
+function startFrom(
+  context: DaemonContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  fields: Fields,
+): AsyncResponse {
   const source = fields.object('source');
   if (source === undefined) fields.issue('source', 'is missing');
   fields.done();
@@ -49,7 +55,7 @@ function startFrom(context: DaemonContext, reply: FastifyReply, fields: Fields):
   } else if (type === 'image') {
     return startEnsure(context, reply, source);
   } else if (type === 'instance' || type === 'container' || type === 'snapshot') {
-    return startPublish(context, reply, fields, source);
+    return startPublish(context, request, reply, fields, source);
   }
   throw new WarrenError('unsupported', {
     what,
@@ -85,12 +91,14 @@ function startEnsure(context: DaemonContext, reply: FastifyReply, source: Fields
 
 function startPublish(
   context: DaemonContext,
+  request: FastifyRequest,
   reply: FastifyReply,
   fields: Fields,
   source: Fields,
 ): AsyncResponse {
   const { engine } = context;
-  const [instance = '', snapshot] = source.requiredString('name').split('/');
+  const [own = '', snapshot] = source.requiredString('name').split('/');
+  const instance = machineOf(request, own);
   const aliases = (fields.list('aliases') ?? []).map((alias) => ({
     name: alias.requiredString('name'),
     description: alias.string('description') ?? '',
@@ -112,7 +120,7 @@ function startPublish(
   if (snapshot !== undefined) getSnapshot(engine, instance, snapshot);
   const operation = context.operations.start({
     description: 'Publishing image',
-    resources: { instances: [encodeURIComponent(instance)] },
+    resources: { instances: [instanceUrl(instance)] },
     cancellable: true,
     work: async (work) => {
       const { fingerprint, sizeBytes } = await publishImage(engine, input, work);

@@ -10,6 +10,7 @@ import { Fields } from '../../http/fields.ts';
 import { syncBody } from '../../http/replies.ts';
 import { param } from '../../http/request.ts';
 import { backupView } from '../../views/backups.ts';
+import { instanceUrl } from '../../views/urls.ts';
 import { listAnswer } from '../listing.ts';
 import { instanceTrees, startOn } from './tree.ts';
 
@@ -27,7 +28,7 @@ export function backupRoutes(app: FastifyInstance, context: DaemonContext): void
       return listAnswer(
         request,
         await listBackups(engine, id),
-        (record) => `/1.0/${tree}/${name}/backups/${encodeURIComponent(record.name)}`,
+        (record) => instanceUrl(name, `/backups/${encodeURIComponent(record.name)}`, tree),
         backupView,
       );
     });

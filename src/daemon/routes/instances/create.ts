@@ -1,3 +1,4 @@
+import { machineName } from '../../../base/names.ts';
 import { WarrenError } from '../../../contract/errors.ts';
 import { createInstance } from '../../../engine/instances/create.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
@@ -5,7 +6,7 @@ import { chooseInstanceName } from '../../../engine/instances/names.ts';
 import { startInstance } from '../../../engine/instances/start.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
-import { header } from '../../http/request.ts';
+import { header, projectOfRequest } from '../../http/request.ts';
 import { startImport } from './import.ts';
 import { startWarnings } from './start-warnings.ts';
 import { instanceTrees, startOn } from './tree.ts';
@@ -26,7 +27,8 @@ export function instanceCreateRoutes(app: FastifyInstance, context: DaemonContex
       }
       const fields = new Fields(what, await readJson(request.raw, what));
       const start = fields.boolean('start') ?? false;
-      const input = readInput(fields, () => chooseInstanceName(engine));
+      const project = projectOfRequest(request);
+      const input = readInput(fields, project, () => chooseInstanceName(engine, project));
       if (input.source.type === 'copy') getInstance(engine, input.source.instance);
       return startOn(context, reply, input.name, {
         description: 'Creating instance',
@@ -42,7 +44,7 @@ export function instanceCreateRoutes(app: FastifyInstance, context: DaemonContex
   }
 }
 
-function readInput(fields: Fields, chooseName: () => string): CreateInstanceInput {
+function readInput(fields: Fields, project: string, chooseName: () => string): CreateInstanceInput {
   const type = fields.string('type') ?? '';
   if (type !== '' && type !== 'container') {
     throw new WarrenError('unsupported', { what, why: `"${type}" is no type warren has` });
@@ -64,14 +66,14 @@ function readInput(fields: Fields, chooseName: () => string): CreateInstanceInpu
     devices: fields.deviceMap('devices') ?? {},
     ephemeral: fields.boolean('ephemeral') ?? false,
     profiles: fields.strings('profiles'),
-    source: readSource(fields),
+    source: readSource(fields, project),
   };
   fields.done();
-  return { ...input, name: name === '' ? chooseName() : name };
+  return { ...input, name: name === '' ? chooseName() : machineName(project, name) };
 }
 
 /** Anything but an object with a type warren knows is an issue of `fields`. */
-function readSource(fields: Fields): CreateSource {
+function readSource(fields: Fields, project: string): CreateSource {
   const source = fields.object('source');
   const type = source?.string('type') ?? '';
   if (source === undefined) {
@@ -86,7 +88,9 @@ function readSource(fields: Fields): CreateSource {
     }
     const instanceOnly =
       source.boolean('instance_only') ?? source.boolean('container_only') ?? false;
-    return { type, instance, snapshot, instanceOnly };
+    const from = source.string('project') ?? '';
+    const machine = machineName(from === '' ? project : from, instance);
+    return { type, instance: machine, snapshot, instanceOnly };
   } else if (type === 'image') {
     return readImageSource(source);
   } else if (type === 'migration') {

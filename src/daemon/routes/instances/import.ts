@@ -6,7 +6,7 @@ import { WarrenError } from '../../../contract/errors.ts';
 import { importBackup, readBackup } from '../../../engine/backups/import.ts';
 import { unattended } from '../../../engine/types.ts';
 import { hasErrno } from '../../../sys/sys-error.ts';
-import { header } from '../../http/request.ts';
+import { header, projectOfRequest } from '../../http/request.ts';
 import { save, uploadsDir } from '../images/upload.ts';
 import { startOn } from './tree.ts';
 
@@ -38,7 +38,7 @@ export async function startImport(
     const file = hostPath(`${dir}/backup`);
     await save(request.raw as AsyncIterable<Buffer>, file);
     const name = wanted === '' ? undefined : wanted;
-    const backup = await readBackup(engine, file, name, unattended);
+    const backup = await readBackup(engine, file, name, projectOfRequest(request), unattended);
     return startOn(context, reply, backup.name, {
       description: 'Restoring backup',
       cancellable: true,

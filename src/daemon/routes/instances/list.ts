@@ -1,13 +1,16 @@
 import { WarrenError } from '../../../contract/errors.ts';
 import { expander, listInstances } from '../../../engine/instances/list.ts';
+import { instancesOf } from '../../../engine/projects/list.ts';
 import { parseFilter } from '../../http/filter.ts';
 import { syncBody } from '../../http/replies.ts';
-import { query, recursionOf } from '../../http/request.ts';
+import { projectOfRequest, query, recursionOf, wantsAllProjects } from '../../http/request.ts';
 import { instanceFullViews, instanceView } from '../../views/instances.ts';
+import { instanceUrl } from '../../views/urls.ts';
 import { listAnswer } from '../listing.ts';
 import { instanceTrees } from './tree.ts';
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { EngineDeps, InstanceRecord } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
 /** `GET /1.0/instances`. */
@@ -23,9 +26,9 @@ export function instanceListRoutes(app: FastifyInstance, context: DaemonContext)
           issues: [{ path: 'instance-type', problem }],
         });
       }
-      const records = type === 'virtual-machine' ? [] : listInstances(engine);
+      const records = type === 'virtual-machine' ? [] : recordsFor(engine, request);
       if (recursionOf(request) < 2) {
-        const url = (record: { readonly name: string }): string => `/1.0/${tree}/${record.name}`;
+        const url = (record: InstanceRecord): string => instanceUrl(record.name, '', tree);
         const expandOne = expander(engine);
         return listAnswer(request, records, url, (record) =>
           instanceView(engine, record, expandOne(record)),
@@ -35,4 +38,9 @@ export function instanceListRoutes(app: FastifyInstance, context: DaemonContext)
       return syncBody(await instanceFullViews(engine, records, wanted));
     });
   }
+}
+
+function recordsFor(engine: EngineDeps, request: FastifyRequest): InstanceRecord[] {
+  if (wantsAllProjects(request)) return listInstances(engine);
+  return instancesOf(engine, projectOfRequest(request));
 }

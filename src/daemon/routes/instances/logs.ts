@@ -9,6 +9,7 @@ import { syncBody } from '../../http/replies.ts';
 import { param } from '../../http/request.ts';
 import { listRecords, recordsDir } from './records.ts';
 import { instanceTrees } from './tree.ts';
+import { instanceUrl } from '../../views/urls.ts';
 
 import type { FastifyInstance } from 'fastify';
 import type { DaemonContext } from '../../context.ts';
@@ -27,7 +28,7 @@ export function logRoutes(app: FastifyInstance, context: DaemonContext): void {
     app.get(all, async (request) => {
       const { name } = getInstance(engine, param(request, 'name'));
       const files = ['console.log', 'lxc.log', ...(await listRecords(engine.paths, name))];
-      return syncBody(files.map((file) => `/1.0/${tree}/${name}/logs/${file}`));
+      return syncBody(files.map((file) => instanceUrl(name, `/logs/${file}`, tree)));
     });
     app.get(`${all}/:file`, async (request, reply) => {
       const { name } = getInstance(engine, param(request, 'name'));

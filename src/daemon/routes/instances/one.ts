@@ -1,9 +1,11 @@
+import { machineName, ownNameOf, projectOf } from '../../../base/names.ts';
 import { WarrenError } from '../../../contract/errors.ts';
 import { deleteInstance } from '../../../engine/instances/delete.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
 import { renameInstance } from '../../../engine/instances/rename.ts';
 import { statusOf } from '../../../engine/instances/state.ts';
 import { updateInstance } from '../../../engine/instances/update.ts';
+import { getProject } from '../../../engine/projects/list.ts';
 import { getSnapshot } from '../../../engine/snapshots/list.ts';
 import { restoreSnapshot } from '../../../engine/snapshots/restore.ts';
 import { readJson } from '../../http/body.ts';
@@ -133,7 +135,8 @@ function startRestore(
     throw new WarrenError('unsupported', { what: `restore ${name}`, why });
   }
   fields.done();
-  const snapshot = restore.startsWith(`${name}/`) ? restore.slice(name.length + 1) : restore;
+  const own = `${ownNameOf(name)}/`;
+  const snapshot = restore.startsWith(own) ? restore.slice(own.length) : restore;
   getInstance(engine, name);
   getSnapshot(engine, name, snapshot);
   return startOn(context, reply, name, {
@@ -154,7 +157,7 @@ async function startRename(
   const name = param(request, 'name');
   const what = `rename ${name}`;
   const fields = new Fields(what, await readJson(request.raw, what));
-  const newName = fields.string('name') ?? '';
+  const wanted = fields.string('name') ?? '';
   const isMove = fields.boolean('migration') ?? false;
   const pool = fields.string('pool') ?? '';
   const project = fields.string('project') ?? '';
@@ -163,16 +166,16 @@ async function startRename(
   if (pool !== '' && pool !== 'default') {
     throw new WarrenError('not_found', { kind: 'storage pool', name: pool });
   }
-  if (project !== '' && project !== 'default') {
-    throw new WarrenError('not_found', { kind: 'project', name: project });
-  }
+  const target = project === '' ? projectOf(name) : project;
+  getProject(engine, target);
+  const newName = machineName(target, wanted === '' ? ownNameOf(name) : wanted);
   if (isMove && pool === '' && project === '') {
     const why = 'moving machines between servers is not supported by warren yet';
     throw new WarrenError('unsupported', { what: `move ${name}`, why });
   }
-  const isSame = newName === '' || newName === name;
+  const isSame = newName === name;
   if (isSame && !isMove) {
-    fields.issue('name', newName === '' ? 'is missing' : `it is named ${name} already`);
+    fields.issue('name', wanted === '' ? 'is missing' : `it is named ${ownNameOf(name)} already`);
     fields.done();
   }
   return startOn(context, reply, name, {

@@ -1,9 +1,11 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 
+import { machineName } from '../../../base/names.ts';
 import { settled } from '../../operations/exec.ts';
 import { streamEnd } from '../../operations/pipes.ts';
 import { hasErrno } from '../../../sys/sys-error.ts';
+import { instanceUrl } from '../../views/urls.ts';
 
 import type { ExecSession } from '../../../runtime/types.ts';
 import type { Paths } from '../../../contract/paths.ts';
@@ -39,13 +41,15 @@ export function followInstances(
     const { action, source, context } = event.metadata as {
       action: string;
       source: string;
-      context: Readonly<Record<string, unknown>>;
+      context: { readonly old_name?: string; readonly old_project?: string };
     };
-    const name = decodeURIComponent(source.split('/')[3] ?? '');
+    const [path = ''] = source.split('?');
+    const name = machineName(event.project, decodeURIComponent(path.split('/')[3] ?? ''));
+    const { old_name: oldName, old_project: from = event.project } = context;
     if (action === 'instance-deleted' && name !== '') {
       rm(recordsDir(paths, name), { recursive: true, force: true }).catch(onError);
-    } else if (action === 'instance-renamed' && typeof context['old_name'] === 'string') {
-      rename(recordsDir(paths, context['old_name']), recordsDir(paths, name)).catch(
+    } else if (action === 'instance-renamed' && oldName !== undefined) {
+      rename(recordsDir(paths, machineName(from, oldName)), recordsDir(paths, name)).catch(
         (error: unknown) => {
           if (!hasErrno(error, 'ENOENT')) onError(error);
         },
@@ -82,7 +86,7 @@ export async function recordExec(
     const status = await session.exited;
     await settled(outputs, 200);
     const output = Object.fromEntries(
-      targets.map(({ fd, file }) => [fd, `/1.0/instances/${name}/logs/${file}`]),
+      targets.map(({ fd, file }) => [fd, instanceUrl(name, `/logs/${file}`)]),
     );
     return { return: status, ...(record ? { output } : {}) };
   } finally {

@@ -11,6 +11,7 @@ import { Fields } from '../../http/fields.ts';
 import { syncBody } from '../../http/replies.ts';
 import { header, param } from '../../http/request.ts';
 import { snapshotView } from '../../views/instances.ts';
+import { instanceUrl } from '../../views/urls.ts';
 import { listAnswer } from '../listing.ts';
 import { instanceTrees, startOn } from './tree.ts';
 
@@ -28,7 +29,7 @@ export function snapshotRoutes(app: FastifyInstance, context: DaemonContext): vo
       return listAnswer(
         request,
         listSnapshots(engine, name),
-        (record) => `/1.0/${tree}/${name}/snapshots/${encodeURIComponent(record.name)}`,
+        (record) => instanceUrl(name, `/snapshots/${encodeURIComponent(record.name)}`, tree),
         (record) => snapshotView(engine, record),
       );
     });
@@ -123,9 +124,9 @@ export function snapshotRoutes(app: FastifyInstance, context: DaemonContext): vo
 }
 
 function snapshotResources(instance: string, name: string): OperationSpec['resources'] {
-  const path = `${encodeURIComponent(instance)}/snapshots/${encodeURIComponent(name)}`;
+  const rest = `/snapshots/${encodeURIComponent(name)}`;
   return {
-    instances_snapshots: [`/1.0/instances/${path}`],
-    containers_snapshots: [`/1.0/containers/${path}`],
+    instances_snapshots: [instanceUrl(instance, rest)],
+    containers_snapshots: [instanceUrl(instance, rest, 'containers')],
   };
 }

@@ -1,15 +1,16 @@
 import { WarrenError } from '../../../contract/errors.ts';
 import { freezeInstance } from '../../../engine/instances/freeze.ts';
-import { expandInstance, getInstance, listInstances } from '../../../engine/instances/list.ts';
+import { expandInstance, getInstance } from '../../../engine/instances/list.ts';
 import { restartInstance } from '../../../engine/instances/restart.ts';
 import { startInstance } from '../../../engine/instances/start.ts';
 import { readInstanceState, statusOf } from '../../../engine/instances/state.ts';
 import { stopInstance } from '../../../engine/instances/stop.ts';
 import { unfreezeInstance } from '../../../engine/instances/unfreeze.ts';
+import { instancesOf } from '../../../engine/projects/list.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { accepted, syncBody } from '../../http/replies.ts';
-import { param, query } from '../../http/request.ts';
+import { param, projectOfRequest, query } from '../../http/request.ts';
 import { stateView } from '../../views/instances.ts';
 import { startWarnings } from './start-warnings.ts';
 import { instanceResources, instanceTrees, startOn } from './tree.ts';
@@ -67,7 +68,7 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
       fields.done();
       const change = readChange(state ?? fields, what);
       const wanted: readonly string[] = actions[change.action].wants;
-      const names = listInstances(engine)
+      const names = instancesOf(engine, projectOfRequest(request))
         .filter((record) => wanted.includes(statusOf(engine, record)))
         .map((record) => record.name);
       const operation = context.operations.start({

@@ -5,6 +5,7 @@ import type { DaemonContext } from '../../context.ts';
 import type { OperationSpec } from '../../operations/operation.ts';
 
 import { accepted } from '../../http/replies.ts';
+import { instanceUrl } from '../../views/urls.ts';
 
 /** The two names of one tree of URLs: pylxd, Ansible and old clients know only the second. */
 export const instanceTrees = ['instances', 'containers'] as const;
@@ -14,8 +15,10 @@ export type InstanceTree = (typeof instanceTrees)[number];
 export function instanceResources(
   names: readonly string[],
 ): Readonly<Record<'instances' | 'containers', readonly string[]>> {
-  const encoded = names.map(encodeURIComponent);
-  return { instances: encoded, containers: encoded };
+  return {
+    instances: names.map((name) => instanceUrl(name)),
+    containers: names.map((name) => instanceUrl(name, '', 'containers')),
+  };
 }
 
 /** Starts an operation on one machine and answers with it. */

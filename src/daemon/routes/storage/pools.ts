@@ -7,6 +7,7 @@ import { listProfiles } from '../../../engine/profiles/list.ts';
 import { listVolumes } from '../../../engine/volumes/list.ts';
 import { syncBody } from '../../http/replies.ts';
 import { param } from '../../http/request.ts';
+import { instanceUrl } from '../../views/urls.ts';
 import { volumeUrl } from '../../views/volumes.ts';
 import { listAnswer } from '../listing.ts';
 
@@ -70,7 +71,7 @@ function poolView(engine: EngineDeps): StoragePool {
     locations: ['none'],
     config: { source: engine.paths.dataDir, 'warren.tier': engine.storage.tier },
     used_by: [
-      ...listInstances(engine).map(({ name }) => `/1.0/instances/${name}`),
+      ...listInstances(engine).map(({ name }) => instanceUrl(name)),
       ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
       ...listVolumes(engine).map(({ name }) => volumeUrl(name)),
       ...listProfiles(engine)

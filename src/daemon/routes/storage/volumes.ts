@@ -1,6 +1,7 @@
 import { WarrenError } from '../../../contract/errors.ts';
 import { listImages } from '../../../engine/images/list.ts';
 import { listInstances } from '../../../engine/instances/list.ts';
+import { instancesOf } from '../../../engine/projects/list.ts';
 import { deleteVolume } from '../../../engine/volumes/delete.ts';
 import { getVolume, listVolumes, volumeUsers } from '../../../engine/volumes/list.ts';
 import { renameVolume } from '../../../engine/volumes/rename.ts';
@@ -11,7 +12,8 @@ import { readJson } from '../../http/body.ts';
 import { checkIfMatch, etagOf } from '../../http/etag.ts';
 import { Fields } from '../../http/fields.ts';
 import { created, syncBody } from '../../http/replies.ts';
-import { header, param } from '../../http/request.ts';
+import { header, param, projectOfRequest, wantsAllProjects } from '../../http/request.ts';
+import { withProject } from '../../views/urls.ts';
 import {
   imageVolumeView,
   instanceVolumeView,
@@ -40,7 +42,7 @@ export function volumeRoutes(app: FastifyInstance, context: DaemonContext): void
   const { engine } = context;
   app.get(all, (request) => {
     checkPool(request);
-    return answer(request, allVolumes(engine));
+    return answer(request, allVolumes(engine, request));
   });
   for (const type of types) {
     app.get(`${all}/${type}`, (request) => {
@@ -48,14 +50,16 @@ export function volumeRoutes(app: FastifyInstance, context: DaemonContext): void
       const isOne = (volume: StorageVolume): boolean => !volume.name.includes('/');
       return answer(
         request,
-        allVolumes(engine).filter((volume) => volume.type === type && isOne(volume)),
+        allVolumes(engine, request).filter((volume) => volume.type === type && isOne(volume)),
       );
     });
     if (type === 'custom') continue;
     app.get(`${all}/${type}/:name`, (request) => {
       checkPool(request);
       const name = param(request, 'name');
-      const found = allVolumes(engine).find((each) => each.type === type && each.name === name);
+      const found = allVolumes(engine, request).find(
+        (each) => each.type === type && each.name === name,
+      );
       if (found === undefined) throw new WarrenError('not_found', { kind: 'storage volume', name });
       return syncBody(found);
     });
@@ -155,7 +159,9 @@ function writablePart({ config, description }: VolumeRecord): unknown {
   return { config, description };
 }
 
-function allVolumes(engine: EngineDeps): StorageVolume[] {
+/** Those of machines are their project's, the others are shared by all. */
+function allVolumes(engine: EngineDeps, request: FastifyRequest): StorageVolume[] {
+  const project = wantsAllProjects(request) ? '*' : projectOfRequest(request);
   const users = volumeUsers(engine);
   return [
     ...listVolumes(engine).flatMap((record) => [
@@ -164,7 +170,9 @@ function allVolumes(engine: EngineDeps): StorageVolume[] {
         .snapshots(record.id)
         .map((snapshot) => snapshotAsVolumeView(record.name, snapshot)),
     ]),
-    ...listInstances(engine).map(instanceVolumeView),
+    ...(project === '*' ? listInstances(engine) : instancesOf(engine, project)).map(
+      instanceVolumeView,
+    ),
     ...listImages(engine).map(imageVolumeView),
   ];
 }
@@ -173,10 +181,11 @@ function answer(
   request: FastifyRequest,
   volumes: readonly StorageVolume[],
 ): SyncResponse<readonly unknown[]> {
-  const url = ({ type, name }: StorageVolume): string => {
+  const url = ({ type, name, project }: StorageVolume): string => {
     const [volume = '', snapshot] = name.split('/');
     const own = `${poolsUrl}/default/volumes/${type}/${encodeURIComponent(volume)}`;
-    return snapshot === undefined ? own : `${own}/snapshots/${encodeURIComponent(snapshot)}`;
+    const path = snapshot === undefined ? own : `${own}/snapshots/${encodeURIComponent(snapshot)}`;
+    return withProject(path, project);
   };
   return listAnswer(request, volumes, url, (volume) => volume);
 }

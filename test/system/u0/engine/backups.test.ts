@@ -111,7 +111,7 @@ async function exportIt(name: string, instanceOnly = false): Promise<string> {
 }
 
 async function importIt(file: string, name: string): Promise<void> {
-  const backup = await readBackup(life.deps, hostPath(file), name, unattended);
+  const backup = await readBackup(life.deps, hostPath(file), name, 'default', unattended);
   await importBackup(life.deps, backup, unattended);
 }
 

@@ -1,0 +1,11 @@
+/**
+ * A value with machines named as their project names them, for whoever asked in that project: the
+ * engine's sentences have the whole names.
+ */
+export function inWordsOf<T>(project: string, value: T): T {
+  if (project === 'default' || value === undefined) return value;
+  const text = JSON.stringify(value);
+  return JSON.parse(
+    text.replaceAll(new RegExp(`(?<![\\w-])${project}_(?=[a-zA-Z])`, 'g'), ''),
+  ) as T;
+}

@@ -1,0 +1,11 @@
+import { ownNameOf, projectOf } from '../../base/names.ts';
+
+/** The URL of a machine, or of what follows it there, with its project where that is no matter of course. */
+export function instanceUrl(machine: string, rest = '', tree = 'instances'): string {
+  const path = `/1.0/${tree}/${encodeURIComponent(ownNameOf(machine))}${rest}`;
+  return withProject(path, projectOf(machine));
+}
+
+export function withProject(path: string, project: string): string {
+  return project === 'default' ? path : `${path}?project=${encodeURIComponent(project)}`;
+}

@@ -1,0 +1,142 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+
+import { needs } from '../helpers/needs.ts';
+import { openStockClient, type StockClient } from '../helpers/stock-client.ts';
+import { eventually } from '../helpers/warren.ts';
+
+const test = needs('userns', 'overlay', 'crun', 'network', 'tun', 'lxc');
+
+describe('lxc and projects', () => {
+  let lxc: StockClient;
+
+  beforeAll(async () => {
+    lxc = await openStockClient();
+    await lxc.well('launch busybox c1');
+  });
+  afterAll(async () => {
+    await lxc[Symbol.asyncDispose]();
+  });
+
+  test('project create, show, set, edit, rename and delete', async () => {
+    await lxc.well('project create lab -c limits.instances=2');
+    expect(await lxc.well('project list -f csv')).toMatch(/^lab,NO,NO,NO,/m);
+    expect(await lxc.well('project show lab')).toMatch(/limits\.instances: "2"/);
+    expect(await lxc.well('project get lab features.images')).toBe('false');
+    await lxc.well('project set lab limits.instances=3');
+    expect(await lxc.well('project get lab limits.instances')).toBe('3');
+    await lxc.well('project unset lab limits.instances');
+    expect(await lxc.well('project get lab limits.instances')).toBe('');
+    const edited = 'config:\n  user.note: x\ndescription: of the course\n';
+    await lxc.well('project edit lab', { input: edited });
+    expect(await lxc.well('project show lab')).toMatch(/description: of the course/);
+    await lxc.well('project rename lab course');
+    expect(await lxc.well('project info course -f csv')).toMatch(/INSTANCES,UNLIMITED,0/);
+    await lxc.well('project delete course');
+  });
+
+  test('machines of one project are none of another’s, also by the same name', async () => {
+    await lxc.well('project create lab');
+    await lxc.well('launch busybox c1 --project lab');
+    await lxc.well('project switch lab');
+    expect(await lxc.well('list -f csv -c ns')).toBe('c1,RUNNING');
+    expect(await lxc.well('exec c1 -- hostname')).toBe('c1');
+    await lxc.well('exec c1 -- touch /root/of-lab');
+    await lxc.well('snapshot c1 first');
+    expect(await lxc.well('info c1')).toMatch(/first/);
+    await lxc.well('stop -f c1');
+    expect(await lxc.well('list -f csv -c ns --project default')).toBe('c1,RUNNING');
+    await lxc.well('start c1');
+    await lxc.well('restart -f c1');
+    expect(await lxc.well('file pull c1/etc/hostname -')).toBe('c1');
+    await lxc.well('project switch default');
+    await lxc.badly('exec c1 -- ls /root/of-lab', /No such file/);
+    await lxc.badly('delete c1/first', /Error: .*first/);
+    await lxc.badly('info lab_c1', /Error: .*lab_c1/);
+    const everywhere = await lxc.well('list -f csv -c en --all-projects');
+    expect(everywhere.split('\n').sort()).toEqual(['default,c1', 'lab,c1']);
+    expect(await lxc.well('profile show default')).toMatch(/instances\/c1\?project=lab/);
+    expect(await lxc.well('operation list -f csv')).not.toMatch(/RUNNING/);
+    await lxc.badly('project delete lab', /Error: .*used by c1/);
+    await lxc.badly('project rename lab course', /Error: .*used by c1/);
+  });
+
+  test('monitor of a project shows what is done there', async () => {
+    const here = lxc.onTerminal('monitor --type=lifecycle -f json --project lab');
+    const there = lxc.onTerminal('monitor --type=lifecycle -f json');
+    await eventually(async () => {
+      await lxc.well('config set c1 user.tick=1');
+      await lxc.well('config set c1 user.tick=2 --project lab');
+      expect(here.output).toMatch(/instances\/c1\?project=lab/);
+      expect(there.output).toMatch(/instances\/c1"/);
+    });
+    for (const monitor of [here, there]) monitor.kill('SIGTERM');
+    await Promise.all([here.exitCode, there.exitCode]);
+    expect(here.output).not.toMatch(/instances\/c1"/);
+    expect(there.output).not.toMatch(/project=lab/);
+  });
+
+  test('copy and move take machines from one project to another', async () => {
+    await lxc.well('copy c1 c2 --target-project lab');
+    expect(await lxc.well('list -f csv -c n --project lab')).toBe('c1\nc2');
+    await lxc.well('start c2 --project lab');
+    expect(await lxc.well('exec c2 --project lab -- hostname')).toBe('c2');
+    await lxc.well('stop -f c2 --project lab');
+    await lxc.well('move c2 c3 --project lab --target-project default');
+    expect(await lxc.well('list -f csv -c n')).toBe('c1\nc3');
+    await lxc.badly('copy c1 c4 --target-project nothing', /Error: .*nothing/);
+    const file = join(lxc.place, 'of-lab.tar.gz');
+    await lxc.well(`export c1 ${file} --project lab`);
+    await lxc.well(`import ${file} c5`);
+    await lxc.well('delete c5');
+    await lxc.well('restore c1 first --project lab');
+    expect(await lxc.well('exec c1 --project lab -- ls /root/of-lab')).toBe('/root/of-lab');
+    await lxc.well('publish c3 --alias from-c3');
+    await lxc.well('init from-c3 c4 --project lab');
+    await lxc.well('delete c3');
+    await lxc.well('delete c4 --project lab');
+  });
+
+  test('limits of a project hold its machines', async () => {
+    await lxc.badly('project set lab limits.memory=1GiB', /Error: .*limits\.memory allows 1 GiB/);
+    await lxc.well('project set lab limits.instances=1');
+    await lxc.badly('init busybox c5 --project lab', /Error: .*limits\.instances allows 1/);
+    await lxc.badly('copy c1 c5 --target-project lab', /Error: .*limits\.instances allows 1/);
+    await lxc.well('init busybox c5');
+    expect(await lxc.well('project info lab -f csv')).toMatch(/INSTANCES,1,1/);
+    // Not every host can hold a limit of a machine that runs.
+    await lxc.well('stop -f c1 --project lab');
+    await lxc.well('config set c1 limits.memory=256MiB --project lab');
+    await lxc.well('project set lab limits.memory=512MiB');
+    await lxc.badly(
+      'config set c1 limits.memory=1GiB --project lab',
+      /Error: .*limits\.memory allows 512 MiB/,
+    );
+  });
+
+  test('project says what is wrong', async () => {
+    for (const line of [
+      'project create lab',
+      'project create a_b',
+      'project create other -c features.images=true',
+      'project create other -c restricted=true',
+      'project create other -c limits.networks=1',
+      'project create other -c nonsense=1',
+      'project show nothing',
+      'project set nothing limits.instances=1',
+      'project set lab limits.instances=many',
+      'project unset nothing limits.instances',
+      'project rename nothing other',
+      'project rename default other',
+      'project delete nothing',
+      'project delete default',
+      'project switch nothing',
+      'list --project nothing',
+    ]) {
+      await lxc.badly(line, /Error: /);
+    }
+    await lxc.badly('project edit nothing', /Error: /, { input: 'config: {}\n' });
+    await lxc.well('delete -f c1 --project lab');
+    await lxc.well('project delete lab');
+  });
+});
