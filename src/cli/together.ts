@@ -1,3 +1,8 @@
+import { mapLimited } from '../base/limited.ts';
+
+/** More connections at once than the daemon's socket lets wait are refused by the kernel. */
+const atOnce = 32;
+
 /**
  * Does something for several names at once. Every one is tried; then the failure, or all of them
  * as an `AggregateError`, is thrown.
@@ -6,7 +11,18 @@ export async function forEachName<T>(
   names: readonly string[],
   work: (name: string) => Promise<T>,
 ): Promise<readonly T[]> {
-  const results = await Promise.allSettled([...new Set(names)].map(work));
+  return await forEachOf([...new Set(names)], work);
+}
+
+/** The same for things that are no names. */
+export async function forEachOf<Item, T>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<T>,
+): Promise<readonly T[]> {
+  const results = await mapLimited(items, atOnce, async (item) => {
+    const [result] = await Promise.allSettled([work(item)]);
+    return result;
+  });
   const failures = results.flatMap((result) =>
     result.status === 'rejected' ? [result.reason as unknown] : [],
   );

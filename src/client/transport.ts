@@ -41,7 +41,8 @@ export class Transport {
   readonly socket: string;
   readonly #agent = new http.Agent({ keepAlive: true });
   readonly #options: TransportOptions;
-  #mayStart = true;
+  /** Once per process, whoever waits for it. */
+  #start: Promise<void> | undefined;
 
   constructor(options: TransportOptions) {
     this.socket = options.socket;
@@ -94,9 +95,9 @@ export class Transport {
     } catch (error) {
       const { startDaemon } = this.#options;
       if (!isAbsence(error)) throw this.#unreachable(error);
-      if (startDaemon === undefined || !this.#mayStart) throw this.#unreachable(error);
-      this.#mayStart = false;
-      await startDaemon();
+      if (startDaemon === undefined) throw this.#unreachable(error);
+      this.#start ??= startDaemon();
+      await this.#start;
     }
     try {
       return await this.#sendFresh(request);

@@ -9,6 +9,7 @@ import { Client } from '../../client/client.ts';
 import { Transport } from '../../client/transport.ts';
 import { defineCommand } from '../command.ts';
 import { formatDaemon } from '../render/server-info.ts';
+import { forEachOf } from '../together.ts';
 import { volumePath } from '../volumes.ts';
 
 import type { Context } from '../context.ts';
@@ -115,8 +116,7 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
   const instances = await client.get<Instance[]>('/1.0/instances', {
     ...{ recursion: 1, 'all-projects': 'true' },
   });
-  const outcomes = await Promise.allSettled(instances.map((one) => deleteMachine(client, one)));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  await forEachOf(instances, (one) => deleteMachine(client, one));
   for (const { name } of await client.get<Project[]>('/1.0/projects', { recursion: 1 })) {
     if (name !== 'default') await client.change('DELETE', apiPath('projects', name));
   }

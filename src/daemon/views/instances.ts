@@ -1,3 +1,4 @@
+import { mapLimited } from '../../base/limited.ts';
 import { ownNameOf, projectOf } from '../../base/names.ts';
 import { statusCodes } from '../../contract/api/envelope.ts';
 import { listAllBackups, listBackups } from '../../engine/backups/records.ts';
@@ -5,7 +6,6 @@ import { expander, expandInstance } from '../../engine/instances/list.ts';
 import { formatLastExit, readInstanceState, statusOf } from '../../engine/instances/state.ts';
 import { listSnapshots } from '../../engine/snapshots/list.ts';
 import { backupView } from './backups.ts';
-import { mapLimited } from './limited.ts';
 import { timeOf } from './times.ts';
 
 import type {

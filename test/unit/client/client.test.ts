@@ -107,7 +107,7 @@ describe('a request', () => {
 });
 
 describe('a daemon that is not there', () => {
-  test('is started once, and the request is sent to it', async () => {
+  test('is started once, and every request that waits for it is sent', async () => {
     await using server = await openSocketServer((_request, response) => {
       response.end(sync('here'));
     });
@@ -118,7 +118,10 @@ describe('a daemon that is not there', () => {
       await new Promise<void>((resolve) => server.server.listen(server.path, resolve));
     };
     const client = clientOf(server.path, { startDaemon });
-    expect(await client.get('/1.0')).toBe('here');
+    const all = ['GET', 'PUT', 'PUT'].map((method) =>
+      client.call(method as 'GET' | 'PUT', '/1.0').then(({ answer }) => answer.metadata),
+    );
+    expect(await Promise.all(all)).toEqual(['here', 'here', 'here']);
     expect(starts).toBe(1);
     client.transport.close();
   });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, test } from 'vitest';
 
-import { mapLimited } from '../../../src/daemon/views/limited.ts';
+import { mapLimited } from '../../../src/base/limited.ts';
 
 test('mapLimited keeps the order and never has more under way than it may', async () => {
   let underWay = 0;
