@@ -49,9 +49,13 @@ export class Transport {
     this.#options = options;
   }
 
+  get project(): string {
+    return this.#options.project ?? 'default';
+  }
+
   /** The path with the project it is about, unless it says so itself or is about none. */
   inProject(path: string): string {
-    const { project = 'default' } = this.#options;
+    const { project } = this;
     const isOfNone = /^\/1\.0(\/(projects\b|warren\b|operations\/)|\/?$|\?)/.test(path);
     if (project === 'default' || isOfNone || /[?&](project|all-projects)=/.test(path)) return path;
     return `${path}${path.includes('?') ? '&' : '?'}project=${encodeURIComponent(project)}`;

@@ -1,4 +1,4 @@
-import { apiPath } from '../../client/client.ts';
+import { apiPath, withQuery } from '../../client/client.ts';
 import { defineCommand } from '../command.ts';
 import { parseAssignment, parseDeviceOptions, parseInstanceRef, stripRemote } from '../names.ts';
 import { creationOptions } from '../create-instance.ts';
@@ -25,6 +25,12 @@ export const copy = defineCommand({
     profile,
     'no-profiles': noProfiles,
     ephemeral,
+    'target-project': {
+      kind: 'text',
+      value: 'NAME',
+      summary: 'Into this project',
+      complete: 'project',
+    },
     refresh: { kind: 'flag', summary: 'Bring an older copy up to date' },
   },
   next: 'warren start NAME',
@@ -41,7 +47,8 @@ export const copy = defineCommand({
       devices[key] = { ...(devices[key] ?? source.expanded_devices[key]), ...values };
     }
     progress.start(`Copying ${args.source} to ${name}`);
-    await client.operate('POST', apiPath('instances'), {
+    const path = withQuery(apiPath('instances'), { project: args['target-project'] });
+    await client.operate('POST', path, {
       name,
       architecture: source.architecture,
       config: {
@@ -54,6 +61,7 @@ export const copy = defineCommand({
       description: (source as Partial<Instance>).description ?? '',
       source: {
         type: 'copy',
+        project: client.transport.project,
         source: snapshot === undefined ? instance : `${instance}/${snapshot}`,
         instance_only: args['instance-only'],
         refresh: args.refresh,
