@@ -1,5 +1,12 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, closeSync, createReadStream, mkdtempSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  createReadStream,
+  mkdtempSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -81,6 +88,7 @@ export async function openStockClient(): Promise<StockClient> {
     onTerminal: (line, more = {}) => runOnTerminal(splitLine(line), { ...env, ...more }),
     [Symbol.asyncDispose]: async () => {
       await warren[Symbol.asyncDispose]();
+      rmSync(place, { recursive: true, force: true });
     },
   };
 }
