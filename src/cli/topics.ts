@@ -78,8 +78,17 @@ listens on the host's 127.0.0.1. The host reaches a machine through a proxy devi
   $ warren profile set lab limits.processes=500
   $ warren doctor cgroup                     which limits this host can hold
 
+  $ warren config device set web root limits.read=20MB limits.write=500iops
+  $ warren info web                          what the kernel holds it to now
+
 A limit that this host cannot hold is an error at start, not a silence: the kernel's controllers
-belong to root until an administrator hands them down, once; warren doctor cgroup prints the lines.`,
+belong to root until an administrator hands them down, once; warren doctor cgroup prints the lines.
+Huge pages are held only where root delegates a cgroup by hand: systemd hands hugetlb to nobody.
+
+limits.cpu=2 is the time of two CPUs; programs inside see two. A set such as 0-1 pins the machine to
+them. limits.kernel.* are the limits of setrlimit(2) for all that runs inside, and take effect at the
+next start, as linux.sysctl.* does. Rates of a disk hold for the block device below it: disks that
+share one share the tighter rate, and a file system on none (tmpfs, a network) is an error.`,
     keys: 'limits',
   },
   idmaps: {

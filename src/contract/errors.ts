@@ -100,8 +100,9 @@ export const catalogue = {
     status: 503,
     exit: 12,
     message: ({ name, key, value, controller }) =>
-      `Cannot hold ${name} to ${key}=${value}: this host does not delegate the ${controller} controller`,
-    hint: () => 'warren doctor cgroup',
+      `Cannot hold ${name} to ${key}=${value}: this host does not delegate the ${controller} controller${controller === 'hugetlb' ? ', and no systemd can' : ''}`,
+    hint: ({ name, key, controller }) =>
+      controller === 'hugetlb' ? `warren config unset ${name} ${key}` : 'warren doctor cgroup',
   }),
   no_space: row<{ what: string; where: string; hint?: string }>({
     status: 507,

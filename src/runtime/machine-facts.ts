@@ -2,13 +2,15 @@ import { readFileSync } from 'node:fs';
 
 import { WarrenError } from '../contract/errors.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import type { OciIdMapping, OciSpec } from './oci/types.ts';
+import type { OciIdMapping, OciRlimit, OciSpec } from './oci/types.ts';
 
 /** What `exec` must know of a machine that an earlier daemon may have made. */
 export interface MachineFacts {
   readonly noNewPrivileges: boolean;
   readonly uidMappings: readonly OciIdMapping[];
   readonly gidMappings: readonly OciIdMapping[];
+  /** Those of init. Who enters a machine has the daemon's own until these are set. */
+  readonly rlimits: readonly OciRlimit[];
 }
 
 /** From the `config.json` we wrote ourselves. Throws `wrong_state` when the machine has none. */
@@ -25,9 +27,9 @@ export function readFacts(bundleDir: string, name: string): MachineFacts {
 }
 
 export function factsOf({ process, linux }: OciSpec): MachineFacts {
-  const { noNewPrivileges } = process;
+  const { noNewPrivileges, rlimits = [] } = process;
   const { uidMappings, gidMappings } = linux;
-  return { noNewPrivileges, uidMappings, gidMappings };
+  return { noNewPrivileges, uidMappings, gidMappings, rlimits };
 }
 
 /** The U0 id of guest id `id`; undefined when the machine's map does not hold it. */

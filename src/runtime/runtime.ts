@@ -5,7 +5,7 @@ import { WarrenError } from '../contract/errors.ts';
 import type { Readiness } from '../sys/kernel/readiness.ts';
 import { detectCgroups } from './cgroup/detect.ts';
 import type { CgroupDriver } from './cgroup/driver.ts';
-import { checkControllers, writeLimits } from './cgroup/limits.ts';
+import { checkControllers, readHeld, writeLimits } from './cgroup/limits.ts';
 import type { UserBus } from './cgroup/systemd.ts';
 import { killTree, readProcesses, setFrozen } from './cgroup/tree.ts';
 import { readUsage } from './cgroup/usage.ts';
@@ -161,6 +161,10 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
       const directory = cgroup.findDirectory(name);
       return Promise.resolve(directory === undefined ? undefined : readUsage(directory));
     },
+    heldLimits: (name) => {
+      const directory = cgroup.findDirectory(name);
+      return directory === undefined ? {} : readHeld(directory);
+    },
     delete: remove,
     list: () => Promise.resolve(listNames(paths, cgroup)),
   };
@@ -168,10 +172,11 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
 
 async function exec(
   context: ExecContext,
-  { noNewPrivileges, uidMappings, gidMappings }: MachineFacts,
+  facts: MachineFacts,
   spec: ExecSpec,
 ): Promise<ExecSession> {
   const { name } = context;
+  const { uidMappings, gidMappings } = facts;
   // The runtime itself would fail half-way, with an errno for an explanation.
   const foreign = [
     ...unmapped('user', uidMappings, [spec.uid]),
@@ -184,7 +189,7 @@ async function exec(
     }));
     throw new WarrenError('invalid', { what: `run a command in ${name}`, issues });
   }
-  const document = buildExecProcess(spec, noNewPrivileges);
+  const document = buildExecProcess(spec, facts);
   if (spec.terminal === undefined) {
     const uid = outsideId(uidMappings, spec.uid);
     const gid = outsideId(gidMappings, spec.gid);

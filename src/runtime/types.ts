@@ -1,5 +1,6 @@
 import type { HostPath } from '../base/brand.ts';
 import type { StringMap } from '../contract/api/instances.ts';
+import type { IoRates } from '../contract/config/disk-rates.ts';
 
 /** What the runtime needs to make a machine; everything is decided already. */
 export interface MachineSpec {
@@ -60,6 +61,8 @@ export interface CgroupLimits {
   readonly cpuset?: string | undefined;
   readonly ioWeight?: number | undefined;
   readonly hugetlbMax?: Readonly<Record<string, number>> | undefined;
+  /** By block device such as `8:0`: bytes and operations a second, by the kernel's names. */
+  readonly ioMax?: Readonly<Record<string, IoRates>> | undefined;
 }
 
 /** A process named so that a recycled pid is never taken for it. */
@@ -158,6 +161,8 @@ export interface Runtime {
   /** Sets limits of a running machine; reads each back. */
   applyLimits(name: string, limits: CgroupLimits): Promise<void>;
   usage(name: string): Promise<MachineUsage | undefined>;
+  /** Every limit that the kernel holds a running machine to: file of its cgroup → what it says. */
+  heldLimits(name: string): Readonly<Record<string, string>>;
   /** Removes runtime state, cgroup and notify directory of a machine that has ended. Idempotent. */
   delete(name: string): Promise<void>;
   /** Names that have runtime state or a cgroup, for recovery. */

@@ -117,6 +117,7 @@ export function fakeRuntime(
       return Promise.resolve();
     },
     applyLimits: () => Promise.resolve(),
+    heldLimits: () => ({}),
     usage: (name) =>
       Promise.resolve(
         machines.get(name)?.state === 'running'

@@ -1,6 +1,7 @@
 import { formatCount, formatDuration, formatSize } from '../../base/units.ts';
 import { addressesOf, stateWord } from '../boot.ts';
-import { fingerprint, imageName, memoryLimit } from './instance-columns.ts';
+import { fingerprint, imageName } from './instance-columns.ts';
+import { limitLines } from './limits.ts';
 import { paint, paintState, plain, type Look } from './look.ts';
 import { formatRelative, parseTime } from './time.ts';
 
@@ -36,7 +37,7 @@ function because(lastExit: string | null | undefined): string {
 
 /** Two facts a line where they fit: a name of ten columns, then what there is to say. */
 function rows(instance: InstanceFull, look: Look): readonly string[] {
-  const { state, expanded_config: config } = instance;
+  const { state } = instance;
   const base = fingerprint(instance).slice(0, 12);
   const image = imageName(instance);
   const created = formatRelative(parseTime(instance.created_at), look.now);
@@ -60,7 +61,7 @@ function rows(instance: InstanceFull, look: Look): readonly string[] {
       : ports(instance) === ''
         ? []
         : [row('ports', ports(instance).replace(/^ports +/, ''))]),
-    row('limits', limits(instance, running, config)),
+    ...limitLines(instance).map((line, index) => row(index === 0 ? 'limits' : '', line)),
     row('storage', storage(instance)),
     row('snapshots', snapshots(instance, look)),
     ...(instance.ephemeral ? [row('ephemeral', 'deleted when it stops')] : []),
@@ -95,49 +96,6 @@ function shortAddress(listen: string): string {
 
 function portOf(connect: string): string {
   return connect.startsWith('unix:') ? connect.slice(5) : connect.replace(/^.*:/, '');
-}
-
-function limits(
-  instance: InstanceFull,
-  running: boolean,
-  config: Readonly<Record<string, string>>,
-): string {
-  const { state } = instance;
-  const memoryMax = memoryLimit(instance);
-  const processesMax = state.warren?.processes_max ?? undefined;
-  const cpu = config['limits.cpu'];
-  const allowance = config['limits.cpu.allowance'];
-  const processes = config['limits.processes'];
-  const memory = [
-    ...(running ? [formatSize(Math.max(0, state.memory.usage))] : []),
-    ...bound(
-      running,
-      config['limits.memory'],
-      memoryMax === undefined ? undefined : formatSize(memoryMax),
-    ),
-  ].join(' ');
-  const count = [
-    ...(running ? [String(Math.max(0, state.processes))] : []),
-    ...bound(running, processes, processesMax?.toString()),
-  ].join(' ');
-  const parts = [
-    ...(memory === '' ? [] : [`memory ${memory}`]),
-    ...(cpu === undefined ? [] : [`cpu ${cpu}`]),
-    ...(allowance === undefined ? [] : [`cpu time ${allowance}`]),
-    ...(count === '' ? [] : [`processes ${count}`]),
-  ];
-  return parts.length === 0 ? 'none' : parts.join('   ');
-}
-
-/** What the kernel holds a running machine to, which may be less than what is wanted. */
-function bound(
-  running: boolean,
-  wanted: string | undefined,
-  held: string | undefined,
-): readonly string[] {
-  if (!running) return wanted === undefined ? [] : [held ?? wanted];
-  if (held !== undefined) return [`of ${held}`];
-  return wanted === undefined ? [] : [`(${wanted} not enforced)`];
 }
 
 function storage({ state, expanded_devices: devices }: InstanceFull): string {

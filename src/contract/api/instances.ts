@@ -86,6 +86,11 @@ export interface InstanceState {
     readonly last_exit: string | null;
     /** Of the host: what `ps` there shows for the machine's root, and how many follow. */
     readonly ids: { readonly start: number; readonly size: number; readonly isolated: boolean };
+    /**
+     * What the kernel says it holds the machine to: files of its cgroup (`memory.max`), and
+     * `limits.kernel.…` of its init. Empty in lists.
+     */
+    readonly limits: StringMap;
   };
 }
 

@@ -8,7 +8,6 @@ export interface DeviceTypeRow {
   readonly unsupported: readonly UnsupportedKey[];
 }
 
-const noThrottle = 'the io controller with device limits is not delegated to ordinary users';
 const vmOnly = 'it is for virtual machines';
 const noIpv6 = 'the networks of warren are IPv4';
 const noMknod =
@@ -56,6 +55,25 @@ export const deviceTypes: readonly DeviceTypeRow[] = [
         summary: 'Whether the machine may only read it',
       },
       {
+        key: 'limits.read',
+        type: 'io-rate',
+        live: true,
+        summary:
+          'Most that is read from the disk below, as bytes (10MB) or operations (200iops) a second',
+      },
+      {
+        key: 'limits.write',
+        type: 'io-rate',
+        live: true,
+        summary: 'Most that is written to the disk below, likewise',
+      },
+      {
+        key: 'limits.max',
+        type: 'io-rate',
+        live: true,
+        summary: 'The same for reading and writing, instead of the two',
+      },
+      {
         key: 'recursive',
         type: 'bool',
         default: 'false',
@@ -90,7 +108,6 @@ export const deviceTypes: readonly DeviceTypeRow[] = [
     ],
     unsupported: [
       { key: 'size.state', why: vmOnly },
-      { key: 'limits.*', why: noThrottle },
       { key: 'raw.mount.options', why: 'use readonly and recursive' },
       { key: 'boot.priority', why: vmOnly },
       { key: 'ceph.*', why: 'mounting ceph needs root' },

@@ -147,10 +147,10 @@ export const instanceKeys = [
   },
   {
     key: 'limits.memory.swap',
-    type: 'bool',
+    type: 'size-or-bool',
     default: 'true',
     live: true,
-    summary: "Whether the machine's memory may be swapped out",
+    summary: "Whether the machine's memory may be swapped out, or the most that may (256MiB)",
   },
   {
     key: 'limits.processes',

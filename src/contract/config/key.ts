@@ -5,6 +5,8 @@ export type ValueType =
   | 'integer'
   | 'size'
   | 'size-or-percent'
+  | 'size-or-bool'
+  | 'io-rate'
   | 'cpus'
   | 'cpu-allowance'
   | 'rlimit'

@@ -1,16 +1,22 @@
 import { formatCpuSet, parseCpuSet } from '../../base/cpus.ts';
 import { parseSize } from '../../base/units.ts';
-import type { StringMap } from '../api/instances.ts';
+import type { DeviceMap, StringMap } from '../api/instances.ts';
 
+import { planDiskRates, tighterOf, type IoRates } from './disk-rates.ts';
 import type { Expanded } from './expand.ts';
-import { readBool, readInteger, readPrefix, readSize, readString } from './read.ts';
-import { parsePercent, parseQuota, parseRlimit } from './values.ts';
+import { readInteger, readPrefix, readSize, readString } from './read.ts';
+import { parseBool, parsePercent, parseQuota, parseRlimit } from './values.ts';
 
 /** What a machine's limits are measured against. */
 export interface LimitHost {
   readonly memoryBytes: number;
   /** cgroup controllers that machines can be limited with, such as `memory`. */
   readonly controllers: readonly string[];
+  /**
+   * The block device below a disk with this source, or below the storage pool, as `8:0`; undefined for
+   * a source that is not there. Throws for one without. Absent where limits of disks do not matter.
+   */
+  readonly blockDevice?: (device: string, source: string | undefined) => string | undefined;
 }
 
 /** Values for cgroup v2 files; an absent one means no limit. The same shape as the runtime's. */
@@ -24,6 +30,8 @@ export interface EffectiveCgroupLimits {
   cpuset?: string;
   ioWeight?: number;
   hugetlbMax?: Readonly<Record<string, number>>;
+  /** By block device, such as `8:0`. */
+  ioMax?: Readonly<Record<string, IoRates>>;
 }
 
 export interface EffectiveLimits {
@@ -46,6 +54,8 @@ interface Missing {
 /** What one config entry asks for: fields and the controller that holds them. */
 interface Part {
   readonly key: string;
+  /** Of a device; else what the config says. */
+  readonly value?: string;
   readonly controller: 'memory' | 'pids' | 'cpu' | 'cpuset' | 'io' | 'hugetlb';
   readonly fields: EffectiveCgroupLimits;
 }
@@ -54,7 +64,11 @@ const cpuPeriodUs = 100_000;
 
 /** The cgroup limits that a validated, expanded config asks for on this host. */
 export function effectiveLimits(
-  { config, optionalLimits }: Pick<Expanded, 'config' | 'optionalLimits'>,
+  {
+    config,
+    devices = {},
+    optionalLimits,
+  }: Pick<Expanded, 'config' | 'optionalLimits'> & Partial<Pick<Expanded, 'devices'>>,
   host: LimitHost,
 ): EffectiveLimits {
   const parts = [
@@ -62,11 +76,13 @@ export function effectiveLimits(
     ...cpuParts(config),
     ...otherParts(config),
     ...hugepageParts(config),
+    ...diskParts(devices, host),
   ];
   const isSkipped = ({ key, controller }: Part): boolean =>
     optionalLimits.has(key) && !host.controllers.includes(controller);
   const kept = parts.filter((part) => !isSkipped(part));
-  const value = (key: string): string => config[key] ?? '';
+  const values = new Map(parts.map(({ key, value }) => [key, value ?? config[key] ?? '']));
+  const value = (key: string): string => values.get(key) ?? '';
   return {
     limits: combine(kept.map((part) => part.fields)),
     keys: Object.fromEntries(kept.map(({ key }) => [key, value(key)])),
@@ -99,8 +115,11 @@ function memoryParts(config: StringMap, host: LimitHost): Part[] {
       parts.push({ key: 'limits.memory', controller: 'memory', fields });
     }
   }
-  if (readBool(config, 'limits.memory.swap') === false) {
-    parts.push({ key: 'limits.memory.swap', controller: 'memory', fields: { swapMaxBytes: 0 } });
+  const swap = readString(config, 'limits.memory.swap') ?? '';
+  const swapMaxBytes =
+    parseBool(swap) === false ? 0 : parseBool(swap) ? undefined : parseSize(swap);
+  if (swapMaxBytes !== undefined) {
+    parts.push({ key: 'limits.memory.swap', controller: 'memory', fields: { swapMaxBytes } });
   }
   return parts;
 }
@@ -161,17 +180,33 @@ function hugepageParts(config: StringMap): Part[] {
   });
 }
 
-/** Of two CPU quotas the tighter one holds; huge page sizes add up to one map. */
+function diskParts(devices: DeviceMap, { blockDevice }: LimitHost): Part[] {
+  if (blockDevice === undefined) return [];
+  return planDiskRates(devices).flatMap(({ device, key, value, source, rates }) => {
+    const block = blockDevice(device, source);
+    if (block === undefined) return [];
+    const fields = { ioMax: { [block]: rates } };
+    return [{ key: `devices.${device}.${key}`, value, controller: 'io' as const, fields }];
+  });
+}
+
+/**
+ * Of two CPU quotas the tighter one holds, and of two rates of one block device; huge page sizes add
+ * up to one map.
+ */
 function combine(all: readonly EffectiveCgroupLimits[]): EffectiveCgroupLimits {
   const result: EffectiveCgroupLimits = {};
   for (const fields of all) {
-    const { cpuMax, hugetlbMax } = result;
+    const { cpuMax, hugetlbMax, ioMax } = result;
     Object.assign(result, fields);
     if (cpuMax !== undefined && fields.cpuMax !== undefined) {
       result.cpuMax = share(cpuMax) < share(fields.cpuMax) ? cpuMax : fields.cpuMax;
     }
     if (hugetlbMax !== undefined && fields.hugetlbMax !== undefined) {
       result.hugetlbMax = { ...hugetlbMax, ...fields.hugetlbMax };
+    }
+    if (ioMax !== undefined && fields.ioMax !== undefined) {
+      result.ioMax = tighterOf(ioMax, fields.ioMax);
     }
   }
   return result;

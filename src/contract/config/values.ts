@@ -34,6 +34,14 @@ const rules: Readonly<Record<ValueType, Rule>> = {
     ok: (value) => (parsePercent(value) ?? parseSize(value) ?? 0) > 0,
     wanted: 'a number with a unit such as 512MiB, or a share of the host such as 25%',
   },
+  'size-or-bool': {
+    ok: (value) => parseBool(value) !== undefined || (parseSize(value) ?? 0) > 0,
+    wanted: 'true, false, or a number with a unit such as 512MiB',
+  },
+  'io-rate': {
+    ok: (value) => parseIoRate(value) !== undefined,
+    wanted: 'bytes a second such as 10MB, or operations such as 200iops',
+  },
   cpus: {
     ok: (value) => /^[1-9]\d{0,3}$/.test(value) || isPinning(value),
     wanted: 'a number of CPUs such as 2, or a set of them such as 0-3 or 1,3',
@@ -143,6 +151,16 @@ export function parseQuota(value: string): { quotaUs: number; periodUs: number }
   const periodMs = Number(period);
   if (Number(quota) < 1 || periodMs < 1 || periodMs > 1000) return undefined;
   return { quotaUs: Number(quota) * 1000, periodUs: periodMs * 1000 };
+}
+
+/** `10MB` in bytes a second, `200iops` in operations a second, in any case of letters, as LXD reads it. */
+export function parseIoRate(
+  value: string,
+): { readonly unit: 'bps' | 'iops'; readonly perSecond: number } | undefined {
+  const [, operations] = /^(\d{1,10})iops$/i.exec(value) ?? [];
+  const perSecond = operations === undefined ? parseSize(value) : Number(operations);
+  if (perSecond === undefined || perSecond < 1) return undefined;
+  return { unit: operations === undefined ? 'bps' : 'iops', perSecond };
 }
 
 /** Soft and hard resource limit; `Infinity` is unlimited. */

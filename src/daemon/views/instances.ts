@@ -54,7 +54,7 @@ export async function instanceFullView(
   record: InstanceRecord,
 ): Promise<InstanceFull> {
   const expanded = expandInstance(deps, record);
-  const report = await readInstanceState(deps, record, expanded.devices);
+  const report = await readInstanceState(deps, record, expanded);
   const snapshots = listSnapshots(deps, record.name);
   const views = snapshots.map((snapshot) => snapshotView(deps, snapshot));
   const backups = await listBackups(deps, record.id);
@@ -81,7 +81,7 @@ export async function instanceFullViews(
     })
     .filter(({ view }) => wanted(view));
   return mapLimited(chosen, statesAtOnce, async ({ record, expanded, view }) => {
-    const report = await readInstanceState(deps, record, expanded.devices, 'known');
+    const report = await readInstanceState(deps, record, expanded, 'known');
     const own = snapshots.get(record.id) ?? [];
     const views = own.map((snapshot) => snapshotView(deps, snapshot, expandOne(snapshot)));
     return fullView(view, report, views, backups.get(record.id) ?? []);
@@ -135,6 +135,7 @@ export function stateView(report: InstanceStateReport): InstanceState {
       processes_max: report.processesMax ?? null,
       last_exit: lastExit === undefined ? null : formatLastExit(lastExit),
       ids: report.hostIds,
+      limits: report.held,
     },
   };
 }

@@ -12,14 +12,39 @@ import { readBool, readIdmap, readPrefix, readSeccomp } from '../../contract/con
 import { WarrenError } from '../../contract/errors.ts';
 import type { BindMount, MachineSpec } from '../../runtime/types.ts';
 import type { GuestFiles } from '../../storage/types.ts';
+import { findBlockDevice } from '../../sys/proc/block-device.ts';
+import { hasErrno } from '../../sys/sys-error.ts';
 import { planIdmap } from '../idmap.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 
 /** The limits a machine's config asks for, measured against this host. */
-export function planLimits(deps: Pick<EngineDeps, 'runtime'>, expanded: Expanded): EffectiveLimits {
+export function planLimits(
+  deps: Pick<EngineDeps, 'runtime' | 'paths'>,
+  expanded: Expanded,
+): EffectiveLimits {
   return effectiveLimits(expanded, {
     memoryBytes: totalmem(),
     controllers: deps.runtime.cgroup.controllers,
+    blockDevice: (device, source) => blockDeviceOf(device, source ?? deps.paths.instancesDir),
+  });
+}
+
+/** Throws `host_lacks` for a path on a file system that lies on no block device. */
+function blockDeviceOf(device: string, path: string): string | undefined {
+  let found: ReturnType<typeof findBlockDevice>;
+  try {
+    found = findBlockDevice(path);
+  } catch (error) {
+    // A source that is missing is told of, or let through, by who mounts it.
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP')) return undefined;
+    throw error;
+  }
+  if ('block' in found) return found.block;
+  throw new WarrenError('host_lacks', {
+    what: `limit reading and writing on the disk ${device}`,
+    found: `${path} lies on ${found.fileSystem}, which no block device is below`,
+    wanted: 'a file system such as ext4, xfs or btrfs on a disk of the host',
+    hint: `findmnt -T ${path}`,
   });
 }
 

@@ -22,6 +22,7 @@ import { findInit, planLimits, planSpec } from './plan.ts';
 import { killAndWait } from './kill.ts';
 import { planProxies } from './proxies.ts';
 import { finishRestore } from './restoring.ts';
+import { checkRlimits } from './rlimits.ts';
 import { isRunning } from './state.ts';
 import { checkInstance } from './validate.ts';
 
@@ -95,6 +96,7 @@ async function run(
   const { store, storage, runtime, networks } = deps;
   const limits = planLimits(deps, expanded);
   runtime.checkLimits(name, limits.limits, limits.keys);
+  checkRlimits(deps, name, expanded.config);
   store.transaction(() => {
     store.volumes.releaseAll(id);
   });

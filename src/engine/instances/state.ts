@@ -1,8 +1,11 @@
-import type { DeviceMap, InstanceStateNetwork } from '../../contract/api/instances.ts';
+import type { DeviceMap, InstanceStateNetwork, StringMap } from '../../contract/api/instances.ts';
+import type { ConfigLayer } from '../../contract/config/expand.ts';
+import { hasErrno } from '../../sys/sys-error.ts';
 import { toOutside } from '../../userns/idmap.ts';
 import type { DiskMeter } from '../live/disk-meter.ts';
 import type { EngineDeps, InstanceRecord, LastExit, SliceRecord } from '../types.ts';
 import { rootDisk } from './disk-use.ts';
+import { heldRlimits } from './rlimits.ts';
 
 export type InstanceStatus = 'Running' | 'Stopped' | 'Frozen' | 'Starting' | 'Stopping';
 
@@ -47,19 +50,24 @@ export interface InstanceStateReport {
   readonly startedAtMs: number | undefined;
   readonly bootedAtMs: number | undefined;
   readonly lastExit: LastExit | undefined;
+  /**
+   * The limits that the kernel says it has: files of its cgroup, and `limits.kernel.…` of its init.
+   * Empty when it does not run, and in lists.
+   */
+  readonly held: Readonly<Record<string, string>>;
   /** Its user ids as the host has them. */
   readonly hostIds: { readonly start: number; readonly size: number; readonly isolated: boolean };
 }
 
 /**
- * Everything `state` shows of one machine, whose merged `devices` the caller has. To measure `disk`,
+ * Everything `state` shows of one machine, whose merged settings the caller has. To measure `disk`,
  * every file of the machine is walked: a list makes do with what is `known`, so that nobody's million
  * files hold it up, and who looks often with the `last` figure.
  */
 export async function readInstanceState(
   deps: EngineDeps,
   record: InstanceRecord,
-  devices: DeviceMap,
+  { config, devices }: ConfigLayer,
   disk: 'measured' | 'known' | 'last' = 'measured',
 ): Promise<InstanceStateReport> {
   const status = statusOf(deps, record);
@@ -89,8 +97,24 @@ export async function readInstanceState(
     startedAtMs: run?.startedAtMs,
     bootedAtMs: run?.bootedAtMs,
     lastExit: run === undefined ? exitOf(deps, record) : undefined,
+    held: run === undefined || disk === 'known' ? {} : heldLimits(deps, record.name, config, run),
     hostIds: hostIds(deps, record.slice),
   };
+}
+
+function heldLimits(
+  { runtime }: EngineDeps,
+  name: string,
+  config: StringMap,
+  { init }: NonNullable<InstanceRecord['run']>,
+): InstanceStateReport['held'] {
+  try {
+    return { ...runtime.heldLimits(name), ...heldRlimits(config, init.pid) };
+  } catch (error) {
+    // It may end at any moment while it is looked at.
+    if (hasErrno(error, 'ENOENT', 'ENODEV', 'ESRCH')) return {};
+    throw error;
+  }
 }
 
 function readDisk(

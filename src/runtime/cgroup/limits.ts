@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { WarrenError } from '../../contract/errors.ts';
+import { ioRateNames, type IoRates } from '../../contract/config/disk-rates.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 import type { CgroupLimits } from '../types.ts';
 
@@ -86,6 +87,8 @@ export function planLimitFiles(limits: CgroupLimits): LimitFile[] {
   ];
 }
 
+const ioMax = 'io.max';
+
 /** Throws `limit_unenforceable` for the first limit whose controller is not among `controllers`. */
 export function checkControllers(
   name: string,
@@ -97,6 +100,15 @@ export function checkControllers(
     if (limit.value === undefined || controllers.includes(limit.controller)) continue;
     throw unenforceable(name, limit, limit.value, keys);
   }
+  if (Object.keys(limits.ioMax ?? {}).length > 0 && !controllers.includes('io')) {
+    throw unenforceable(name, diskLimit(keys), '', keys);
+  }
+}
+
+/** The one of a disk, for error sentences. */
+function diskLimit(keys: Readonly<Record<string, string>>): LimitFile {
+  const key = Object.keys(keys).find((candidate) => candidate.startsWith('devices.')) ?? ioMax;
+  return { file: ioMax, controller: 'io', value: undefined, unlimited: '', keys: [key] };
 }
 
 /**
@@ -120,6 +132,64 @@ export function writeLimits(name: string, directory: string, limits: CgroupLimit
     if (!isHeld(value ?? unlimited, found)) {
       throw refused(name, limit, `is ${found} after ${value ?? unlimited} was written`);
     }
+  }
+  writeRates(name, `${directory}/${ioMax}`, limits.ioMax ?? {});
+}
+
+/** A line for each block device that has a limit; those of others are taken away (cgroups, v2). */
+function writeRates(name: string, path: string, wanted: Readonly<Record<string, IoRates>>): void {
+  const present = readText(path);
+  if (present === undefined) {
+    if (Object.keys(wanted).length > 0) throw unenforceable(name, diskLimit({}), '', {});
+    return;
+  }
+  const lines = formatRates(wanted);
+  const stale = present.filter((line) => !lines.some((one) => blockOf(one) === blockOf(line)));
+  for (const line of [...stale.map((one) => formatLine(blockOf(one), {})), ...lines]) {
+    try {
+      writeFileSync(path, line, { flag: 'r+' });
+    } catch (error) {
+      throw refused(name, diskLimit({}), `refused "${line}" (${String(error)})`, { cause: error });
+    }
+  }
+  const found = readText(path) ?? [];
+  const lacking = lines.find((line) => !found.includes(line));
+  if (lacking === undefined && found.length === lines.length) return;
+  throw refused(name, diskLimit({}), `is "${found.join('; ')}", wanted "${lines.join('; ')}"`);
+}
+
+/** As the kernel shows them. */
+export function formatRates(rates: Readonly<Record<string, IoRates>>): string[] {
+  return Object.entries(rates).map(([block, one]) => formatLine(block, one));
+}
+
+function formatLine(block: string, rates: IoRates): string {
+  return [block, ...ioRateNames.map((name) => `${name}=${rates[name] ?? 'max'}`)].join(' ');
+}
+
+function blockOf(line: string): string {
+  return line.split(' ')[0] ?? '';
+}
+
+/** Every limit of a cgroup that holds something: file → what it says. */
+export function readHeld(directory: string): Record<string, string> {
+  const held: Record<string, string> = {};
+  for (const { file, unlimited } of planLimitFiles({})) {
+    const [first = ''] = readText(`${directory}/${file}`) ?? [];
+    if (first !== '' && first !== unlimited) held[file] = first;
+  }
+  const rates = readText(`${directory}/${ioMax}`) ?? [];
+  if (rates.length > 0) held[ioMax] = rates.join('; ');
+  return held;
+}
+
+/** The lines that are not empty; undefined where there is no such file, or nothing to limit in it. */
+function readText(path: string): string[] | undefined {
+  try {
+    return readFileSync(path, 'utf8').split('\n').filter(Boolean);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENODEV')) return undefined;
+    throw error;
   }
 }
 
@@ -159,5 +229,5 @@ function refused(
 }
 
 function text(value: number | undefined): string | undefined {
-  return value === undefined ? undefined : String(value);
+  return value?.toString();
 }

@@ -1,8 +1,9 @@
 import { run } from '../../sys/programs/run.ts';
+import { ioRateNames, type IoRates } from '../../contract/config/disk-rates.ts';
 import type { CgroupLimits } from '../types.ts';
 
 /** A property as busctl(1) takes it: name, D-Bus signature, words of the value. */
-export type UnitProperty = readonly [name: string, type: 't' | 'ay', ...value: string[]];
+export type UnitProperty = readonly [name: string, type: 't' | 'ay' | 'a(st)', ...value: string[]];
 
 /** What systemd writes as `max`, and takes for a weight that is not set. */
 const infinity = String(2n ** 64n - 1n);
@@ -26,10 +27,31 @@ export function planUnitProperties(
     ['cpu', ['CPUWeight', 't', text(cpuWeight)]],
     ['cpuset', ['AllowedCPUs', 'ay', ...bitmap(limits.cpuset ?? '')]],
     ['io', ['IOWeight', 't', text(limits.ioWeight)]],
+    ...ioRateNames.flatMap((name) => planRates(name, limits.ioMax ?? {})),
   ];
   return rows.flatMap(([controller, property]) =>
     controllers.includes(controller) ? [property] : [],
   );
+}
+
+const rateProperties = {
+  rbps: 'IOReadBandwidthMax',
+  wbps: 'IOWriteBandwidthMax',
+  riops: 'IOReadIOPSMax',
+  wiops: 'IOWriteIOPSMax',
+} as const;
+
+/** Such a list is added to what is there, and none empties it. systemd wants paths of devices. */
+function planRates(
+  name: (typeof ioRateNames)[number],
+  all: Readonly<Record<string, IoRates>>,
+): (readonly ['io', UnitProperty])[] {
+  const property = rateProperties[name];
+  const words = Object.entries(all).flatMap(([block, rates]) =>
+    rates[name] === undefined ? [] : [`/dev/block/${block}`, String(rates[name])],
+  );
+  const emptied = ['io', [property, 'a(st)']] as const;
+  return words.length === 0 ? [emptied] : [emptied, ['io', [property, 'a(st)', ...words]]];
 }
 
 /**
@@ -43,7 +65,9 @@ export async function setUnitProperties(
 ): Promise<void> {
   if (properties.length === 0) return;
   const words = properties.flatMap(([name, type, ...value]) =>
-    type === 'ay' ? [name, type, String(value.length), ...value] : [name, type, ...value],
+    type === 't'
+      ? [name, type, ...value]
+      : [name, type, String(value.length / (type === 'ay' ? 1 : 2)), ...value],
   );
   await run(
     'busctl',

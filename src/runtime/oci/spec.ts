@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import type { StringMap } from '../../contract/api/instances.ts';
+import type { MachineFacts } from '../machine-facts.ts';
 import type { ExecSpec, MachineSpec } from '../types.ts';
 import { capabilitySets } from './capabilities.ts';
 import { maskedPaths, planMounts, readonlyPaths } from './mounts.ts';
@@ -68,7 +69,10 @@ export function buildSpec(machine: MachineSpec, placement: SpecPlacement): OciSp
 }
 
 /** The process document for `exec`. */
-export function buildExecProcess(spec: ExecSpec, noNewPrivileges: boolean): OciProcess {
+export function buildExecProcess(
+  spec: ExecSpec,
+  { noNewPrivileges, rlimits }: Pick<MachineFacts, 'noNewPrivileges' | 'rlimits'>,
+): OciProcess {
   const { terminal } = spec;
   return {
     terminal: terminal !== undefined,
@@ -80,6 +84,11 @@ export function buildExecProcess(spec: ExecSpec, noNewPrivileges: boolean): OciP
     env: formatEnvironment({ PATH: path, ...spec.environment }),
     cwd: spec.cwd,
     capabilities: capabilitySets(spec.uid),
+    rlimits: rlimits.map(({ type, soft, hard }) => ({
+      type,
+      soft: unlimitedOr(soft),
+      hard: unlimitedOr(hard),
+    })),
     noNewPrivileges,
   };
 }
@@ -95,6 +104,11 @@ function formatEnvironment(environment: StringMap): string[] {
 
 function toMapping(extent: { inside: number; outside: number; count: number }): OciIdMapping {
   return { containerID: extent.inside, hostID: extent.outside, size: extent.count };
+}
+
+/** A document that was read back has RLIM_INFINITY as the nearest number that there is. */
+function unlimitedOr(value: number | string): number | string {
+  return typeof value === 'number' && value > Number.MAX_SAFE_INTEGER ? unlimited : value;
 }
 
 /** `nofile` as LXD's keys have it, or `RLIMIT_NOFILE`; `Infinity` is no limit. */

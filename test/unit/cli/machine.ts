@@ -9,6 +9,7 @@ interface Changes {
   readonly pid?: number;
   readonly boot?: 'booted' | 'degraded' | 'starting' | 'stopped';
   readonly lastExit?: string;
+  readonly limits?: Readonly<Record<string, string>>;
 }
 
 const counters = {
@@ -101,6 +102,7 @@ export function machine(changes: Changes = {}): InstanceFull {
         processes_max: status === 'Running' ? 500 : null,
         last_exit: changes.lastExit ?? null,
         ids: { start: 100_000, size: 65_536, isolated: true },
+        limits: changes.limits ?? {},
       },
     },
     snapshots: [

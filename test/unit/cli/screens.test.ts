@@ -38,6 +38,30 @@ test('info says which limits the kernel does not hold', () => {
   );
 });
 
+test('info shows what the kernel holds, line by line', () => {
+  const { expanded_config: config, ...rest } = machine({
+    limits: {
+      'cpu.max': '20000 100000',
+      'memory.max': '536870912',
+      'memory.swap.max': '0',
+      'io.max': '8:0 rbps=10485760 wbps=max riops=max wiops=200',
+      'limits.kernel.nofile': '10:20',
+    },
+  });
+  const wanted = {
+    'limits.cpu.allowance': '20ms/100ms',
+    'limits.memory.swap': 'false',
+    'limits.disk.priority': '7',
+    'limits.kernel.nofile': '10:20',
+  };
+  const text = formatInstance({ ...rest, expanded_config: { ...config, ...wanted } }, look);
+  expect(text.split('\n').slice(4, 7)).toEqual([
+    '  limits     memory 34 MiB of 512 MiB   cpu time 20ms/100ms   processes 12 of 500',
+    '             swap none   disk weight (7 not enforced)   nofile 10:20',
+    '             disk 8:0 read 10 MiB/s, write 200 a second',
+  ]);
+});
+
 test('info of a stopped machine says how it ended', () => {
   const text = formatInstance(machine({ status: 'Stopped', lastExit: 'crashed (signal 9)' }), look);
   expect(text.split('\n')[0]).toBe('web  ○ stopped, crashed (signal 9)');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { checkControllers, writeLimits } from '../../../src/runtime/cgroup/limits.ts';
+import { checkControllers, readHeld, writeLimits } from '../../../src/runtime/cgroup/limits.ts';
 
 describe('limits', () => {
   it('are refused by the config key they come from, when their controller is missing', () => {
@@ -19,6 +19,15 @@ describe('limits', () => {
     expect(() => {
       check({ 'limits.cpu': '4', 'limits.cpu.allowance': '200ms/100ms' });
     }).toThrow('limits.cpu.allowance=200ms/100ms');
+  });
+
+  it('of disks are refused by their device', () => {
+    const keys = { 'limits.memory': '1GiB', 'devices.root.limits.read': '10MB' };
+    expect(() => {
+      checkControllers('web', { ioMax: { '8:0': { rbps: 1e7 } } }, keys, ['memory']);
+    }).toThrow(
+      'Cannot hold web to devices.root.limits.read=10MB: this host does not delegate the io',
+    );
   });
 
   it('that the host can hold pass', () => {
@@ -48,5 +57,15 @@ describe('limit files', () => {
     expect(() => {
       writeLimits('web', dir, { memoryMaxBytes: 4096 });
     }).toThrow('memory.max=4096: this host does not delegate the memory controller');
+  });
+
+  it('are told when they hold something', () => {
+    writeFileSync(`${dir}/pids.max`, '7\n');
+    writeFileSync(`${dir}/cpu.max`, 'max 100000\n');
+    writeFileSync(`${dir}/io.max`, '8:0 rbps=1 wbps=max riops=max wiops=max\n');
+    expect(readHeld(dir)).toEqual({
+      'pids.max': '7',
+      'io.max': '8:0 rbps=1 wbps=max riops=max wiops=max',
+    });
   });
 });

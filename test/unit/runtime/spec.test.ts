@@ -4,6 +4,7 @@ import { hostPath } from '../../../src/base/brand.ts';
 import { capabilitySets, guestCapabilities } from '../../../src/runtime/oci/capabilities.ts';
 import { maskedPaths, planMounts } from '../../../src/runtime/oci/mounts.ts';
 import { buildExecProcess, buildSpec, formatSpec } from '../../../src/runtime/oci/spec.ts';
+import type { OciRlimit } from '../../../src/runtime/oci/types.ts';
 import type { MachineSpec } from '../../../src/runtime/types.ts';
 
 const machine: MachineSpec = {
@@ -133,10 +134,13 @@ describe('the process of an exec', () => {
   };
 
   it('has the ids asked for, a default PATH and no capabilities of root', () => {
-    const { user, env, cwd, terminal, capabilities, noNewPrivileges } = buildExecProcess(
-      spec,
-      true,
+    const written: unknown = JSON.parse(
+      '[{"type":"RLIMIT_CORE","soft":0,"hard":18446744073709551615}]',
     );
+    const facts = { noNewPrivileges: true, rlimits: written as OciRlimit[] };
+    const process = buildExecProcess(spec, facts);
+    const { user, env, cwd, terminal, capabilities, noNewPrivileges } = process;
+    expect(formatSpec(process)).toContain('"soft":0,"hard":18446744073709551615}');
     expect(user).toEqual({ uid: 5, gid: 6, additionalGids: [7] });
     expect(env).toEqual([expect.stringMatching(/^PATH=\/usr\/local\/sbin:/), 'A=1']);
     expect({ cwd, terminal, noNewPrivileges }).toEqual({

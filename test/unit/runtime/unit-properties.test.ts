@@ -30,4 +30,17 @@ describe('the limits as properties of a scope', () => {
   ])('processors %s', (cpuset, bytes) => {
     expect(planUnitProperties({ cpuset }, ['cpuset'])).toEqual([['AllowedCPUs', 'ay', ...bytes]]);
   });
+
+  test('rates of disks replace those that were there', () => {
+    const ioMax = { '8:0': { rbps: 10, riops: 5 }, '8:16': { rbps: 20 } };
+    const words = planUnitProperties({ ioMax }, ['io']).map((words) => words.join(' '));
+    expect(words.slice(1)).toEqual([
+      'IOReadBandwidthMax a(st)',
+      'IOReadBandwidthMax a(st) /dev/block/8:0 10 /dev/block/8:16 20',
+      'IOWriteBandwidthMax a(st)',
+      'IOReadIOPSMax a(st)',
+      'IOReadIOPSMax a(st) /dev/block/8:0 5',
+      'IOWriteIOPSMax a(st)',
+    ]);
+  });
 });

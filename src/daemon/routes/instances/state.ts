@@ -41,10 +41,10 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
   for (const tree of instanceTrees) {
     app.get(`/1.0/${tree}/:name/state`, async (request) => {
       const record = getInstance(engine, param(request, 'name'));
-      const { devices } = expandInstance(engine, record);
+      const expanded = expandInstance(engine, record);
       // Ours: a client that waits for a machine to boot does not want its files counted meanwhile.
       const disk = query(request, 'disk') === 'last' ? 'last' : 'measured';
-      return syncBody(stateView(await readInstanceState(engine, record, devices, disk)));
+      return syncBody(stateView(await readInstanceState(engine, record, expanded, disk)));
     });
     app.put(`/1.0/${tree}/:name/state`, async (request, reply) => {
       const name = param(request, 'name');

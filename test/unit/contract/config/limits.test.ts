@@ -21,6 +21,8 @@ describe('effectiveLimits', () => {
     [{ 'limits.memory': '50%' }, { memoryMaxBytes: 500 }],
     [{ 'limits.memory': '1KiB', 'limits.memory.enforce': 'soft' }, { memoryHighBytes: 1024 }],
     [{ 'limits.memory.swap': 'false' }, { swapMaxBytes: 0 }],
+    [{ 'limits.memory.swap': '2KiB' }, { swapMaxBytes: 2048 }],
+    [{ 'limits.memory.swap': 'true' }, {}],
     [{ 'limits.cpu': '2' }, { cpuMax: { quotaUs: 200_000, periodUs: 100_000 } }],
     [{ 'limits.cpu': '3,1-1' }, { cpuset: '1,3' }],
     [{ 'limits.cpu.allowance': '50%' }, { cpuWeight: 50 }],
@@ -44,6 +46,33 @@ describe('effectiveLimits', () => {
     expect(effectiveLimits(ofInstance(config as Record<string, string>), host).limits).toEqual(
       limits,
     );
+  });
+
+  it('reads rates of disks, of which the tighter holds where two share a block device', () => {
+    const disk = (keys: Record<string, string>) => ({ type: 'disk', ...keys });
+    const devices = {
+      root: disk({ path: '/', pool: 'default', 'limits.read': '10MB', 'limits.write': '50iops' }),
+      share: disk({ path: '/srv', source: '/srv', 'limits.max': '4MB', 'limits.read': '1MB' }),
+      other: disk({ path: '/mnt', source: '/mnt', 'limits.max': '9IOPS' }),
+      gone: disk({ path: '/gone', source: '/gone', 'limits.max': '1MB' }),
+    };
+    const blocks: Record<string, string> = { '/srv': '8:0', '/mnt': '8:16' };
+    const blockDevice = (_: string, source = '/srv') => blocks[source];
+    expect(effectiveLimits(expand([], { config: {}, devices }), { ...host, blockDevice })).toEqual({
+      limits: {
+        ioMax: {
+          '8:0': { rbps: 4e6, wbps: 4e6, wiops: 50 },
+          '8:16': { riops: 9, wiops: 9 },
+        },
+      },
+      keys: {
+        'devices.root.limits.read': '10MB',
+        'devices.root.limits.write': '50iops',
+        'devices.share.limits.max': '4MB',
+        'devices.other.limits.max': '9IOPS',
+      },
+      skipped: [],
+    });
   });
 
   it('leaves out what the host cannot hold when told to warn, and names it', () => {

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect } from 'vitest';
+
+import type { InstanceState } from '../../src/contract/api/instances.ts';
+import { catalogue } from '../../src/contract/errors.ts';
+import { readRlimits } from '../../src/sys/proc/rlimits.ts';
+import { needs } from '../helpers/needs.ts';
+import { openWarren, type Warren } from '../helpers/warren.ts';
+
+const test = needs('userns', 'overlay', 'crun', 'network', 'tun');
+
+let warren: Warren;
+beforeAll(async () => {
+  warren = openWarren();
+  await warren.ok(['init', 'busybox', 'a']);
+  const limits = ['limits.kernel.nofile=100:200', 'limits.kernel.core=0:unlimited'];
+  await warren.ok(['config', 'set', 'a', ...limits]);
+  await warren.ok(['start', 'a']);
+});
+afterAll(async () => {
+  await warren[Symbol.asyncDispose]();
+});
+
+/** Lines of /proc/PID/limits inside. */
+const limitsOf = async (pid: string): Promise<string> =>
+  await warren.ok(['exec', 'a', '--', 'grep', '-E', 'open files|core file', `/proc/${pid}/limits`]);
+
+const held = async (): Promise<unknown> =>
+  (await warren.json<{ state: InstanceState }>(['info', 'a'])).state.warren?.limits;
+
+const refused = async (...args: readonly string[]): Promise<string> => {
+  const { exitCode, stderr } = await warren.run(args);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: catalogue.limit_unenforceable.exit });
+  return stderr;
+};
+
+test('resource limits hold for init and for what enters the machine, of every daemon', async () => {
+  const expectHeld = async (pid: string): Promise<void> => {
+    const text = await limitsOf(pid);
+    expect(text).toMatch(/open files +100 +200/);
+    expect(text).toMatch(/core file size +0 +unlimited/);
+  };
+  await expectHeld('1');
+  await expectHeld('self');
+  await warren.ok(['daemon', 'restart']);
+  await expectHeld('self');
+  expect(await warren.ok(['info', 'a'])).toMatch(/core 0:unlimited {3}nofile 100:200/);
+});
+
+test('a resource limit above what the user may have is refused with what an administrator does', async () => {
+  const most = readRlimits('self')['nofile']?.hard ?? Infinity;
+  await warren.ok(['init', 'busybox', 'greedy', '-c', `limits.kernel.nofile=${most + 1}`]);
+  const stderr = await refused('start', 'greedy');
+  expect(stderr).toContain(`may have nofile of ${most} at most`);
+  expect(stderr).toContain(`hard nofile ${most + 1}' | sudo tee -a /etc/security/limits.d`);
+});
+
+test('rates of a disk hold, or are refused for want of a block device or of the controller', async () => {
+  const share = ['config', 'device', 'add', 'a', 'fast', 'disk', 'source=/dev/shm', 'path=/fast'];
+  expect(await refused(...share, 'limits.max=1MB')).toContain('/dev/shm lies on tmpfs');
+  const override = ['config', 'device', 'override', 'a', 'root', 'limits.read=10MB'];
+  const { exitCode, stderr } = await warren.run(override);
+  if (exitCode === 0) {
+    const line = expect.stringContaining('rbps=10000000 ') as unknown;
+    expect(await held()).toMatchObject({ 'io.max': line });
+    return;
+  }
+  expect(stderr).toContain('devices.root.limits.read=10MB: this host does not delegate the io');
+  expect(stderr).toContain('warren doctor cgroup');
+});
+
+test('huge pages go live, are read back, and shown', async ({ skip }) => {
+  const result = await warren.run(['config', 'set', 'a', 'limits.hugepages.2MB=4MiB']);
+  if (result.stderr.includes('hugetlb')) skip(result.stderr);
+  expect(await held()).toMatchObject({ 'hugetlb.2MB.max': String(4 << 20) });
+  expect(await warren.ok(['info', 'a'])).toContain('2MB pages 4 MiB');
+  await warren.ok(['config', 'unset', 'a', 'limits.hugepages.2MB']);
+  expect(await held()).not.toHaveProperty('hugetlb.2MB.max');
+});
