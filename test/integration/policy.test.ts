@@ -109,6 +109,26 @@ describe('a policy is held against what a machine comes to', () => {
     await act('DELETE', 'profiles/shared', {});
   });
 
+  test('when it comes in a file, in which another host or an earlier policy allowed more', async () => {
+    state = { kind: 'none' };
+    await create('a', { config: raw });
+    await act('POST', 'instances/a/backups', { name: 'b', expires_at: null });
+    const { body } = await api.send('GET', '/1.0/instances/a/backups/b/export');
+    await remove('a');
+    const headers = { 'content-type': 'application/octet-stream' };
+    const bring = async (): Promise<unknown> => {
+      const { status, json } = await api.send('POST', '/1.0/instances', { body, headers });
+      if (status >= 400) throw refusal(json);
+      return await finish(json.operation);
+    };
+    rules('deny: [raw.*]');
+    await expect(bring()).rejects.toThrow(denied);
+    expect(await api.get('/1.0/instances')).toEqual([]);
+    rules("deny: ['linux.*']");
+    await bring();
+    await remove('a');
+  });
+
   test('when it is restored and when it starts, also where it was allowed before', async () => {
     state = { kind: 'none' };
     await create('a', { config: raw });
