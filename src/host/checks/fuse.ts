@@ -1,19 +1,16 @@
-import { findProgram, isReadWritable, missing, ok, type Check } from './check.ts';
+import { isReadWritable, missing, ok, warning, type Check } from './check.ts';
 
-/** lxcfs shows a machine its own memory, processors and uptime. */
+/** Without lxcfs, which warren does not run, /proc in a machine is the host's. */
 export const checkLxcfs: Check = () =>
-  findProgram('lxcfs') === undefined
-    ? missing(
-        "lxcfs is not installed: machines see the host's memory in free(1)",
-        'sudo apt install lxcfs',
-      )
-    : ok('lxcfs');
+  warning(
+    "machines see the host's memory and uptime in free(1) and uptime(1), and every processor whatever limits.cpu says; warren info shows what holds them",
+  );
 
-/** FUSE, for lxcfs and for fuse-overlayfs. */
+/** FUSE, for fuse-overlayfs. */
 export const checkFuse: Check = () => {
   if (isReadWritable('/dev/fuse')) return ok('/dev/fuse');
   return missing(
-    '/dev/fuse may not be read and written: no lxcfs, no fuse-overlayfs',
+    '/dev/fuse may not be read and written: no fuse-overlayfs',
     'sudo modprobe fuse && sudo chmod 0666 /dev/fuse',
   );
 };
