@@ -20,7 +20,10 @@ for (const tier of tiers) {
   skipped += report.numPendingTests + report.numTodoTests;
   for (const file of report.testResults) {
     const broken = file.assertionResults.filter(({ status }) => status === 'failed');
-    for (const { fullName } of broken) console.log(`FAILED ${tier}: ${fullName}`);
+    for (const { fullName, failureMessages } of broken) {
+      console.log(`FAILED ${tier}: ${fullName}`);
+      for (const message of failureMessages) console.log(excerpt(message));
+    }
     if (file.status === 'failed' && broken.length === 0) {
       console.log(`FAILED ${tier}: ${file.name} did not run: ${file.message}`);
       failed += 1;
@@ -29,3 +32,12 @@ for (const tier of tiers) {
 }
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 if (failed > 0 || passed === 0) process.exitCode = 1;
+
+// Why, for whoever sees the end of the log only.
+function excerpt(message) {
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  return lines
+    .slice(0, 8)
+    .map((line) => `    ${line.trim().slice(0, 200)}`)
+    .join('\n');
+}
