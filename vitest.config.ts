@@ -60,8 +60,9 @@ export default defineConfig({
           include: ['test/vm/**/*.test.ts'],
           globalSetup: ['test/vm/setup.ts'],
           pool: 'forks',
-          maxWorkers: 1,
-          testTimeout: 300_000,
+          // Two computers at a time, with a processor each when both are busy.
+          maxWorkers: 2,
+          testTimeout: 600_000,
           hookTimeout: 300_000,
         },
       },

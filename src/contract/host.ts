@@ -1,7 +1,7 @@
 import { WarrenError, type ErrorCode } from './errors.ts';
 
 /** What `warren-host` does, as its first argument. */
-export const hostVerbs = ['start', 'doctor', 'install', 'uninstall'] as const;
+export const hostVerbs = ['start', 'stop', 'doctor', 'install', 'uninstall'] as const;
 export type HostVerb = (typeof hostVerbs)[number];
 
 /**

@@ -4,6 +4,7 @@ import { catalogue } from '../contract/errors.ts';
 import { describeFailure } from '../contract/host.ts';
 import { currentUser, refuseRealRoot, userPaths, type Environment } from './account.ts';
 import { start } from './start.ts';
+import { stopForManager } from './stop.ts';
 import { failureFile, install, uninstall } from './systemd.ts';
 
 export interface HostInput {
@@ -26,6 +27,9 @@ export async function hostMain({ args, env, binDir }: HostInput): Promise<number
       case 'start':
         await start({ env, binDir, asService });
         return 0;
+      case 'stop':
+        await stopForManager(env);
+        return 0;
       case 'doctor':
         return await (await import('./doctor.ts')).runDoctor({ args: rest, env, print });
       case 'install':
@@ -38,7 +42,7 @@ export async function hostMain({ args, env, binDir }: HostInput): Promise<number
         return 0;
       }
       default:
-        process.stderr.write('usage: warren-host start|doctor|install|uninstall\n');
+        process.stderr.write('usage: warren-host start|stop|doctor|install|uninstall\n');
         return 2;
     }
   } catch (error) {

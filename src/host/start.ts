@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { createConnection } from 'node:net';
 
 import { WarrenError } from '../contract/errors.ts';
 import type { Paths } from '../contract/paths.ts';
@@ -45,6 +47,17 @@ export async function start({ env, binDir, asService }: StartInput): Promise<voi
     program: `${binDir}/warren-keeper.js`,
     underSystemd: asService,
   });
+  if (asService) await wakeDaemon(paths);
+}
+
+/**
+ * A keeper starts its daemon for the first client. The service has none at boot, and machines to be started
+ * then: it is the client, and says nothing.
+ */
+async function wakeDaemon({ socket }: Paths): Promise<void> {
+  const connection = createConnection(socket);
+  await once(connection, 'connect');
+  connection.destroy();
 }
 
 /** Whether a keeper holds its lock. One that does listens, or is about to. */

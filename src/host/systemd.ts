@@ -11,7 +11,9 @@ import { handedOnEnvironment } from './environment.ts';
 import {
   serviceEnvironment,
   serviceName,
+  stopCommand,
   unitDescription,
+  unitOrder,
   unitProperties,
   unitText,
 } from './unit.ts';
@@ -42,6 +44,18 @@ export async function findUserManager(
     if (isWarrenError(error, 'program_failed') || isWarrenError(error, 'timeout')) return undefined;
     throw error;
   }
+}
+
+/** Whether the manager is about to end, and every unit of it. */
+export async function isStopping({ env }: UserManager): Promise<boolean> {
+  const { stdout } = await run('systemctl', ['--user', 'is-system-running'], {
+    what: 'ask the systemd user manager how it is',
+    env,
+    timeoutMs: 30_000,
+    // For any state but "running".
+    okExitCodes: [1],
+  });
+  return stdout.trim() === 'stopping';
 }
 
 export interface ServiceInput {
@@ -85,7 +99,10 @@ async function startTransient(input: ServiceInput, name: string): Promise<void> 
       '--quiet',
       `--unit=${name}`,
       `--description=${unitDescription}`,
-      ...unitProperties(paths).map(([key, value]) => `--property=${key}=${value}`),
+      ...[...unitOrder, ...unitProperties(paths)].map(
+        ([key, value]) => `--property=${key}=${value}`,
+      ),
+      `--property=ExecStop=${stopCommand(binDir)}`,
       ...Object.entries(environment).map(([key, value]) => `--setenv=${key}=${value}`),
       '--',
       process.execPath,

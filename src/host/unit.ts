@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { hasControlCharacter } from '../base/text.ts';
+import type { HostVerb } from '../contract/host.ts';
 import type { Paths } from '../contract/paths.ts';
 import type { Environment, User } from './account.ts';
 
@@ -15,10 +16,14 @@ export function serviceName({ dataDir, runtimeDir }: Paths): string {
 
 export const unitDescription = 'warren: machines of an ordinary user';
 
+/** Of what is stopped with the manager, the bus goes later: the daemon and the OCI runtime ask over it. */
+export const unitOrder = [['After', 'dbus.socket dbus.service']] as const;
+
 /**
  * `start` leaves the keeper behind, so the service is a forking one. Its cgroup holds the keeper and
  * the daemon; machines get scopes of their own. A stop ends the keeper and with it the daemon, and
- * leaves machines alone: KillMode=process.
+ * leaves machines alone (KillMode=process) unless the manager goes down too, as `stopCommand` finds out. How
+ * long that may take is for the manager to say, which has two minutes as user@.service comes.
  */
 export function unitProperties(paths: Paths): readonly (readonly [string, string])[] {
   return [
@@ -28,6 +33,7 @@ export function unitProperties(paths: Paths): readonly (readonly [string, string
     ['Restart', 'on-failure'],
     ['Delegate', 'yes'],
     ['TimeoutStartSec', '60'],
+    ['TimeoutStopSec', '600'],
   ];
 }
 
@@ -56,15 +62,16 @@ export interface UnitInput {
 /** The whole unit file. Throws on a path that a line of it cannot hold. */
 export function unitText({ env, user, paths, binDir }: UnitInput): string {
   const settings = Object.entries(serviceEnvironment(env, user, paths));
-  const command = [process.execPath, `${binDir}/warren-host.js`, 'start', '--as-service'];
   return [
     '[Unit]',
     `Description=${unitDescription}`,
+    ...unitOrder.map(([key, value]) => `${key}=${value}`),
     '',
     '[Service]',
     ...unitProperties(paths).map(([key, value]) => `${key}=${specifiers(value)}`),
-    ...settings.map(([key, value]) => `Environment=${quote(`${key}=${value}`)}`),
-    `ExecStart=${command.map((word) => quote(word).replaceAll('$', '$$$$')).join(' ')}`,
+    ...settings.map(([key, value]) => `Environment=${specifiers(quote(`${key}=${value}`))}`),
+    `ExecStart=${specifiers(commandLine(hostCommand(binDir, 'start')))}`,
+    `ExecStop=${specifiers(stopCommand(binDir))}`,
     '',
     '[Install]',
     'WantedBy=default.target',
@@ -72,9 +79,22 @@ export function unitText({ env, user, paths, binDir }: UnitInput): string {
   ].join('\n');
 }
 
-/** A word of a unit file (man 5 systemd.service, "COMMAND LINES"). */
+/** ExecStop as a line that holds no specifier: `systemd-run` takes it so, a file wants `%` doubled. */
+export function stopCommand(binDir: string): string {
+  return commandLine(hostCommand(binDir, 'stop'));
+}
+
+function hostCommand(binDir: string, verb: HostVerb): string[] {
+  return [process.execPath, `${binDir}/warren-host.js`, verb, '--as-service'];
+}
+
+/** As in man 5 systemd.service, "COMMAND LINES". */
+function commandLine(words: readonly string[]): string {
+  return words.map((word) => quote(word).replaceAll('$', '$$$$')).join(' ');
+}
+
 function quote(word: string): string {
-  return `"${specifiers(word).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  return `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
 function specifiers(text: string): string {

@@ -3,22 +3,41 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-import { root, type Warren } from './warren.ts';
+import { openWarren, root, type Warren } from './warren.ts';
 
 const cache = join(homedir(), 'images');
 
 /**
  * Gives a warren an image without building it anew for every test file: the first who asks has it
- * built and exports it, the others import that file. Only a finished export is ever found, and only
- * one of the recipes as they are now.
+ * built and exports it, the others import that file.
  */
 export async function provideImage(warren: Warren, alias: string): Promise<void> {
-  const name = alias.replaceAll('/', '-');
-  const file = join(cache, `${name}-${recipesHash()}`);
-  if (existsSync(file)) {
-    await warren.ok(['image', 'import', file, '--alias', alias]);
-    return;
+  const file = cachedFile(alias);
+  if (existsSync(file)) await warren.ok(['image', 'import', file, '--alias', alias]);
+  else await build(warren, alias, file);
+}
+
+/** The file of an image, built in a warren of its own where nobody has asked for it before. */
+export async function imageFile(alias: string): Promise<string> {
+  const file = cachedFile(alias);
+  if (!existsSync(file)) {
+    await using warren = openWarren();
+    await build(warren, alias, file);
   }
+  return file;
+}
+
+/** Only a finished export is ever found there, and only one of the recipes as they are now. */
+function cachedFile(alias: string): string {
+  return join(cache, `${nameOf(alias)}-${recipesHash()}`);
+}
+
+function nameOf(alias: string): string {
+  return alias.replaceAll('/', '-');
+}
+
+async function build(warren: Warren, alias: string, file: string): Promise<void> {
+  const name = nameOf(alias);
   mkdirSync(cache, { recursive: true });
   const builder = `builder-${name}`;
   await warren.ok(['init', alias, builder], { timeoutMs: 900_000 });

@@ -14,7 +14,7 @@ export const layers = {
   runtime: ['base', 'contract', 'sys'],
   image: ['base', 'contract', 'sys'],
   keeper: ['base', 'contract', 'sys'],
-  host: ['base', 'contract', 'sys', 'userns'],
+  host: ['base', 'contract', 'sys', 'client', 'userns'],
   engine: ['base', 'contract', 'sys', 'store', 'userns', 'storage', 'image', 'runtime', 'network'],
   daemon: [
     'base',

@@ -4,16 +4,25 @@ import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { expect } from 'vitest';
 
 import { eventually } from '../helpers/warren.ts';
 
+const kernelArguments = 'root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off';
+
 export interface EmulatorInput {
-  /** `disk`, `kernel` and `initrd`, as base.sh makes them. The disk is not written to. */
+  /** Directory with `kernel` and `initrd`, as base.sh makes them. */
   readonly base: string;
+  /** Its disk, raw. */
+  readonly disk: string;
+  /** Whether what the host writes stays on the disk, or goes with the emulator. */
+  readonly keepsWrites: boolean;
   /** A file that the host finds as its second disk, read-only. */
   readonly secondDisk: string;
-  /** For sockets, the console's log and what the host writes to its disk. */
+  /** For sockets, the console's log and what the host writes to its disk. Must be there. */
   readonly directory: string;
+  /** A file of `saveState`: the host goes on from there, and is not booted. */
+  readonly state?: string;
   /** Kills it after this time, whatever it does. */
   readonly limitMs: number;
 }
@@ -22,19 +31,20 @@ export interface EmulatorInput {
 export interface Emulator extends AsyncDisposable {
   /** On 127.0.0.1; leads to the host's port 22. */
   readonly sshPort: number;
-  readonly monitor: string;
-  /** Ends as soon as the process does. */
-  readonly ended: Promise<unknown>;
+  /** Runs a command of the human monitor, such as `system_reset`, and answers what it prints. */
+  monitor(command: string): Promise<string>;
+  /** Halts it for good and writes what is in its memory and devices to a file. */
+  saveState(file: string): Promise<void>;
   /** What the host's kernel and init last wrote to the console. */
   consoleTail(): string;
 }
 
 /** Starts it and returns when its monitor answers, long before the host has booted. */
 export async function startEmulator(input: EmulatorInput): Promise<Emulator> {
-  const { base, secondDisk, directory, limitMs } = input;
-  const monitor = join(directory, 'monitor');
+  const { base, disk, keepsWrites, secondDisk, directory, state, limitMs } = input;
+  const socket = join(directory, 'monitor');
   const consoleLog = join(directory, 'console');
-  const kernelArguments = 'root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off';
+  const snapshot = keepsWrites ? 'off' : 'on';
   const child = spawn(
     // It must not outlive this process, whichever way that ends.
     'setpriv',
@@ -42,14 +52,18 @@ export async function startEmulator(input: EmulatorInput): Promise<Emulator> {
       ...['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', '-nodefaults', '-no-user-config'],
       ...['-accel', 'tcg,thread=multi,tb-size=512', '-smp', '2', '-cpu', 'max', '-m', '2048'],
       ...['-display', 'none', '-serial', `file:${consoleLog}`],
-      ...['-qmp', `unix:${monitor},server=on,wait=off`],
+      ...['-qmp', `unix:${socket},server=on,wait=off`],
       ...['-kernel', join(base, 'kernel'), '-initrd', join(base, 'initrd')],
       ...['-append', kernelArguments],
-      ...['-drive', `file=${join(base, 'disk')},format=raw,if=virtio,snapshot=on`],
+      ...['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe,snapshot=${snapshot}`],
       ...['-drive', `file=${secondDisk},format=raw,if=virtio,readonly=on`],
       ...['-nic', 'user,model=virtio-net-pci,restrict=on,hostfwd=tcp:127.0.0.1:0-:22'],
+      ...(state === undefined ? [] : ['-incoming', `exec:cat ${state}`]),
     ],
-    { env: { PATH: process.env['PATH'] ?? '', TMPDIR: directory }, stdio: 'ignore' },
+    {
+      env: { PATH: process.env['PATH'] ?? '', TMPDIR: directory },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
   );
   const ended = once(child, 'exit');
   const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
@@ -58,16 +72,31 @@ export async function startEmulator(input: EmulatorInput): Promise<Emulator> {
     child.kill('SIGKILL');
     await ended;
   };
+  const monitor = (command: string): Promise<string> => monitorCommand(socket, command);
   try {
     await once(child, 'spawn');
     let sshPort = 0;
     await eventually(async () => {
-      sshPort = findPort(await monitorCommand(monitor, 'info usernet'));
-    });
+      sshPort = findPort(await monitor('info usernet'));
+    }, 60_000);
+    if (state !== undefined) {
+      // It was halted when it was saved.
+      await eventually(async () => {
+        expect(await monitor('info status')).toContain('paused\r');
+      }, 120_000);
+      await monitor('cont');
+    }
     return {
       sshPort,
       monitor,
-      ended,
+      async saveState(file) {
+        await monitor('stop');
+        await monitor('migrate_set_parameter max-bandwidth 4G');
+        await monitor(`migrate -d "exec:cat >${file}"`);
+        await eventually(async () => {
+          expect(await monitor('info migrate')).toContain('status: completed');
+        }, 120_000);
+      },
       consoleTail: () => readFileSync(consoleLog, 'utf8').slice(-4000),
       [Symbol.asyncDispose]: stop,
     };
@@ -84,10 +113,9 @@ function findPort(usernet: string): number {
   return Number(port);
 }
 
-/** Runs a command of the human monitor, such as `system_reset`, and answers what it prints. */
-export async function monitorCommand(monitor: string, command: string): Promise<string> {
-  const socket = createConnection(monitor);
-  socket.setTimeout(20_000, () => socket.destroy(new Error(`the monitor is silent: ${command}`)));
+async function monitorCommand(path: string, command: string): Promise<string> {
+  const socket = createConnection(path);
+  socket.setTimeout(120_000, () => socket.destroy(new Error(`the monitor is silent: ${command}`)));
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   const answer = async (): Promise<unknown> => {
     for (;;) {

@@ -1,17 +1,19 @@
-import { join } from 'node:path';
-import { expect } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, inject } from 'vitest';
 
 import { apiPath, Client } from '../../src/client/client.ts';
 import { Transport } from '../../src/client/transport.ts';
 import { eventually, type CommandOptions, type CommandResult } from '../helpers/warren.ts';
-import { monitorCommand } from './emulator.ts';
+import { type Emulator, startEmulator } from './emulator.ts';
 import { logIn, type Login } from './login.ts';
 
-/** How test files reach the emulated host. */
-export interface HostAddress {
-  readonly port: number;
-  readonly key: string;
-  readonly monitor: string;
+/** A host on which warren is installed, as files: every test file goes on from there with one of its own. */
+export interface SavedHost {
+  readonly base: string;
+  readonly disk: string;
+  readonly secondDisk: string;
+  readonly state: string;
 }
 
 /** A Debian with systemd where `warren` is an ordinary user who lingers. */
@@ -28,24 +30,65 @@ export interface EmulatedHost extends AsyncDisposable {
   launch(name: string, config?: Readonly<Record<string, string>>): Promise<void>;
   /** Runs a line of shell in a machine; answers its exit code. */
   exec(name: string, line: string): Promise<number>;
-  /** Lets root restart it, and waits until it has booted. */
+  /** Lets root restart it, and waits until root can log in. */
   restart(): Promise<void>;
-  /** Cuts the power and gives it back. What no disk has been asked to keep is lost. */
+  /** Cuts the power, gives it back and waits the same. What no disk has been asked to keep is lost. */
   cutPower(): Promise<void>;
 }
 
+/** No test file may take longer. */
+const limitMs = 15 * 60_000;
+
+/** A host of the caller's own, as `setup` left it. Disposing ends it. */
+export async function openHost(): Promise<EmulatedHost> {
+  const { base, disk, secondDisk, state } = inject('vm');
+  const directory = mkdtempSync(join(dirname(state), 'host-'));
+  const emulator = await startEmulator({
+    ...{ base, disk, secondDisk, state, directory, limitMs },
+    keepsWrites: false,
+  });
+  const end = async (): Promise<void> => {
+    await emulator[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    const host = await connect(emulator, { key: join(base, 'key'), directory });
+    return {
+      ...host,
+      [Symbol.asyncDispose]: async () => {
+        await host[Symbol.asyncDispose]();
+        await end();
+      },
+    };
+  } catch (error) {
+    process.stderr.write(`${emulator.consoleTail()}\n`);
+    await end();
+    throw error;
+  }
+}
+
+export interface Connection {
+  /** Private key that root knows, and the user once warren is installed. */
+  readonly key: string;
+  /** For sockets. */
+  readonly directory: string;
+}
+
 /** Waits until the host has booted. Disposing ends the sessions. */
-export async function openHost(address: HostAddress): Promise<EmulatedHost> {
+export async function connect(
+  emulator: Emulator,
+  { key, directory }: Connection,
+): Promise<EmulatedHost> {
   const logins = new Map<string, Login>();
-  const apiSocket = join(address.monitor, `../api-${process.pid}`);
+  const apiSocket = join(directory, 'api');
   let client: Client | undefined;
   const login = async (user: string): Promise<Login> => {
     const known = logins.get(user);
     if (known !== undefined) return known;
-    const socket = join(address.monitor, `../ssh-${user}-${process.pid}`);
+    const socket = join(directory, `ssh-${user}`);
     const to = '/run/user/1000/warren/unix.socket';
     const forward = user === 'root' ? {} : { forward: { from: apiSocket, to } };
-    const fresh = await logIn({ ...address, user, socket, ...forward });
+    const fresh = await logIn({ port: emulator.sshPort, key, user, socket, ...forward });
     logins.set(user, fresh);
     return fresh;
   };
@@ -73,7 +116,6 @@ export async function openHost(address: HostAddress): Promise<EmulatedHost> {
   const waitForBoot = (before?: string): Promise<void> =>
     eventually(async () => {
       expect(await bootId()).not.toBe(before);
-      await root('systemctl is-system-running --wait || true');
     }, 240_000);
   const bootedAnew = async (begin: () => Promise<unknown>): Promise<void> => {
     const before = await bootId();
@@ -102,7 +144,7 @@ export async function openHost(address: HostAddress): Promise<EmulatedHost> {
       return Number(metadata['return']);
     },
     restart: () => bootedAnew(() => root('(sleep 1; systemctl reboot) >/dev/null 2>&1 &')),
-    cutPower: () => bootedAnew(() => monitorCommand(address.monitor, 'system_reset')),
+    cutPower: () => bootedAnew(() => emulator.monitor('system_reset')),
     [Symbol.asyncDispose]: logOut,
   };
 }

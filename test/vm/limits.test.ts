@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { apiPath } from '../../src/client/client.ts';
 import type { DoctorReport } from '../../src/contract/doctor.ts';
@@ -14,20 +14,12 @@ const limits = {
 let host: EmulatedHost;
 
 beforeAll(async () => {
-  host = await openHost(inject('vm'));
+  host = await openHost();
   await host.launch('tight', limits);
   await host.launch('beside');
 });
 
 afterAll(async () => {
-  const daemon = await host.api();
-  for (const name of ['tight', 'beside']) {
-    await daemon.operate('PUT', apiPath('instances', name, 'state'), {
-      action: 'stop',
-      force: true,
-    });
-    await daemon.operate('DELETE', apiPath('instances', name));
-  }
   await host[Symbol.asyncDispose]();
 });
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { apiPath } from '../../src/client/client.ts';
 import type { Operation } from '../../src/contract/api/operations.ts';
@@ -17,8 +17,9 @@ const onDisk = (): Promise<string> =>
   host.root('cd ~warren/.local/share/warren && ls -A layers instances images');
 
 beforeAll(async () => {
-  host = await openHost(inject('vm'));
+  host = await openHost();
   await host.ok('warren daemon install');
+  await operate('PUT', `${apiPath('instances', 'first')}/state`, { action: 'stop', force: true });
   before = await onDisk();
   await create('kept', { type: 'image', alias: 'busybox' });
   await write('base');

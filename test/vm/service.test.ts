@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { apiPath } from '../../src/client/client.ts';
 import type { InstanceState } from '../../src/contract/api/instances.ts';
@@ -10,7 +10,7 @@ import { openHost, scopeOf, type EmulatedHost } from './host.ts';
 let host: EmulatedHost;
 
 beforeAll(async () => {
-  host = await openHost(inject('vm'));
+  host = await openHost();
 });
 
 afterAll(async () => {
@@ -93,4 +93,20 @@ test('systemd starts a killed keeper again, which finds its machines', async () 
   }, 60_000);
   expect(await initOf('first')).toBe(init);
   expect(await host.exec('first', 'true')).toBe(0);
+});
+
+test('an installed service is started with the manager, and machines outlive its stop', async () => {
+  const told = await host.ok('warren daemon install');
+  expect(told).toContain('warren.service is written and enabled');
+  expect(told).toContain('lingering is enabled');
+  const init = await initOf('first');
+  await host.ok('systemctl --user stop warren');
+  expect(await property('ActiveState')).toBe('inactive');
+  await host.ok('systemctl --user start warren');
+  expect((await host.ok('systemctl --user is-enabled warren')).trim()).toBe('enabled');
+  expect(await property('FragmentPath')).toBe('/home/warren/.config/systemd/user/warren.service');
+  await eventually(async () => {
+    expect(await status()).toMatchObject({ instances_running: 1 });
+  }, 60_000);
+  expect(await initOf('first')).toBe(init);
 });

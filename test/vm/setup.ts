@@ -1,52 +1,73 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+import { imageFile } from '../helpers/images.ts';
 import { root } from '../helpers/warren.ts';
 import { startEmulator } from './emulator.ts';
-import { openHost, type HostAddress } from './host.ts';
+import { connect, type SavedHost } from './host.ts';
 
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    readonly vm: HostAddress;
+    readonly vm: SavedHost;
   }
 }
 
-/** Of everything from the first instruction to the last test. */
-const limitMs = 30 * 60_000;
+/** Of everything up to the installed program. */
+const limitMs = 10 * 60_000;
 
 /**
- * Boots the emulated host for all test files and installs the packed program there as the README tells
- * its administrator to. Answers how to end it.
+ * Boots an emulated host, installs the packed program there as the README tells its administrator to, and
+ * keeps its disk and memory as files, from which each test file has a host of its own within seconds.
+ * Answers how to remove them.
  */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+export async function setup(project: TestProject): Promise<() => void> {
   const base = buildBase();
   const directory = mkdtempSync(join(homedir(), 'vm-'));
-  const secondDisk = packProgram(directory);
-  const emulator = await startEmulator({ base, secondDisk, directory, limitMs });
-  const end = async (): Promise<void> => {
-    await emulator[Symbol.asyncDispose]();
+  const remove = (): void => {
     rmSync(directory, { recursive: true, force: true });
   };
   try {
-    const address = { port: emulator.sshPort, key: join(base, 'key'), monitor: emulator.monitor };
-    await using host = await openHost(address);
-    say('booted');
-    await host.root(`
-      mkdir /srv/warren
-      tar -xf /dev/vdb -C /srv/warren
-      tar -xzf /srv/warren/warren-*.tgz -C /srv/warren
-      sh /srv/warren/package/src/setup/quickstart.sh --image busybox
-      install -D -o warren -g warren -m 0600 /root/.ssh/authorized_keys ~warren/.ssh/authorized_keys`);
+    const secondDisk = await fillDisk(directory);
+    const disk = join(directory, 'disk');
+    execFileSync('cp', ['--sparse=always', '--reflink=auto', join(base, 'disk'), disk]);
+    const state = join(directory, 'state');
+    const saved = { base, disk, secondDisk, state };
+    say('the program is packed');
+    await provision(saved, directory);
+    project.provide('vm', saved);
+    return remove;
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+async function provision(saved: SavedHost, directory: string): Promise<void> {
+  const { base, disk, secondDisk, state } = saved;
+  const input = { base, disk, secondDisk, directory, limitMs, keepsWrites: true };
+  await using emulator = await startEmulator(input);
+  try {
+    {
+      await using host = await connect(emulator, { key: join(base, 'key'), directory });
+      say('booted');
+      await host.root(`
+        mkdir /srv/warren
+        tar -xf /dev/vdb -C /srv/warren
+        chmod -R a+rX /srv/warren
+        tar -xzf /srv/warren/warren-*.tgz -C /srv/warren
+        sh /srv/warren/package/src/setup/quickstart.sh --image busybox
+        install -D -o warren -g warren -m 0600 /root/.ssh/authorized_keys ~warren/.ssh/authorized_keys
+        systemctl is-system-running --wait`);
+    }
     say('installed');
-    project.provide('vm', address);
-    return end;
+    await emulator.saveState(state);
+    say('saved');
   } catch (error) {
     process.stderr.write(`${emulator.consoleTail()}\n`);
-    await end();
     throw error;
   }
 }
@@ -60,11 +81,12 @@ function buildBase(): string {
   }).trim();
 }
 
-/** A disk that is a tar archive with the tarball of `npm pack`. */
-function packProgram(directory: string): string {
+/** A disk that is a tar archive with the tarball of `npm pack` and the image of a Debian machine. */
+async function fillDisk(directory: string): Promise<string> {
   const content = join(directory, 'program');
   mkdirSync(content);
   execFileSync('npm', ['pack', '--silent', '--pack-destination', content], { cwd: root });
+  copyFileSync(await imageFile('debian/12/minimal'), join(content, 'debian-12-minimal'));
   const disk = join(directory, 'program.tar');
   execFileSync('tar', ['-cf', disk, '-C', content, '.']);
   rmSync(content, { recursive: true });

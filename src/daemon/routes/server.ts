@@ -6,7 +6,8 @@ import { configurationMetadata } from '../../contract/config/metadata.ts';
 import { describePolicy } from '../../contract/policy/describe.ts';
 import { listInstances } from '../../engine/instances/list.ts';
 import { statusOf } from '../../engine/instances/state.ts';
-import { stopInstance } from '../../engine/instances/stop.ts';
+import { stopAll } from '../../engine/instances/stop-all.ts';
+import { shutDownForHost } from '../../engine/recovery/autostart.ts';
 import { extensions } from '../extensions.ts';
 import { readJson } from '../http/body.ts';
 import { checkIfMatch, etagOf } from '../http/etag.ts';
@@ -47,12 +48,13 @@ export function serverRoutes(app: FastifyInstance, context: DaemonContext): void
     const fields = new Fields(what, await readJson(request.raw, what));
     const action = fields.requiredString('action');
     const machines = fields.boolean('machines') ?? false;
-    if (action !== 'stop' && action !== 'restart') {
-      fields.issue('action', `"${action}" is none, wanted stop or restart`);
+    if (action !== 'stop' && action !== 'restart' && action !== 'host-shutdown') {
+      fields.issue('action', `"${action}" is none, wanted stop, restart or host-shutdown`);
     }
     fields.done();
     const again = action === 'restart';
-    if (!machines || again) {
+    const comeBack = action === 'host-shutdown';
+    if ((!machines && !comeBack) || again) {
       // The keeper holds the consoles of machines that go on. Without any it has nothing to do.
       const idle = !listInstances(engine).some((record) => statusOf(engine, record) !== 'Stopped');
       reply.raw.once('finish', () => {
@@ -65,7 +67,7 @@ export function serverRoutes(app: FastifyInstance, context: DaemonContext): void
       resources: {},
       cancellable: true,
       work: async (work) => {
-        await stopAll(context, work);
+        await (comeBack ? shutDownForHost(engine, work) : stopAll(engine, { comeBack }, work));
         return undefined;
       },
     });
@@ -76,19 +78,6 @@ export function serverRoutes(app: FastifyInstance, context: DaemonContext): void
     });
     return accepted(reply, operation.render());
   });
-}
-
-async function stopAll(
-  { engine }: DaemonContext,
-  work: Parameters<typeof stopInstance>[2],
-): Promise<void> {
-  const running = listInstances(engine).filter((record) => statusOf(engine, record) !== 'Stopped');
-  const outcomes = await Promise.allSettled(
-    running.map(({ name }) =>
-      stopInstance(engine, { name, force: false, timeoutMs: undefined }, work),
-    ),
-  );
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 function serverView(context: DaemonContext, project: string): Server {

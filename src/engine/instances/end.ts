@@ -22,13 +22,13 @@ export function classifyExit(exit: ExitRecord['exit'] | undefined): LastExit {
 /**
  * Finishes a run and settles its exit with the keeper. `cause` is what this daemon did to it, which
  * explains the wait status better than the status itself. `returns`: one that rebooted will be started
- * again, and until then counts as one that should run.
+ * again, and until then counts as one that should run. `comesBack`: it should, whatever its end was.
  */
 export async function endRun(
   deps: EngineDeps,
   record: InstanceRecord,
   cause: LastExit | undefined,
-  { returns = false } = {},
+  { returns = false, comesBack = false } = {},
 ): Promise<LastExit> {
   const init = record.run?.init;
   const wait = init?.bootId === deps.bootId ? exitRecordTimeoutMs : 0;
@@ -37,7 +37,8 @@ export async function endRun(
     init !== undefined && init.bootId !== deps.bootId
       ? ({ kind: 'host-restart' } as const)
       : preferred(cause, classifyExit(reported?.exit));
-  const shouldRun = exit.kind === 'host-restart' || (returns && exit.kind === 'rebooted');
+  const shouldRun =
+    comesBack || exit.kind === 'host-restart' || (returns && exit.kind === 'rebooted');
   await finishRun(deps, record, exit, shouldRun);
   if (reported !== undefined) deps.live.exits.settle(reported);
   return exit;

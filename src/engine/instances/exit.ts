@@ -34,6 +34,8 @@ async function dealWithExit(
 export async function concludeRun(deps: EngineDeps, record: InstanceRecord): Promise<LastExit> {
   const exit = await endRun(deps, record, undefined, { returns: true });
   if (exit.kind === 'rebooted') {
+    // Recorded as one that should run: it comes back with the others.
+    if (deps.live.goingDown) return exit;
     event(deps, 'instance-restarted', record.name, exit);
     await startAgain(deps, record.name);
   } else {

@@ -60,6 +60,12 @@ export async function startLocked(
   name: string,
   context: WorkContext,
 ): Promise<void> {
+  if (deps.live.goingDown) {
+    throw new WarrenError('forbidden', {
+      what: `start ${name}`,
+      why: 'every machine is being stopped',
+    });
+  }
   const found = getInstance(deps, name);
   if (isRunning(deps, found)) {
     throw new WarrenError('wrong_state', {

@@ -13,8 +13,12 @@ export interface StopInstanceInput {
   readonly name: string;
   /** Kills at once. */
   readonly force: boolean;
-  /** How long to wait for init; undefined: as long as warren thinks fit. Then `timeout` is thrown. */
+  /** How long to wait for init; then `timeout` is thrown. Undefined: `killAfterMs`. */
   readonly timeoutMs: number | undefined;
+  /** How long to wait for init before it is killed; undefined: as long as warren thinks fit. */
+  readonly killAfterMs?: number;
+  /** It stops for the host's sake, and comes back with it. */
+  readonly comesBack?: boolean;
 }
 
 /** How long an init that got its signal is waited for before it is asked in another way. */
@@ -64,10 +68,8 @@ export async function stopLocked(
   const { run, name, id } = record;
   if (run === undefined) return record.lastExit ?? { kind: 'unknown' };
   using _ = deps.live.enter(id, 'Stopping');
-  const ended =
-    !how.force &&
-    how.timeoutMs !== 0 &&
-    (await shutDown(deps, record, how.timeoutMs, context.signal));
+  const waitMs = how.timeoutMs ?? how.killAfterMs ?? patienceMs;
+  const ended = !how.force && waitMs > 0 && (await shutDown(deps, record, waitMs, context.signal));
   if (!ended) {
     // A gentle stop with a limit of its own leaves the machine as it is: the user decides.
     if (!how.force && how.timeoutMs !== undefined && how.timeoutMs > 0) {
@@ -80,7 +82,8 @@ export async function stopLocked(
     await killAndWait(deps, name, run.init);
   }
   const wasKilled = !ended || deps.live.find(id)?.killed === true;
-  return await endRun(deps, record, wasKilled ? { kind: 'killed' } : undefined);
+  const { comesBack = false } = how;
+  return await endRun(deps, record, wasKilled ? { kind: 'killed' } : undefined, { comesBack });
 }
 
 /**
@@ -103,12 +106,11 @@ async function overtake(deps: EngineDeps, name: string): Promise<boolean> {
 async function shutDown(
   deps: EngineDeps,
   record: InstanceRecord,
-  timeoutMs: number | undefined,
+  wholeMs: number,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { run, name, id } = record;
   if (run === undefined) return true;
-  const wholeMs = timeoutMs ?? patienceMs;
   const deadline = Date.now() + wholeMs;
   const within = (ms: number): Promise<boolean> =>
     endsWithin(deps, record, Math.min(ms, deadline - Date.now()), signal);

@@ -51,6 +51,9 @@ export class LiveMachines {
   readonly #machines = new Map<number, LiveMachine>();
   readonly #transitions = new Map<number, Transition>();
 
+  /** Every machine is being stopped and none is to be started any more. */
+  goingDown = false;
+
   /** What becomes of a machine whose init has ended. Set once, by `createEngine`. */
   onEnded: (machine: LiveMachine) => void = () => undefined;
 

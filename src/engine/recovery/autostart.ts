@@ -5,6 +5,7 @@ import { processIdentity } from '../../sys/proc/identity.ts';
 import { startInstance } from '../instances/start.ts';
 import { expandInstance, listInstances } from '../instances/list.ts';
 import { isRunning } from '../instances/state.ts';
+import { stopAll } from '../instances/stop-all.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 
 /**
@@ -19,7 +20,7 @@ export async function autostart(deps: EngineDeps, context: WorkContext): Promise
   if (session === lastSession) return;
   const hostRestarted = !lastSession.startsWith(deps.bootId);
   for (const { record, delayMs } of planAutostart(deps, hostRestarted)) {
-    if (context.signal.aborted) return;
+    if (context.signal.aborted || deps.live.goingDown) return;
     try {
       await startInstance(deps, { name: record.name }, context);
     } catch (error) {
@@ -28,9 +29,21 @@ export async function autostart(deps: EngineDeps, context: WorkContext): Promise
     if (delayMs > 0)
       await sleep(delayMs, undefined, { signal: context.signal }).catch(() => undefined);
   }
+  if (deps.live.goingDown) return;
   // Last: a daemon that dies in the middle goes on where it was.
   deps.store.transaction(() => {
     deps.store.facts.set('session', session);
+  });
+}
+
+/**
+ * Before the host goes down, or the user's manager that warren is a service of: stops every machine, and
+ * has the next start of warren bring back those that ran, be it of the host as well or not.
+ */
+export async function shutDownForHost(deps: EngineDeps, context: WorkContext): Promise<void> {
+  await stopAll(deps, { comeBack: true }, context);
+  deps.store.transaction(() => {
+    deps.store.facts.set('session', '');
   });
 }
 

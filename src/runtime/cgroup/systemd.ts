@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 import { isMachineName } from '../../base/names.ts';
 import { run } from '../../sys/programs/run.ts';
@@ -58,8 +59,11 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
     runtimeArgs: ['--systemd-cgroup'],
     runtimeEnv,
     cgroupsPath: (name) => `user.slice:warren:${name}`,
-    // The scope itself is the machine's, with all its limits: no other cgroup between it and the guest.
-    annotations: { 'run.oci.systemd.subgroup': '' },
+    annotations: {
+      // The scope itself is the machine's, with all its limits: no other cgroup between it and the guest.
+      'run.oci.systemd.subgroup': '',
+      ...stoppedLaterThan(own),
+    },
     announce: (name, limits) =>
       setUnitProperties(unitOf(name), planUnitProperties(limits, controllers), runtimeEnv),
     findDirectory: (name) => (existsSync(directoryOf(name)) ? directoryOf(name) : undefined),
@@ -76,6 +80,16 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
           })
         : [],
   };
+}
+
+/**
+ * Of all that a manager stops when it ends, the service that we are goes first: it shuts its machines down,
+ * and a scope's stop is SIGTERM for every process of it.
+ */
+function stoppedLaterThan(ownCgroup: string): Record<string, string> {
+  const service = basename(ownCgroup);
+  if (!/^[\w-]+\.service$/.test(service)) return {};
+  return { 'org.systemd.property.Before': `['${service}']` };
 }
 
 /** Throws when there is no bus to ask, which spares a program that would only time out. */
