@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmodSync, rmSync } from 'node:fs';
 
 import { WarrenError } from '../contract/errors.ts';
@@ -22,8 +23,9 @@ export interface ConsoleSocket extends Disposable {
 /** Longest payload that comes along: the runtime sends the name of the pty. */
 const maxNameBytes = 4096;
 
-/** Listens at `path`, which lies in a 0700 directory. Disposing closes and removes the socket. */
-export function listenForConsole(path: string): ConsoleSocket {
+/** Listens in `directory`, a 0700 one. Disposing closes and removes the socket. */
+export function listenForConsole(directory: string): ConsoleSocket {
+  const path = `${directory}/${randomBytes(6).toString('hex')}`;
   const fd = openUnixSocket('stream');
   let connection: number | undefined;
   const dispose = (): void => {

@@ -55,7 +55,7 @@ export async function createMachine(
     annotations: cgroup.annotations ?? {},
   });
   writeFileSync(`${places.bundleDir}/config.json`, formatSpec(document), { mode: 0o600 });
-  using socket = listenForConsole(`${places.bundleDir}/console.sock`);
+  using socket = listenForConsole(places.consolesDir);
   const pidFile = `${places.bundleDir}/init.pid`;
   const { bundleDir } = places;
   const options = ['--bundle', bundleDir, '--console-socket', socket.path, '--pid-file', pidFile];

@@ -5,8 +5,10 @@ export interface Places {
   /** Bound into the machine at /run/host, so its ids must be able to pass: 0755. */
   readonly hostDir: string;
   readonly notifySocket: string;
-  /** `config.json`, console sockets, documents and logs of `exec`; nothing a guest can reach: 0700. */
+  /** `config.json`, documents and logs of `exec`; nothing a guest can reach: 0700. */
   readonly bundleDir: string;
+  /** Of all machines: a machine's name may be longer than a socket's path lets it. 0700. */
+  readonly consolesDir: string;
   /** Bind mounts of host directories that lie where the machine's ids could not pass. */
   readonly bindsDir: string;
   /** The OCI runtime's own record of the machine. */
@@ -22,6 +24,7 @@ export function placesOf({ ociDir, mountDir }: RuntimePaths, name: string): Plac
     hostDir,
     notifySocket: `${hostDir}/notify`,
     bundleDir: `${bundlesDir(mountDir)}/${name}`,
+    consolesDir: consolesDir(mountDir),
     bindsDir: `${mountDir}/binds/${name}`,
     stateDir: `${ociDir}/${name}`,
   };
@@ -29,4 +32,8 @@ export function placesOf({ ociDir, mountDir }: RuntimePaths, name: string): Plac
 
 export function bundlesDir(mountDir: string): string {
   return `${mountDir}/bundles`;
+}
+
+export function consolesDir(mountDir: string): string {
+  return `${mountDir}/consoles`;
 }

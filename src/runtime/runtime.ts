@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 
 import { isMachineName } from '../base/names.ts';
 import { WarrenError } from '../contract/errors.ts';
@@ -25,7 +25,7 @@ import {
 import { listenNotify } from './notify.ts';
 import { buildExecProcess } from './oci/spec.ts';
 import type { OciIdMapping } from './oci/types.ts';
-import { bundlesDir, placesOf, type Places, type RuntimePaths } from './places.ts';
+import { bundlesDir, consolesDir, placesOf, type Places, type RuntimePaths } from './places.ts';
 import { isAlive, kill, requestShutdown, watchExit } from './processes.ts';
 import { removeMachine } from './remove.ts';
 import { refuseWithoutCgroup } from './systemd-guest.ts';
@@ -58,6 +58,9 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
   for (const dir of ['run', 'binds', 'bundles']) {
     mkdirSync(`${paths.mountDir}/${dir}`, { recursive: true });
   }
+  // Nobody listens on what a daemon that died left there.
+  rmSync(consolesDir(paths.mountDir), { recursive: true, force: true });
+  mkdirSync(consolesDir(paths.mountDir), { mode: 0o700 });
 
   const places = (name: string): Places => {
     // Names become path components and arguments; whoever let a bad one through has a bug.
@@ -115,7 +118,7 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
     attachMount: (name, init, bind) => plugBinds(liveMachine(name, init), [bind]),
     detachMount: (name, init, target) => unplugBind(liveMachine(name, init), target),
     exec: (name, spec) => {
-      const { bundleDir } = places(name);
+      const { bundleDir, consolesDir: consoles } = places(name);
       const known = factsFor(name);
       const candidates = (): readonly number[] => {
         const directory = cgroup.findDirectory(name);
@@ -128,7 +131,11 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
           return allProcesses();
         }
       };
-      return exec({ name, oci, readiness, bundleDir, candidates }, known, spec);
+      return exec(
+        { name, oci, readiness, bundleDir, consolesDir: consoles, candidates },
+        known,
+        spec,
+      );
     },
     isAlive,
     watchExit: (init, onExit) => watchExit(readiness, init, onExit),

@@ -214,7 +214,8 @@ describe('a console', () => {
     const { identity } = await ground.order({
       do: 'writer',
       name: 'web/slave',
-      script: 'sleep 1; i=0; while [ $i -lt 2000 ]; do printf "line %0100d\\n" $i; i=$((i+1)); done',
+      script:
+        'sleep 1; i=0; while [ $i -lt 2000 ]; do printf "line %0100d\\n" $i; i=$((i+1)); done',
     });
     await ground.order({ do: 'leave', again: false });
     await eventually(() => {

@@ -16,6 +16,7 @@ const unreadMs = 1000;
 
 export interface ExecContext extends Omit<RuntimeExec, 'base'> {
   readonly bundleDir: string;
+  readonly consolesDir: string;
   readonly readiness: Readiness;
 }
 
@@ -67,7 +68,7 @@ export async function execWithPty(
   size: { readonly width: number; readonly height: number },
 ): Promise<ExecSession> {
   const base = newBase(context);
-  using socket = listenForConsole(`${base}.sock`);
+  using socket = listenForConsole(context.consolesDir);
   const running = await runExec({ ...context, base }, document, 'ignore', socket.path);
   const masterFd = await awaitMaster(socket, context.readiness, running);
   if (masterFd === undefined) return failedSession(running);

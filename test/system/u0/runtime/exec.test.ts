@@ -56,6 +56,16 @@ describe('a command', () => {
     expect((await exec('box', ['sh', '-c', 'exit 255'])).status).toBe(255);
   });
 
+  it('runs on a terminal of a machine with the longest name', async () => {
+    const name = `${'p'.repeat(24)}_${'m'.repeat(63)}`;
+    await ground.run(name, { hostname: 'box' });
+    const terminal = { width: 80, height: 24 };
+    const session = await ground.runtime.exec(name, execSpec(['tty'], { terminal }));
+    if (session.stdio.kind !== 'pty') throw new Error('not a pty');
+    expect(await text(session.stdio.stream)).toContain('/dev/pts/');
+    expect(await session.exited).toBe(0);
+  });
+
   it('inherits three descriptors and not one more', async () => {
     for (const terminal of [undefined, { width: 80, height: 24 }]) {
       const session = await ground.runtime.exec('box', execSpec(['sleep', '2233'], { terminal }));
