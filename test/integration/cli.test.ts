@@ -228,6 +228,11 @@ describe('goes badly:', () => {
     ['alias remove nothing', 'not_found', /alias "nothing"/],
     ['warning show nothing', 'not_found', /warning "nothing"/],
     ['warning delete', 'usage', /--all/],
+    [
+      'create base x -d eth0,ipv4.address=1.2.3.4',
+      'invalid',
+      /1\.2\.3\.4 is not in network warrenbr0/,
+    ],
     ['copy nobody other', 'not_found', /nobody/],
     ['start nobody', 'not_found', /nobody/],
     ['delete nobody', 'not_found', /nobody/],

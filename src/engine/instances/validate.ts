@@ -1,9 +1,10 @@
+import type { StringMap } from '../../contract/api/instances.ts';
 import { validateDevices } from '../../contract/config/devices.ts';
 import { readIdmap } from '../../contract/config/read.ts';
 import { validateConfig } from '../../contract/config/validate.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { planIdmap } from '../idmap.ts';
-import { networkOfNic } from '../networks/nics.ts';
+import { fixedAddressProblem, networkOfNic } from '../networks/nics.ts';
 import { checkPolicy } from '../policy/policy.ts';
 import { checkProjectLimits } from '../projects/limits.ts';
 import type { EngineDeps, InstanceRecord, ProfileRecord } from '../types.ts';
@@ -73,14 +74,7 @@ export function deviceIssues(deps: EngineDeps, devices: Settings['devices']): Is
   const issues: Issue[] = [];
   for (const [name, device] of Object.entries(devices)) {
     if (device['type'] === 'nic') {
-      const network = networkOfNic(device);
-      if (network === undefined || deps.store.networks.find(network) === undefined) {
-        const problem =
-          network === undefined
-            ? 'wanted the name of a network'
-            : `there is no network "${network}"`;
-        issues.push({ path: `devices.${name}.network`, problem });
-      }
+      issues.push(...nicIssues(deps, name, device));
     }
     const pool = device['pool'] ?? '';
     if (device['type'] === 'disk' && pool !== '' && pool !== 'default') {
@@ -98,4 +92,17 @@ export function deviceIssues(deps: EngineDeps, devices: Settings['devices']): Is
     }
   }
   return issues;
+}
+
+function nicIssues(deps: EngineDeps, name: string, device: StringMap): Issue[] {
+  const wanted = networkOfNic(device);
+  const network = wanted === undefined ? undefined : deps.store.networks.find(wanted);
+  if (network === undefined) {
+    const problem =
+      wanted === undefined ? 'wanted the name of a network' : `there is no network "${wanted}"`;
+    return [{ path: `devices.${name}.network`, problem }];
+  }
+  const address = device['ipv4.address'] ?? '';
+  const problem = address === '' ? undefined : fixedAddressProblem(network, address);
+  return problem === undefined ? [] : [{ path: `devices.${name}.ipv4.address`, problem }];
 }

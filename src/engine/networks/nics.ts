@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 
+import { formatIpv4, parseIpv4, parseIpv4Subnet } from '../../base/addresses.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
 import { visibleDevices } from '../../contract/config/expand.ts';
 import { parseBool } from '../../contract/config/values.ts';
 import type { NicSpec } from '../../network/types.ts';
+import type { NetworkRecord } from '../types.ts';
 
 /** The managed network of a nic device, in either of LXD's spellings. */
 export function networkOfNic(device: StringMap): string | undefined {
@@ -16,6 +18,20 @@ export function networkOfNic(device: StringMap): string | undefined {
 /** The nic devices of an expanded set, with their device names. */
 export function nicDevices(devices: DeviceMap): [name: string, device: StringMap][] {
   return Object.entries(visibleDevices(devices)).filter(([, device]) => device['type'] === 'nic');
+}
+
+/** Why a machine on `network` cannot have a fixed address; undefined when it can. */
+export function fixedAddressProblem(network: NetworkRecord, text: string): string | undefined {
+  const subnet = parseIpv4Subnet(network.config['ipv4.address'] ?? '');
+  if (subnet === undefined) return `network ${network.name} has no IPv4 addresses`;
+  const address = parseIpv4(text) ?? 0;
+  const { first, last } = subnet;
+  const range = `wanted one of ${formatIpv4(first + 1)}-${formatIpv4(last - 1)}`;
+  if (address <= first || address >= last)
+    return `${text} is not in network ${network.name}, ${range}`;
+  if (address === subnet.address)
+    return `${text} is the gateway of network ${network.name}, ${range}`;
+  return undefined;
 }
 
 /** An address in the range that LXD and Xen use, which no vendor has. */
