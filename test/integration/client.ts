@@ -42,26 +42,30 @@ export class ApiClient {
       readonly headers?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<Answer> {
+    const { body: sent } = options;
+    // Node gives the body of a DELETE no length by itself, and what follows it is then a bad request.
+    const length =
+      sent === undefined || sent instanceof Readable
+        ? {}
+        : { 'content-length': Buffer.byteLength(sent) };
+    const headers = { ...length, ...options.headers };
     return await new Promise((resolve, reject) => {
-      const outgoing = request(
-        { socketPath: this.socket, method, path, headers: options.headers },
-        (incoming) => {
-          const chunks: Buffer[] = [];
-          incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-          incoming.once('error', reject);
-          incoming.once('end', () => {
-            const body = Buffer.concat(chunks);
-            resolve({
-              status: incoming.statusCode ?? 0,
-              headers: incoming.headers,
-              body,
-              get json() {
-                return JSON.parse(body.toString('utf8')) as Envelope;
-              },
-            });
+      const outgoing = request({ socketPath: this.socket, method, path, headers }, (incoming) => {
+        const chunks: Buffer[] = [];
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+        incoming.once('error', reject);
+        incoming.once('end', () => {
+          const body = Buffer.concat(chunks);
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            body,
+            get json() {
+              return JSON.parse(body.toString('utf8')) as Envelope;
+            },
           });
-        },
-      );
+        });
+      });
       outgoing.once('error', reject);
       if (options.body instanceof Readable) options.body.pipe(outgoing);
       else outgoing.end(options.body);
