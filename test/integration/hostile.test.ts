@@ -168,6 +168,20 @@ describe('paths', () => {
     expect(json).toMatchObject({ type: 'error', error_code: status });
   });
 
+  test.each(['(', '[', '*', 'a{2,1}', '\\', '.', '_', 'x\0'])(
+    'a project that is called %j is not found',
+    async (project) => {
+      for (const path of ['/1.0/instances', '/1.0/instances/web', '/1.0/instances/web/state']) {
+        const wanted = `${path}?project=${encodeURIComponent(project)}`;
+        const { status, json } = await api.call('GET', wanted);
+        expect({ status, error: json.error }).toEqual({
+          status: 404,
+          error: `Cannot find project "${project}"`,
+        });
+      }
+    },
+  );
+
   test('an encoded name is decoded once', async () => {
     await api.call('POST', '/1.0/profiles', { name: 'plain' });
     expect((await api.call('GET', '/1.0/profiles/pl%61in')).status).toBe(200);
