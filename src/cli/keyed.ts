@@ -46,6 +46,50 @@ export async function updateObject<T extends object>(
   warnOf(context, await client.operate('PUT', path, pick(next, writable), etag));
 }
 
+/** Sets config keys of the object at `path`. */
+export async function setKeys(
+  context: Pick<Context, 'client' | 'warn'>,
+  path: string,
+  writable: readonly string[],
+  values: StringMap,
+): Promise<void> {
+  await updateObject<KeyedObject>(context, path, writable, ({ config }) => ({
+    config: { ...config, ...values },
+  }));
+}
+
+/** Removes config keys of the object at `path`. */
+export async function unsetKeys(
+  context: Pick<Context, 'client' | 'warn'>,
+  path: string,
+  writable: readonly string[],
+  keys: readonly string[],
+): Promise<void> {
+  await updateObject<KeyedObject>(context, path, writable, ({ config }) => ({
+    config: Object.fromEntries(Object.entries(config).filter(([key]) => !keys.includes(key))),
+  }));
+}
+
+/** Has the object at `path` changed in an editor, or from standard input; `name` is for sentences. */
+export async function editKeyed(
+  context: Context,
+  name: string,
+  path: string,
+  writable: readonly string[],
+): Promise<void> {
+  const { value, etag } = await context.client.getTagged<object>(path);
+  const before = pick(value, writable);
+  const heading = `# ${name}: change it, save, leave the editor. Lines with # say nothing.`;
+  const changed = await editObject(context, before, heading, async (edited, fromEditor) => {
+    if (typeof edited !== 'object' || edited === null) {
+      throw new UsageError(`Cannot change ${name}: wanted YAML with keys`);
+    }
+    const after = pick({ ...before, ...edited }, writable);
+    await context.client.operate('PUT', path, after, fromEditor ? etag : undefined);
+  });
+  if (!changed) context.warn('nothing was changed');
+}
+
 export function pick(value: object, names: readonly string[]): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(value).filter(([name]) => names.includes(name)));
 }
@@ -119,12 +163,7 @@ export function setCommand(group: KeyedGroup): AnyCommand {
       const words = isOwn && name !== undefined ? [name, ...assignments] : assignments;
       const target = isOwn ? undefined : name;
       const values = await fillFromInput(context, parseAssignments(words));
-      await updateObject<KeyedObject>(
-        context,
-        keyedPath(group, target),
-        writableOf(group, target),
-        ({ config }) => ({ config: { ...config, ...values } }),
-      );
+      await setKeys(context, keyedPath(group, target), writableOf(group, target), values);
       return undefined;
     },
   });
@@ -154,14 +193,7 @@ export function unsetCommand(group: KeyedGroup): AnyCommand {
     async run(context, args: object) {
       const { keys = [], ...rest } = args as { keys?: readonly string[] };
       const name = (rest as Named)[group.noun];
-      await updateObject<KeyedObject>(
-        context,
-        keyedPath(group, name),
-        writableOf(group, name),
-        ({ config }) => ({
-          config: Object.fromEntries(Object.entries(config).filter(([key]) => !keys.includes(key))),
-        }),
-      );
+      await unsetKeys(context, keyedPath(group, name), writableOf(group, name), keys);
       return undefined;
     },
   });
@@ -213,26 +245,7 @@ export function editCommand(group: KeyedGroup): AnyCommand {
     async run(context, args: object) {
       const target = (args as Named)[group.noun];
       const path = keyedPath(group, target);
-      const writable = writableOf(group, target);
-      const { value, etag } = await context.client.getTagged<object>(path);
-      const heading = `# ${target ?? 'warren'}: change it, save, leave the editor. Lines with # say nothing.`;
-      const changed = await editObject(
-        context,
-        pick(value, writable),
-        heading,
-        async (edited, fromEditor) => {
-          if (typeof edited !== 'object' || edited === null) {
-            throw new UsageError(`Cannot change ${target ?? 'warren'}: wanted YAML with keys`);
-          }
-          await context.client.operate(
-            'PUT',
-            path,
-            pick({ ...pick(value, writable), ...edited }, writable),
-            fromEditor ? etag : undefined,
-          );
-        },
-      );
-      if (!changed) context.warn('nothing was changed');
+      await editKeyed(context, target ?? 'warren', path, writableOf(group, target));
       return undefined;
     },
   });

@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { apiPath, withQuery } from '../../client/client.ts';
+import { apiPath, Client, withQuery } from '../../client/client.ts';
 import { hostError, runHost } from '../../client/daemon-start.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
-import { Client } from '../../client/client.ts';
 import { Transport } from '../../client/transport.ts';
 import { defineCommand } from '../command.ts';
 import { formatDaemon } from '../render/server-info.ts';

@@ -13,10 +13,8 @@ interface Owner {
   readonly devices: DeviceMap;
 }
 
-const words = { attach: 'attach', detach: 'detach' } as const;
-
-function nameOf(group: KeyedGroup, verb: keyof typeof words): string {
-  return `storage volume ${words[verb]}${group.group === 'profile' ? '-profile' : ''}`;
+function nameOf(group: KeyedGroup, verb: 'attach' | 'detach'): string {
+  return `storage volume ${verb}${group.group === 'profile' ? '-profile' : ''}`;
 }
 
 function attachTo(group: KeyedGroup): AnyCommand {

@@ -1,13 +1,11 @@
 import { apiPath } from '../../client/client.ts';
 import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
-import { editObject } from '../editor.ts';
-import { pick, updateObject, type KeyedObject } from '../keyed.ts';
+import { editKeyed, setKeys, unsetKeys, type KeyedObject } from '../keyed.ts';
 import { parseAssignments, stripRemote } from '../names.ts';
 import { plain } from '../render/look.ts';
 import { formatRelative, parseTime } from '../render/time.ts';
 import { forEachName } from '../together.ts';
-import { UsageError } from '../usage-error.ts';
 import { poolWord, volumePath, volumeWord, writableOfVolume } from '../volumes.ts';
 
 import type {
@@ -159,11 +157,8 @@ export const set = defineCommand({
   options: {},
   next: 'warren storage volume show POOL VOLUME',
   async run(context, { pool, volume, assignments }) {
-    const values = parseAssignments(assignments);
     const path = volumePath(pool, volume);
-    await updateObject<KeyedObject>(context, path, writableOfVolume, ({ config }) => ({
-      config: { ...config, ...values },
-    }));
+    await setKeys(context, path, writableOfVolume, parseAssignments(assignments));
     return undefined;
   },
 });
@@ -176,10 +171,7 @@ export const unset = defineCommand({
   options: {},
   next: 'warren storage volume show POOL VOLUME',
   async run(context, { pool, volume, keys }) {
-    const path = volumePath(pool, volume);
-    await updateObject<KeyedObject>(context, path, writableOfVolume, ({ config }) => ({
-      config: Object.fromEntries(Object.entries(config).filter(([key]) => !keys.includes(key))),
-    }));
+    await unsetKeys(context, volumePath(pool, volume), writableOfVolume, keys);
     return undefined;
   },
 });
@@ -192,18 +184,7 @@ export const edit = defineCommand({
   options: {},
   next: 'warren storage volume show POOL VOLUME',
   async run(context, { pool, volume }) {
-    const path = volumePath(pool, volume);
-    const { value, etag } = await context.client.getTagged<object>(path);
-    const before = pick(value, writableOfVolume);
-    const heading = `# ${volume}: change it, save, leave the editor. Lines with # say nothing.`;
-    const isChanged = await editObject(context, before, heading, async (edited, fromEditor) => {
-      if (typeof edited !== 'object' || edited === null) {
-        throw new UsageError(`Cannot change ${volume}: wanted YAML with keys`);
-      }
-      const after = pick({ ...before, ...edited }, writableOfVolume);
-      await context.client.operate('PUT', path, after, fromEditor ? etag : undefined);
-    });
-    if (!isChanged) context.warn('nothing was changed');
+    await editKeyed(context, volume, volumePath(pool, volume), writableOfVolume);
     return undefined;
   },
 });

@@ -1,11 +1,9 @@
-import { totalmem } from 'node:os';
-
-import { amountsOf } from '../../contract/policy/amounts.ts';
 import { parseSize } from '../../base/units.ts';
 import { projectFeatures } from '../../contract/config/project-keys.ts';
 import { listImages } from '../../engine/images/list.ts';
 import { expander } from '../../engine/instances/list.ts';
 import { listNetworks } from '../../engine/networks/list.ts';
+import { countMachines } from '../../engine/policy/counted.ts';
 import { listProfiles } from '../../engine/profiles/list.ts';
 import {
   createProject,
@@ -121,29 +119,30 @@ function writablePart({ config, description }: ProjectRecord): unknown {
 
 function projectView(engine: EngineDeps, { name, description, config }: ProjectRecord): Project {
   const own = instancesOf(engine, name).map((record) => instanceUrl(record.name));
-  // What all projects share is the default one's.
-  const shared = [
+  return {
+    name,
+    description,
+    config: { ...projectFeatures(name), ...config },
+    used_by: name === 'default' ? [...own, ...sharedUrls(engine)] : own,
+  };
+}
+
+/** What all projects share is the default one's. */
+function sharedUrls(engine: EngineDeps): string[] {
+  return [
     ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
     ...listProfiles(engine).map((profile) => `/1.0/profiles/${encodeURIComponent(profile.name)}`),
     ...listNetworks(engine).map((network) => `/1.0/networks/${encodeURIComponent(network.name)}`),
     ...listVolumes(engine).map((volume) => volumeUrl(volume.name)),
   ];
-  return {
-    name,
-    description,
-    config: { ...projectFeatures(name), ...config },
-    used_by: name === 'default' ? [...own, ...shared] : own,
-  };
 }
 
 /** Limits and what counts against them; -1 is no limit. */
 function projectState(engine: EngineDeps, { name, config }: ProjectRecord): ProjectState {
   const records = instancesOf(engine, name);
-  const expand = expander(engine);
-  const memoryBytes = totalmem();
-  const amounts = records.map((record) => amountsOf(expand(record), memoryBytes));
+  const counted = countMachines(records, expander(engine));
   const sum = (field: keyof Ceilings): number =>
-    amounts.reduce((total, has) => total + (has[field] ?? 0), 0);
+    counted.reduce((total, { has }) => total + (has[field] ?? 0), 0);
   const limit = (key: string): number => {
     const value = config[`limits.${key}`];
     return value === undefined ? -1 : (parseSize(value) ?? Number(value));

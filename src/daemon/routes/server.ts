@@ -67,7 +67,9 @@ export function serverRoutes(app: FastifyInstance, context: DaemonContext): void
       resources: {},
       cancellable: true,
       work: async (work) => {
-        await (comeBack ? shutDownForHost(engine, work) : stopAll(engine, { comeBack }, work));
+        await (comeBack
+          ? shutDownForHost(engine, work)
+          : stopAll(engine, { comeBack: false }, work));
         return undefined;
       },
     });

@@ -47,9 +47,10 @@ export function instanceIssues(
 }
 
 /**
- * Throws `invalid` with every issue, and `policy` with every one that the administrator's rules have
- * with it, and `forbidden` for the limits of its project. `current` is the machine as it is, when there is one: a change to it is not refused for
- * what all machines of the user have together unless it adds to that. A start is.
+ * Throws `invalid` with every issue, `policy` with every one that the administrator's rules have with
+ * it, and `forbidden` for the limits of its project. `current` is the machine as it is, when there is
+ * one: a change to it is not refused for what all machines of the user have together unless it adds to
+ * that. A start is.
  */
 export function checkInstance(
   deps: EngineDeps,

@@ -2,12 +2,11 @@ import { totalmem } from 'node:os';
 
 import type { Expanded, Imposed } from '../../contract/config/expand.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
-import { amountsOf } from '../../contract/policy/amounts.ts';
 import { machineIssues } from '../../contract/policy/check.ts';
 import { heldKeys, matchesPattern, type Policy } from '../../contract/policy/policy.ts';
 import { togetherIssues } from '../../contract/policy/together.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord } from '../types.ts';
-import { countVolumes } from './counted.ts';
+import { amountsOfMachine, countMachines, countVolumes } from './counted.ts';
 
 type PolicyDeps = Pick<EngineDeps, 'policy' | 'store' | 'ids'>;
 
@@ -43,17 +42,13 @@ export function checkPolicy(
   if (policy === undefined) return;
   const memoryBytes = totalmem();
   const { own, expanded, current } = judged;
-  const others = deps.store.instances
-    .list()
-    .filter(({ id }) => id !== current?.id)
-    .map((record) => ({ name: record.name, has: amountsOf(expandOther(record), memoryBytes) }));
+  const rest = deps.store.instances.list().filter(({ id }) => id !== current?.id);
+  const others = countMachines(rest, expandOther);
   const volumes = countVolumes(deps);
   const asItIs =
-    current === undefined
-      ? []
-      : [{ name: undefined, has: amountsOf(expandOther(current), memoryBytes) }];
+    current === undefined ? [] : [{ name: undefined, has: amountsOfMachine(expandOther(current)) }];
   const before = [...others, ...asItIs, ...volumes];
-  const after = [...others, { name: undefined, has: amountsOf(expanded, memoryBytes) }, ...volumes];
+  const after = [...others, { name: undefined, has: amountsOfMachine(expanded) }, ...volumes];
   refuse(deps, what, [
     ...machineIssues(policy, { own, expanded }, { memoryBytes, user: deps.ids.user }),
     ...togetherIssues(policy, after, moment === 'start' ? undefined : before),
@@ -72,14 +67,11 @@ export function checkPolicyOfUsers(
   const memoryBytes = totalmem();
   const all = deps.store.instances.list();
   const volumes = countVolumes(deps);
-  const before = all.map((record) => ({
-    name: record.name,
-    has: amountsOf(expandOther(record), memoryBytes),
-  }));
-  const after = all.map((record, index) => {
-    const user = users.find((one) => one.record.id === record.id);
-    const has = user === undefined ? before[index]?.has : amountsOf(user.next, memoryBytes);
-    return { name: record.name, has: has ?? {} };
+  const before = countMachines(all, expandOther);
+  const nextOf = new Map(users.map(({ record, next }) => [record.name, next]));
+  const after = before.map((machine) => {
+    const next = nextOf.get(machine.name);
+    return next === undefined ? machine : { ...machine, has: amountsOfMachine(next) };
   });
   refuse(deps, what, [
     ...users.flatMap(({ record, next }) => {

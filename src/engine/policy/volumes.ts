@@ -1,12 +1,10 @@
-import { totalmem } from 'node:os';
-
-import { formatSize, parseSize } from '../../base/units.ts';
+import { formatSize } from '../../base/units.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
-import { amountsOf } from '../../contract/policy/amounts.ts';
 import { togetherIssues } from '../../contract/policy/together.ts';
 import { expander } from '../instances/list.ts';
 import type { EngineDeps, VolumeRecord } from '../types.ts';
-import { countVolumes, countedVolume, volumeWord } from './counted.ts';
+import { volumeSize } from '../volumes/validate.ts';
+import { countMachines, countVolumes, countedVolume, volumeWord } from './counted.ts';
 import { findPolicy } from './policy.ts';
 
 /**
@@ -21,18 +19,14 @@ export function checkVolumePolicy(
 ): void {
   const policy = findPolicy(deps, what);
   if (policy === undefined) return;
-  const size = parseSize(next.config['size'] ?? '');
+  const size = volumeSize(next);
   const issues: Issue[] = [];
   const most = policy.each.diskBytes;
   if (most !== undefined && (size === undefined || size > most)) {
     const found = size === undefined ? 'no size is set' : `${formatSize(size)} is too much`;
     issues.push({ path: 'config.size', problem: `${found}, each.disk allows ${formatSize(most)}` });
   }
-  const expand = expander(deps);
-  const memoryBytes = totalmem();
-  const machines = deps.store.instances
-    .list()
-    .map((record) => ({ name: record.name, has: amountsOf(expand(record), memoryBytes) }));
+  const machines = countMachines(deps.store.instances.list(), expander(deps));
   const volumes = countVolumes(deps);
   const others = volumes.filter(({ name }) => name !== volumeWord(current?.name ?? ''));
   const after = [...machines, ...others, countedVolume(undefined, next.config)];

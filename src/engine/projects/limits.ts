@@ -1,14 +1,12 @@
-import { totalmem } from 'node:os';
-
 import { projectOf } from '../../base/names.ts';
 import { parseSize } from '../../base/units.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
-import { amountsOf } from '../../contract/policy/amounts.ts';
 import { togetherIssues, type Counted } from '../../contract/policy/together.ts';
 import type { Ceilings, Policy } from '../../contract/policy/policy.ts';
 import { expander } from '../instances/list.ts';
+import { amountsOfMachine, countMachines } from '../policy/counted.ts';
 import { getProject } from './list.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 
@@ -22,8 +20,9 @@ export interface Planned {
 }
 
 /**
- * Throws `not_found` for a project that is gone, `forbidden` when machines would be more than `limits.*` of their project allow. As with a
- * policy, a change that adds nothing to what was there already goes through.
+ * Throws `not_found` for a project that is gone, `forbidden` when machines would be more than
+ * `limits.*` of their project allow. As with a policy, a change that adds nothing to what was there
+ * already goes through.
  */
 export function checkProjectLimits(
   deps: LimitDeps,
@@ -57,19 +56,17 @@ function limitIssues(
   planned: readonly Planned[],
   moment: 'start' | 'change',
 ): Issue[] {
-  const { memoryBytes, expand } = { memoryBytes: totalmem(), expand: expander(deps) };
-  const before: Counted[] = [];
-  const after: Counted[] = [];
-  for (const record of deps.store.instances.list()) {
-    if (projectOf(record.name) !== name) continue;
-    const has = amountsOf(expand(record), memoryBytes);
-    before.push({ name: record.name, has });
-    if (!planned.some((one) => one.record?.id === record.id))
-      after.push({ name: record.name, has });
-  }
-  for (const { machine, expanded } of planned) {
-    after.push({ name: machine, has: amountsOf(expanded, memoryBytes) });
-  }
+  // Those that are still being made as well.
+  const records = deps.store.instances.list().filter((one) => projectOf(one.name) === name);
+  const before = countMachines(records, expander(deps));
+  const changed = new Set(planned.map(({ record }) => record?.id));
+  const after: Counted[] = [
+    ...before.filter((_, index) => !changed.has(records[index]?.id)),
+    ...planned.map(({ machine, expanded }) => ({
+      name: machine,
+      has: amountsOfMachine(expanded),
+    })),
+  ];
   const rules = { machines: 'limits.instances', together: 'limits' };
   return togetherIssues(asPolicy(config), after, moment === 'start' ? undefined : before, rules);
 }

@@ -16,8 +16,9 @@ export async function withStillVolume<T>(
   work: (volume: VolumeRecord, copied: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   for (;;) {
-    const { id } = getVolume(deps, name);
-    const known = runningHolders(deps, getVolume(deps, name)).map((holder) => holder.name);
+    const found = getVolume(deps, name);
+    const { id } = found;
+    const known = runningHolders(deps, found).map((holder) => holder.name);
     using _machines = await deps.live.locks.waitAll(known);
     using _volume = await deps.live.volumes.hold(String(id));
     const volume = getVolume(deps, name);

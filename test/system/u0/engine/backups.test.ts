@@ -32,10 +32,11 @@ import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
 import { unattended, type InstanceRecord } from '../../../../src/engine/types.ts';
 import { AT_FDCWD, mknodAt, setXattr } from '../../../../src/sys/kernel/fs.ts';
 import { manifestOf } from '../../../helpers/manifest.ts';
-import { Fault, forever } from './faults.ts';
+import { Fault } from './faults.ts';
 import {
   clear,
   create,
+  dieAt as dieIn,
   launch,
   layEmptyGround,
   remove,
@@ -259,20 +260,6 @@ describe('when the daemon dies', () => {
   );
 });
 
-async function dieAt(effect: string, work: () => Promise<void>): Promise<void> {
-  const died = new Promise<void>((resolve) => {
-    fault.arm(effect, () => {
-      life.die();
-      resolve();
-      return forever();
-    });
-  });
-  await Promise.race([
-    died,
-    work().then(() => {
-      throw new Error(`there was no ${effect}, but ${fault.trail.join(', ')}`);
-    }),
-  ]);
-  fault.arm();
-  life = await ground.begin(fault.gate);
+async function dieAt(effect: string, work: () => Promise<unknown>): Promise<void> {
+  life = await dieIn({ ground, life, fault }, effect, work);
 }

@@ -12,6 +12,7 @@ import { Fault, forever } from './faults.ts';
 import {
   clear,
   create,
+  dieAt as dieIn,
   launch,
   layEmptyGround,
   remove,
@@ -49,22 +50,8 @@ const stop = (name: string): Promise<void> =>
 const status = (name: string): string => statusOf(life.deps, getInstance(life.deps, name));
 
 /** Has the daemon die just before `effect` of `work`, and the next one begin. */
-async function dieAt(effect: string, work: () => Promise<void>): Promise<void> {
-  const died = new Promise<void>((resolve) => {
-    fault.arm(effect, () => {
-      life.die();
-      resolve();
-      return forever();
-    });
-  });
-  await Promise.race([
-    died,
-    work().then(() => {
-      throw new Error(`there was no ${effect}, but ${fault.trail.join(', ')}`);
-    }),
-  ]);
-  fault.arm();
-  life = await ground.begin(fault.gate);
+async function dieAt(effect: string, work: () => Promise<unknown>): Promise<void> {
+  life = await dieIn({ ground, life, fault }, effect, work);
 }
 
 /** What the list says is what a program in the machine finds. */

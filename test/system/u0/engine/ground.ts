@@ -30,7 +30,7 @@ import { openReadiness } from '../../../../src/sys/kernel/readiness.ts';
 import { parseCgroupProcs } from '../../../../src/sys/proc/cgroup.ts';
 import { readBootId } from '../../../../src/sys/proc/identity.ts';
 import { parseIdMap } from '../../../../src/sys/proc/idmap.ts';
-import { forever, gated, type Gate } from './faults.ts';
+import { forever, gated, type Fault, type Gate } from './faults.ts';
 import { guests, startKeeper, type TestKeeper } from './keeper.ts';
 
 /** One life of a daemon's engine over kernel objects, a keeper and directories that outlive it. */
@@ -288,4 +288,29 @@ export async function clear(ground: Ground, life: Life): Promise<Census> {
   for (const { name } of listInstances(life.deps)) await remove(life, name);
   await settle(ground, life);
   return await takeCensus(ground, life);
+}
+
+/** Has the daemon of `life` die as `effect` of `work` is asked for, after `before`; the next one begins. */
+export async function dieAt(
+  { ground, life, fault }: { readonly ground: Ground; readonly life: Life; readonly fault: Fault },
+  effect: string,
+  work: () => Promise<unknown>,
+  before: () => unknown = () => undefined,
+): Promise<Life> {
+  const died = new Promise<void>((resolve) => {
+    fault.arm(effect, () => {
+      before();
+      life.die();
+      resolve();
+      return forever();
+    });
+  });
+  await Promise.race([
+    died,
+    work().then(() => {
+      throw new Error(`there was no ${effect}, but ${fault.trail.join(', ')}`);
+    }),
+  ]);
+  fault.arm();
+  return await ground.begin(fault.gate);
 }

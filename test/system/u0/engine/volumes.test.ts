@@ -11,10 +11,11 @@ import { createVolume } from '../../../../src/engine/volumes/create.ts';
 import { deleteVolume } from '../../../../src/engine/volumes/delete.ts';
 import { getVolume } from '../../../../src/engine/volumes/list.ts';
 import { createVolumeSnapshot, restoreVolume } from '../../../../src/engine/volumes/snapshots.ts';
-import { Fault, forever } from './faults.ts';
+import { Fault } from './faults.ts';
 import {
   clear,
   create,
+  dieAt as dieIn,
   launch,
   layEmptyGround,
   shell,
@@ -82,24 +83,9 @@ const directory = (name: string): string =>
 async function dieAt(
   effect: string,
   work: () => Promise<unknown>,
-  before: () => unknown = () => undefined,
+  before?: () => unknown,
 ): Promise<void> {
-  const died = new Promise<void>((resolve) => {
-    fault.arm(effect, () => {
-      before();
-      life.die();
-      resolve();
-      return forever();
-    });
-  });
-  await Promise.race([
-    died,
-    work().then(() => {
-      throw new Error(`there was no ${effect}, but ${fault.trail.join(', ')}`);
-    }),
-  ]);
-  fault.arm();
-  life = await ground.begin(fault.gate);
+  life = await dieIn({ ground, life, fault }, effect, work, before);
 }
 
 /** A volume whose files are of one isolated machine, which is stopped; another that wants them. */
