@@ -18,6 +18,7 @@ const warning = () => import('./commands/warning.ts');
 const alias = () => import('./commands/alias.ts');
 const daemon = () => import('./commands/daemon.ts');
 const file = () => import('./commands/file.ts');
+const fileMount = () => import('./commands/file-mount.ts');
 const states = () => import('./commands/states.ts');
 
 /** Every command by its full name; each file is loaded when one of its commands runs. */
@@ -42,6 +43,8 @@ export const commands: Readonly<Record<string, Load>> = {
   'file pull': async () => (await file()).pull,
   'file edit': async () => (await file()).edit,
   'file delete': async () => (await file()).deleteFile,
+  'file mount': async () => (await fileMount()).mount,
+  'file sftp': async () => (await fileMount()).sftp,
   'config get': async () => (await config()).get,
   'config set': async () => (await config()).set,
   'config unset': async () => (await config()).unset,

@@ -91,8 +91,7 @@ export class Client {
   /** Raw bytes of an answer, such as an image or a log. */
   async download(path: string, query?: Query): Promise<Response> {
     const response = await this.transport.send({ method: 'GET', path: withQuery(path, query) });
-    if (response.status >= 400) throw await this.#errorOf(response);
-    return response;
+    return response.status >= 400 ? await this.fail(response) : response;
   }
 
   /** Sends bytes as they are; the answer is an envelope. */
@@ -133,9 +132,10 @@ export class Client {
     return { headers: response.headers, answer };
   }
 
-  async #errorOf(response: Response): Promise<Error> {
+  /** Throws what an answer says that is none of what was asked for. */
+  async fail(response: Response): Promise<never> {
     const answer = parseEnvelope(await this.transport.text(response), response.status);
-    return answer.type === 'error'
+    throw answer.type === 'error'
       ? errorOfResponse(answer)
       : new ServerError('unexpected answer', response.status);
   }

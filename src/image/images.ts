@@ -9,6 +9,7 @@ import { LayoutMemory } from './layouts.ts';
 import { packImage } from './pack.ts';
 import { listRecipes, parseAlias, recipeFor } from './recipes/aliases.ts';
 import { makeSandbox } from './sandbox/sandbox.ts';
+import { serveSftp } from './sftp.ts';
 import type { Images } from './types.ts';
 import { unpackImage } from './unpack.ts';
 
@@ -46,6 +47,7 @@ export function makeImages(deps: ImageDeps): Images {
     readBackupIndex: (file, context) =>
       guard('read the backup', context.signal, () => readBackupIndex(shared, file, context)),
     openBackup: (file, slice, context) => openBackup(shared, file, slice, context),
+    serveSftp: (root, slice, signal) => serveSftp(sandbox, root, slice, signal),
   };
 }
 

@@ -2,6 +2,7 @@ import type { HostPath } from '../base/brand.ts';
 import type { StringMap } from '../contract/api/instances.ts';
 import type { BackupInput } from './backup/pack.ts';
 import type { BackupReader } from './backup/read.ts';
+import type { SftpServer } from './sftp.ts';
 
 /** Live progress of a long step, for one line on the terminal. */
 export interface Progress {
@@ -106,4 +107,13 @@ export interface Images {
     slice: { readonly start: number; readonly size: number },
     context: WorkContext,
   ): Promise<BackupReader>;
+  /**
+   * Serves the files of a mounted root by SFTP, to somebody who is its guest's root there and can
+   * reach nothing else. `signal` ends it. Throws `host_lacks` where OpenSSH's sftp-server is not.
+   */
+  serveSftp(
+    root: HostPath,
+    slice: { readonly start: number; readonly size: number },
+    signal: AbortSignal,
+  ): Promise<SftpServer>;
 }

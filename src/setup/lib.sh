@@ -48,10 +48,10 @@ need_node() {
 
 # What machines need at run time, and what compiles the one native module.
 runtime_packages='uidmap crun slirp4netns dnsmasq-base nftables iproute2 mmdebstrap busybox-static lxcfs fuse-overlayfs mount passwd
-  debian-archive-keyring zstd xz-utils bzip2 tar openssl ca-certificates util-linux libcap2-bin dbus squashfs-tools'
+  debian-archive-keyring zstd xz-utils bzip2 tar openssl ca-certificates util-linux libcap2-bin dbus squashfs-tools openssh-sftp-server'
 build_packages='python3 make g++'
 # What only tests look with, and the other uplink.
-test_packages='attr passt openssh-client zsh fish'
+test_packages='attr passt openssh-client sshfs zsh fish'
 # The programs made for LXD that the conformance tests drive.
 conformance_packages='lxd-client python3-pylxd ansible'
 

@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
 import { needs } from '../helpers/needs.ts';
 import { openStockClient, type StockClient } from '../helpers/stock-client.ts';
+import { eventually, runProgram } from '../helpers/warren.ts';
 
 const test = needs('userns', 'overlay', 'crun', 'network', 'tun', 'lxc');
 
@@ -189,5 +190,35 @@ describe('lxc and settings', () => {
     await lxc.badly('file edit c1/no/such', /Error: .*no\/such/, { input: '' });
     await lxc.well('stop c1 --force');
     expect(await lxc.well('file pull c1/srv/new/deep/a -')).toBe('a');
+  });
+
+  test('file mount shows files through sshfs, and to any SFTP client, of a machine that is stopped', async () => {
+    const { place } = lxc;
+    const target = join(place, 'mounted');
+    mkdirSync(target);
+    const mounted = lxc.onTerminal(`file mount c1/srv/new ${target}`);
+    await eventually(() => {
+      expect(readFileSync(join(target, 'deep/a'), 'utf8')).toBe('a');
+    });
+    writeFileSync(join(target, 'deep/b'), 'through a mount');
+    expect(await runProgram('fusermount3', ['-u', target])).toMatchObject({ exitCode: 0 });
+    expect(await mounted.exitCode).toBe(0);
+    expect(await lxc.well('file pull c1/srv/new/deep/b -')).toBe('through a mount');
+    expect(readdirSync(target)).toEqual([]);
+
+    const server = lxc.onTerminal('file mount c1 --listen 127.0.0.1:0 --no-auth');
+    await server.shows(/127\.0\.0\.1:\d+/);
+    const port = /127\.0\.0\.1:(\d+)/.exec(server.output)?.[1] ?? '';
+    const unknown = ['-oStrictHostKeyChecking=no', '-oUserKnownHostsFile=/dev/null'];
+    const { exitCode, stderr } = await runProgram(
+      'sftp',
+      ['-q', ...unknown, '-P', port, '-b', '-', 'root@127.0.0.1'],
+      { input: `get /srv/new/deep/b ${place}/b\n` },
+    );
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(join(place, 'b'), 'utf8')).toBe('through a mount');
+    server.type('\x03');
+    await server.exitCode;
+    await lxc.badly(`file mount nothing ${target}`, /Error: .*nothing/);
   });
 });

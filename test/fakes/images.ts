@@ -68,6 +68,7 @@ export function fakeImages(): Images {
         [Symbol.asyncDispose]: () => Promise.resolve(),
       });
     },
+    serveSftp: () => Promise.reject(new Error('there is no sftp-server')),
   };
   return images;
 }

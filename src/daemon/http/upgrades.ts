@@ -7,6 +7,7 @@ import { parseEventTypes, serveEvents } from '../events/socket.ts';
 import { asWarrenError } from '../failures.ts';
 import { splitTarget } from './path.ts';
 import { errorBody } from './replies.ts';
+import { findSftp, serveSftp } from './sftp.ts';
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -16,7 +17,7 @@ import type { DaemonContext } from '../context.ts';
 /** Longest frame a client may send: stdin of exec comes in frames of 128 KiB at most. */
 const maxFrameBytes = 1024 * 1024;
 
-/** Serves the websockets: `/1.0/events` and `/1.0/operations/ID/websocket?secret=…`. */
+/** Serves the websockets, `/1.0/events` and `/1.0/operations/ID/websocket?secret=…`, and SFTP. */
 export function handleUpgrades(server: Server, context: DaemonContext): void {
   const sockets = new WebSocketServer({
     noServer: true,
@@ -29,6 +30,13 @@ export function handleUpgrades(server: Server, context: DaemonContext): void {
       stream.destroy();
     });
     try {
+      const instance = findSftp(request);
+      if (instance !== undefined) {
+        serveSftp(context, instance, stream, head).catch((error: unknown) => {
+          refuse(context, stream, error);
+        });
+        return;
+      }
       const serve = findSocket(context, request);
       sockets.handleUpgrade(request, stream, head, serve);
     } catch (error) {

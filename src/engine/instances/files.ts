@@ -1,36 +1,82 @@
-import type { GuestFiles } from '../../storage/types.ts';
+import type { HostPath } from '../../base/brand.ts';
+import type { GuestFiles, OwnerRange } from '../../storage/types.ts';
+import type { OpenedRoot } from '../live/shared-roots.ts';
 import type { EngineDeps } from '../types.ts';
 import { getInstance } from './list.ts';
 import { finishRestore } from './restoring.ts';
 import { isRunning } from './state.ts';
 
+/** A machine's root for as long as it is used. */
+export interface UsedRoot {
+  readonly path: HostPath;
+  readonly slice: OwnerRange;
+  /** The machine's run has ended: nothing may use its files any more. Undefined for a stopped one. */
+  readonly runEnded: AbortSignal | undefined;
+  /** Somebody waits for the stopped machine itself: what takes long must end. */
+  readonly recalled: AbortSignal | undefined;
+}
+
 /**
- * Confined access to the files of a machine, running or stopped, for the time of `use`. A stopped
- * machine's root is mounted for it and unmounted afterwards; start and delete wait until then. The end of a run
- * ends what reads and writes: `cancelled`.
+ * The root of a machine, running or stopped, for the time of `use`. A stopped machine's is mounted
+ * for it, once for all who use it, and unmounted afterwards; start and delete wait until then.
+ */
+export async function withInstanceRoot<T>(
+  deps: EngineDeps,
+  name: string,
+  use: (root: UsedRoot) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const record = getInstance(deps, name);
+    const { id, slice } = record;
+    if (isRunning(deps, record)) {
+      using transfer = deps.live.transfers.enter(id);
+      const path = deps.storage.rootPath(id);
+      return await use({ path, slice, runEnded: transfer.signal, recalled: undefined });
+    }
+    await using root = await deps.live.roots.join(name, () => openStopped(deps, name));
+    if (root === undefined) continue;
+    const { path, recalled } = root;
+    return await use({ path, slice, runEnded: undefined, recalled });
+  }
+}
+
+/**
+ * Confined access to the files of a machine, running or stopped, for the time of `use`. The end of a
+ * run ends what reads and writes: `cancelled`.
  */
 export async function withInstanceFiles<T>(
   deps: EngineDeps,
   name: string,
   use: (files: GuestFiles) => Promise<T>,
 ): Promise<T> {
-  const found = getInstance(deps, name);
-  if (isRunning(deps, found)) {
-    using transfer = deps.live.transfers.enter(found.id);
-    const root = deps.storage.rootPath(found.id);
-    using files = deps.storage.openFiles(root, found.slice, transfer.signal);
+  return await withInstanceRoot(deps, name, async ({ path, slice, runEnded }) => {
+    using files = deps.storage.openFiles(path, slice, runEnded);
     return await use(files);
-  }
-  using _ = await deps.live.locks.wait(name);
-  const record = getInstance(deps, name);
-  const running = isRunning(deps, record);
-  if (!running) await finishRestore(deps, record);
-  const root = await deps.storage.mountRoot(record.id, record.layers);
+  });
+}
+
+/** Undefined when it runs. */
+async function openStopped(deps: EngineDeps, name: string): Promise<OpenedRoot | undefined> {
+  const loan = await deps.live.locks.lend(name);
   try {
-    using files = deps.storage.openFiles(root, record.slice);
-    return await use(files);
-  } finally {
-    // Death before this leaves a mount of a machine that does not run; recovery unmounts it.
-    if (!running) await deps.storage.unmountRoot(record.id);
+    const record = getInstance(deps, name);
+    if (isRunning(deps, record)) {
+      loan[Symbol.dispose]();
+      return undefined;
+    }
+    await finishRestore(deps, record);
+    const path = await deps.storage.mountRoot(record.id, record.layers);
+    return {
+      path,
+      recalled: loan.recalled,
+      [Symbol.asyncDispose]: async () => {
+        using _ = loan;
+        // Death before this leaves a mount of a machine that does not run; recovery unmounts it.
+        await deps.storage.unmountRoot(record.id);
+      },
+    };
+  } catch (error) {
+    loan[Symbol.dispose]();
+    throw error;
   }
 }

@@ -9,13 +9,16 @@ import { WarrenError } from '../../contract/errors.ts';
 export class MachineLocks {
   readonly #mutex = new KeyedMutex();
   readonly #actions = new Map<string, string>();
+  /** How many hold or wait for a machine but those it is lent to. */
+  readonly #claims = new Map<string, number>();
+  readonly #loans = new Map<string, AbortController>();
 
   /** Throws `busy` when another action of a person is under way or waiting. */
   async act(name: string, action: string): Promise<Held> {
     const other = this.#actions.get(name);
     if (other !== undefined) throw new WarrenError('busy', { name, action, other });
     this.#actions.set(name, action);
-    const held = await this.#mutex.hold(name);
+    const held = await this.wait(name);
     return {
       [Symbol.dispose]: () => {
         this.#actions.delete(name);
@@ -29,14 +32,39 @@ export class MachineLocks {
     return this.#actions.get(name);
   }
 
-  wait(name: string): Promise<Held> {
-    return this.#mutex.hold(name);
+  async wait(name: string): Promise<Held> {
+    this.#claims.set(name, (this.#claims.get(name) ?? 0) + 1);
+    this.#loans.get(name)?.abort();
+    const held = await this.#mutex.hold(name);
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#claims.get(name) ?? 0) - 1;
+        if (left > 0) this.#claims.set(name, left);
+        else this.#claims.delete(name);
+        held[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** As `wait`, but for as long as nobody else asks for the machine: `recalled` says when one does. */
+  async lend(name: string): Promise<Held & { readonly recalled: AbortSignal }> {
+    const held = await this.#mutex.hold(name);
+    const loan = new AbortController();
+    if (this.#claims.has(name)) loan.abort();
+    this.#loans.set(name, loan);
+    return {
+      recalled: loan.signal,
+      [Symbol.dispose]: () => {
+        if (this.#loans.get(name) === loan) this.#loans.delete(name);
+        held[Symbol.dispose]();
+      },
+    };
   }
 
   /** Of several machines, always in the order of their names. */
   async waitAll(names: readonly string[]): Promise<Held> {
     const all: Held[] = [];
-    for (const name of [...new Set(names)].sort()) all.push(await this.#mutex.hold(name));
+    for (const name of [...new Set(names)].sort()) all.push(await this.wait(name));
     return {
       [Symbol.dispose]: () => {
         for (const held of all) held[Symbol.dispose]();

@@ -9,6 +9,7 @@ import type { ExitLedger } from './exits.ts';
 import { HeldLayers } from './held-layers.ts';
 import { MachineLocks } from './locks.ts';
 import { SharedWork } from './shared-work.ts';
+import { SharedRoots } from './shared-roots.ts';
 import { Transfers } from './transfers.ts';
 
 /** A machine that runs, as this daemon holds it. Made by `adopt`, gone with `release`. */
@@ -48,6 +49,8 @@ export class LiveMachines {
   readonly heldLayers = new HeldLayers();
   readonly networkAsks = new Asks();
   readonly transfers = new Transfers();
+  /** Roots of stopped machines that are mounted for their files. */
+  readonly roots = new SharedRoots();
   readonly #machines = new Map<number, LiveMachine>();
   readonly #transitions = new Map<number, Transition>();
 

@@ -23,9 +23,14 @@ export interface Sandbox {
   start(
     spec: SandboxSpec,
     options: StartOptions & { readonly signal: AbortSignal },
-  ): Promise<Child>;
+  ): Promise<ConfinedChild>;
   /** A tree of empty directories that every id may pass, as mount points. Disposing removes it. */
   layDirectories(paths: readonly string[]): Promise<{ readonly path: HostPath } & AsyncDisposable>;
+}
+
+export interface ConfinedChild extends Child {
+  /** The pid of the program itself, as we see it; its parent, the runtime, has `pid`. Once it runs. */
+  innerPid(): Promise<number>;
 }
 
 export interface SandboxDeps {
@@ -97,7 +102,9 @@ export function makeSandbox({ workDir, ociRuntime }: SandboxDeps): Sandbox {
         await cleanUp();
         return end;
       });
-      return { ...child, ended };
+      const innerPid = async (): Promise<number> =>
+        Number((await readFile(pidFile, 'utf8')).trim());
+      return { ...child, ended, innerPid };
     },
   };
 }

@@ -30,6 +30,11 @@ export interface MountThread extends Disposable {
   graft(request: GraftRequest): Promise<void>;
   /** Detaches the topmost mount at `target`; answers false when nothing is mounted there. */
   detach(from: MountPlace, target: string): Promise<boolean>;
+  /**
+   * Makes the mount at `target` the root of the namespace and of every process in it that has the
+   * present one as root or working directory (man 2 pivot_root), and detaches all that was there.
+   */
+  pivot(at: MountPlace, target: string): Promise<void>;
 }
 
 /**
@@ -43,6 +48,7 @@ const setfsuid = libc.func('int setfsuid(unsigned int id)');
 const setfsgid = libc.func('int setfsgid(unsigned int id)');
 const umask = libc.func('unsigned int umask(unsigned int mask)');
 const fchdir = libc.func('int fchdir(int fd)');
+const pivotRoot = libc.func('int pivot_root(const char *root, const char *old)');
 const mkdirat = libc.func('int mkdirat(int fd, const char *name, unsigned int mode)');
 const mknodat = libc.func('int mknodat(int fd, const char *name, unsigned int mode, uint64_t dev)');
 const umount2 = libc.func('int umount2(const char *target, int flags)');
@@ -137,6 +143,16 @@ const work = {
       throw error;
     }
   },
+  pivot({ at, target }) {
+    return withFd(openBelow(at.rootFd, target), (fd) =>
+      visit(at.mntnsFd, () => {
+        check('fchdir', fchdir(fd));
+        check('pivot_root', pivotRoot('.', '.'));
+        // The old root lies over the new one.
+        return check('umount2', umount2('.', 2));
+      }),
+    );
+  },
 };
 `;
 
@@ -148,6 +164,9 @@ export function openMountThread(): MountThread {
       await thread.call('graft', request);
     },
     detach: async (from, target) => (await thread.call('detach', { from, target })) === 1,
+    pivot: async (at, target) => {
+      await thread.call('pivot', { at, target });
+    },
     [Symbol.dispose]: () => {
       thread[Symbol.dispose]();
     },
