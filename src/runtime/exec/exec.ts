@@ -43,6 +43,7 @@ export async function execWithPipes(
     pipes.closeChildEnds();
   }
   void running.exited.then(() => {
+    pipes.stderr.complaint.settle(running.explanation());
     pipes.finish();
   });
   return {
@@ -77,8 +78,7 @@ export async function execWithPty(
   const stream = openMaster(masterFd);
   stream.on('error', () => stream.destroy());
   void running.exited.then(() => {
-    const words = running.failure();
-    if (words !== '' && !stream.destroyed) stream.push(words.replaceAll('\n', '\r\n'));
+    if (!stream.destroyed) stream.complaint.settle(forTerminal(running.explanation()));
     endWhenDrained(stream, masterFd);
   });
   stream.once('end', () => stream.destroy());
@@ -145,7 +145,7 @@ async function awaitMaster(
 /** A command that could not be started: its stream holds the reason. */
 function failedSession(running: RunningExec): ExecSession {
   const stream = new PassThrough();
-  stream.end(running.failure().replaceAll('\n', '\r\n'));
+  stream.end(forTerminal(running.explanation() ?? running.failure()));
   return {
     stdio: { kind: 'pty', stream },
     exited: running.exited,
@@ -153,6 +153,10 @@ function failedSession(running: RunningExec): ExecSession {
     signal: () => undefined,
     kill: () => undefined,
   };
+}
+
+function forTerminal<Text extends string | undefined>(text: Text): Text | string {
+  return typeof text === 'string' ? text.replaceAll('\n', '\r\n') : text;
 }
 
 /** Nobody has to read what a killed command left; without this its descriptors would stay open. */

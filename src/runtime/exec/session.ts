@@ -10,7 +10,7 @@ import { formatSpec } from '../oci/spec.ts';
 import type { OciProcess } from '../oci/types.ts';
 import { sendSignal } from '../processes.ts';
 import type { ProcessIdentity } from '../types.ts';
-import { execStatus } from './exit-code.ts';
+import { execStatus, explainFailure } from './exit-code.ts';
 import { findInside, killWithCompany } from './inside.ts';
 
 /** How long the OCI runtime may take from being started to having started the command. */
@@ -32,6 +32,8 @@ export interface RunningExec {
   readonly exited: Promise<number>;
   /** The OCI runtime's own words when it failed, once `exited` has settled. */
   readonly failure: () => string;
+  /** Ours instead, for why a command could not be run; undefined when it ran or we have none. */
+  readonly explanation: () => string | undefined;
   readonly signal: (signal: number) => void;
   readonly kill: (pipes: ReadonlySet<string>) => void;
 }
@@ -86,6 +88,7 @@ export async function runExec(
   return {
     exited,
     failure: () => failure,
+    explanation: () => explainFailure(failure, document.args[0] ?? '', document.cwd),
     signal: (signal) => {
       withInside((inside) => {
         sendSignal(inside, signal);

@@ -1,11 +1,11 @@
 import { fchownSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { ReadStream } from 'node:tty';
 
 import { openPipe } from '../../sys/kernel/pipe.ts';
 import { poll } from '../../sys/kernel/poll.ts';
 import { closeFd } from '../../sys/kernel/socket.ts';
+import { ErrorPipe, MasterStream } from './complaint.ts';
 
 /** How often a stream is looked at, after its process ended, for output not read yet. */
 const drainIntervalMs = 10;
@@ -13,7 +13,7 @@ const drainIntervalMs = 10;
 export interface Pipes {
   readonly stdin: Socket;
   readonly stdout: Socket;
-  readonly stderr: Socket;
+  readonly stderr: ErrorPipe;
   /** The process's ends, for fds 0–2. `closeChildEnds` after the spawn. */
   readonly childFds: readonly [number, number, number];
   closeChildEnds(): void;
@@ -33,7 +33,7 @@ export function openPipes(owner: { uid: number; gid: number }): Pipes {
   for (const fd of childFds) fchownSync(fd, owner.uid, owner.gid);
   const stdin = new Socket({ fd: input.writeFd, readable: false, writable: true });
   const stdout = new Socket({ fd: output.readFd, readable: true, writable: false });
-  const stderr = new Socket({ fd: error.readFd, readable: true, writable: false });
+  const stderr = new ErrorPipe({ fd: error.readFd, readable: true, writable: false });
   // A process that closes its stdin is no error of ours.
   stdin.on('error', () => stdin.destroy());
   return {
@@ -54,8 +54,8 @@ export function openPipes(owner: { uid: number; gid: number }): Pipes {
 }
 
 /** The master of a pty as one stream, which owns and closes it. */
-export function openMaster(masterFd: number): ReadStream {
-  return new ReadStream(masterFd);
+export function openMaster(masterFd: number): MasterStream {
+  return new MasterStream(masterFd);
 }
 
 /**

@@ -21,6 +21,12 @@ describe('the status of an exec', () => {
       127,
     ],
     [
+      '127 when its interpreter is missing',
+      { ...end, code: 1, log: 'exec: No such file or directory' },
+      127,
+    ],
+    ['1 of its own', { ...end, code: 1 }, 1],
+    [
       '126 when it cannot be run',
       { ...end, code: 255, log: 'open executable: Permission denied' },
       126,

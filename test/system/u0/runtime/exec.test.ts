@@ -48,12 +48,29 @@ describe('a command', () => {
   it('that is missing is 127, one that cannot run 126, one that is killed 128 + n', async () => {
     const missing = await exec('box', ['no-such-command']);
     expect(missing.status).toBe(127);
-    expect(missing.stderr).toContain('not found');
+    expect(missing.stderr).toBe(
+      'error: Cannot run "no-such-command": the machine has no such command\n',
+    );
     expect((await exec('box', ['/no/such'])).status).toBe(127);
-    expect((await exec('box', ['/etc/passwd'])).status).toBe(126);
-    expect((await exec('box', ['/etc'])).status).toBe(126);
+    for (const path of ['/etc/passwd', '/etc']) {
+      expect(await exec('box', [path])).toEqual({
+        status: 126,
+        stdout: '',
+        stderr: `error: Cannot run "${path}": it is not executable there\n`,
+      });
+    }
+    await exec('box', ['sh', '-c', 'echo "#!/no/interpreter" >/tmp/script; chmod +x /tmp/script']);
+    const script = await exec('box', ['/tmp/script']);
+    expect(script.status).toBe(127);
+    expect(script.stderr).toContain('the interpreter');
     expect((await exec('box', ['sh', '-c', 'kill -KILL $$'])).status).toBe(137);
     expect((await exec('box', ['sh', '-c', 'exit 255'])).status).toBe(255);
+  });
+
+  it('may say itself what the runtime says of one that is missing', async () => {
+    const words = 'executable file `x` not found in $PATH: No such file or directory';
+    const command = ['sh', '-c', `echo '${words}' >&2; exit 255`];
+    expect(await exec('box', command)).toEqual({ status: 255, stdout: '', stderr: `${words}\n` });
   });
 
   it('runs on a terminal of a machine with the longest name', async () => {
@@ -100,7 +117,7 @@ describe('a command', () => {
     expect((await exec('box', ['pwd'], { cwd: '/etc' })).stdout).toBe('/etc\n');
     const { status, stderr } = await exec('box', ['pwd'], { cwd: '/proc/self/fd/7' });
     expect(status).toBe(126);
-    expect(stderr).toContain('chdir');
+    expect(stderr).toContain('the machine has no directory');
     expect((await exec('box', ['pwd'], { cwd: '/../../..' })).stdout).toBe('/\n');
   });
 
@@ -192,7 +209,9 @@ describe('a command with a pty', () => {
   it('that is missing is 127 and its stream says so', async () => {
     const session = await open(['no-such-command']);
     if (session.stdio.kind !== 'pty') throw new Error('not a pty');
-    expect(await text(session.stdio.stream)).toContain('not found');
+    expect(await text(session.stdio.stream)).toBe(
+      'error: Cannot run "no-such-command": the machine has no such command\r\n',
+    );
     expect(await session.exited).toBe(127);
   });
 
