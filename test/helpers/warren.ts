@@ -58,7 +58,11 @@ export function openWarren(): Warren {
     ok,
     json,
     keeperPid,
-    daemonPid: async () => (await json<{ pid: number }>(['daemon', 'status'])).pid,
+    // `daemon status` does not wait for one that is being started again.
+    daemonPid: async () => {
+      const { warren } = JSON.parse(await ok(['query', '/1.0'])) as { warren: { pid: number } };
+      return warren.pid;
+    },
     [Symbol.asyncDispose]: async () => {
       await ok(['daemon', 'stop', '--purge']);
       await eventually(() => {

@@ -65,6 +65,17 @@ describe('when the daemon is killed', () => {
     expect(await warren.ok(['info', 'crashes'])).toMatch(/crashed|killed/);
   });
 
+  test('one that was stopped is not started by asking after it, nor by stopping it again', async () => {
+    await warren.ok(['daemon', 'stop']);
+    for (const verb of ['status', 'stop', 'status']) {
+      const { exitCode, stdout } = await warren.run(['daemon', verb]);
+      expect(exitCode).toBe(verb === 'status' ? 3 : 0);
+      if (verb === 'status') expect(stdout).toContain(`keeper ${warren.keeperPid()}`);
+    }
+    expect(await statusOf(warren, 'stays')).toBe('Running');
+    expect((await warren.run(['daemon', 'status'])).exitCode).toBe(0);
+  });
+
   test('a machine it left behind can be used and stopped as before', async () => {
     const pid = await warren.daemonPid();
     process.kill(pid, 'SIGKILL');

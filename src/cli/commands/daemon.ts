@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -12,6 +12,7 @@ import { forEachOf } from '../together.ts';
 import { volumePath } from '../volumes.ts';
 
 import type { Context } from '../context.ts';
+import type { Paths } from '../../contract/paths.ts';
 import type { Image } from '../../contract/api/images.ts';
 import type { Instance } from '../../contract/api/instances.ts';
 import type { Project } from '../../contract/api/projects.ts';
@@ -32,6 +33,36 @@ async function findStatus({ paths }: Context): Promise<DaemonStatus | undefined>
   }
 }
 
+/** No daemon runs, but perhaps a keeper does, with machines that go on. */
+interface Absence {
+  readonly running: false;
+  readonly socket: string;
+  readonly keeper_pid: number | null;
+}
+
+function formatAbsence({ socket, keeper_pid: keeper }: Absence): string {
+  const rows = ['warren  ○ not running; any command starts it'];
+  if (keeper !== null) rows.push(`  processes  keeper ${keeper}, for the machines that go on`);
+  return [...rows, `  socket     ${socket}`, ''].join('\n');
+}
+
+/**
+ * The keeper that runs without a daemon, as it does for machines that go on: it listens in the daemon's
+ * place, and to ask there would start one. It keeps a record of the daemon for as long as that runs.
+ */
+async function findSleeper({ paths }: Context): Promise<number | undefined> {
+  return existsSync(paths.daemonRecord) ? undefined : await findKeeper(paths);
+}
+
+/** The pid of the keeper, if it runs. */
+async function findKeeper(paths: Paths): Promise<number | undefined> {
+  const text = await readFile(paths.keeperPid, 'utf8').catch(() => '');
+  const pid = Number(text);
+  if (!Number.isInteger(pid) || pid <= 1) return undefined;
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return command.includes('warren-keeper') ? pid : undefined;
+}
+
 export const status = defineCommand({
   name: 'daemon status',
   summary: 'Whether the daemon runs, and with what',
@@ -43,17 +74,15 @@ export const status = defineCommand({
   positionals: {},
   options: {},
   next: 'warren doctor',
-  async run(context): Promise<DaemonStatus | { readonly running: false; readonly socket: string }> {
-    const found = await findStatus(context);
+  async run(context): Promise<DaemonStatus | Absence> {
+    const keeper = await findSleeper(context);
+    const found = keeper === undefined ? await findStatus(context) : undefined;
     if (found !== undefined) return found;
     context.exitCode = 3;
-    return { running: false, socket: context.paths.socket };
+    return { running: false, socket: context.paths.socket, keeper_pid: keeper ?? null };
   },
   render: (data, look) => ({
-    text:
-      'running' in data
-        ? `warren  ○ not running; any command starts it\n  socket     ${data.socket}\n`
-        : formatDaemon(data, look),
+    text: 'running' in data ? formatAbsence(data) : formatDaemon(data, look),
   }),
 });
 
@@ -72,6 +101,7 @@ export const stop = defineCommand({
   next: 'warren daemon status',
   async run(context, { machines, purge }) {
     const { client, progress } = context;
+    if (!purge && !machines && (await findSleeper(context)) !== undefined) return undefined;
     // --purge has work for the daemon, so there it may be started; otherwise there is nothing to stop.
     const before = purge ? (await client.get<Server>('/1.0')).warren : await whatRuns(context);
     if (before === undefined) {
@@ -100,11 +130,8 @@ async function whatRuns(context: Context): Promise<DaemonStatus | undefined> {
 
 /** Ends a keeper that has no daemon to pass the word on. Answers whether there was one. */
 async function endKeeper({ paths }: Context): Promise<boolean> {
-  const text = await readFile(paths.keeperPid, 'utf8').catch(() => '');
-  const pid = Number(text);
-  if (!Number.isInteger(pid) || pid <= 1) return false;
-  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  if (!command.includes('warren-keeper')) return false;
+  const pid = await findKeeper(paths);
+  if (pid === undefined) return false;
   process.kill(pid, 'SIGTERM');
   await goneWithin(pid, 20_000);
   return true;
