@@ -133,12 +133,20 @@ export class Transport {
         headers: {
           Host: 'unix.socket',
           ...(body === undefined || streamed ? {} : { 'Content-Length': Buffer.byteLength(body) }),
+          // The server must not close before a refusal is read, however much is still being sent.
+          ...(streamed ? { Connection: 'keep-alive' } : {}),
           ...headers,
         },
         ...(signal === undefined ? {} : { signal }),
       });
       request.once('response', (response) => {
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
+        const status = response.statusCode ?? 0;
+        if (streamed && status >= 400) {
+          // Refused: the rest of the body is wanted no more.
+          body.unpipe(request);
+          response.once('close', () => request.destroy());
+        }
+        resolve({ status, headers: response.headers, body: response });
       });
       request.once('error', (error: NodeJS.ErrnoException) => {
         const stale = request.reusedSocket && error.code === 'ECONNRESET';

@@ -13,7 +13,7 @@ import { handleUpgrades } from './http/upgrades.ts';
 import { routes } from './routes/all.ts';
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { DaemonContext } from './context.ts';
@@ -147,9 +147,20 @@ function prepare(app: FastifyInstance, context: DaemonContext): void {
       reply.raw.destroy();
       return reply;
     }
-    if (!(await swallowBody(request.raw))) void reply.header('Connection', 'close');
+    if (!(await swallowBody(request.raw))) closeInTime(request.raw);
     const body = errorBody(failure, projectOfRequest(request));
     return reply.code(catalogue[failure.code].status).send(body);
+  });
+}
+
+/** How long a client may go on sending what was refused already. */
+const refusedMs = 10_000;
+
+/** A client that reads the answer stops sending; to close at once could keep it from reading that. */
+function closeInTime({ socket }: IncomingMessage): void {
+  const timer = setTimeout(() => socket.destroy(), refusedMs);
+  socket.once('close', () => {
+    clearTimeout(timer);
   });
 }
 

@@ -12,6 +12,9 @@ import { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { Client } from '../../src/client/client.ts';
+import { writeGuestFile } from '../../src/client/files.ts';
+import { Transport } from '../../src/client/transport.ts';
 import { openDaemon } from '../fakes/daemon.ts';
 import { ApiClient } from './client.ts';
 
@@ -40,6 +43,21 @@ const sha256 = (...parts: (string | Uint8Array)[]) => {
 
 describe.each(['on', 'off'])('files of a machine that is %s', (name) => {
   const url = (path: string) => `/1.0/instances/${name}/files?path=${encodeURIComponent(path)}`;
+
+  test('are refused with the reason, however much of them is still being sent', async () => {
+    const client = new Client({ transport: new Transport({ socket: daemon.socket }) });
+    for (const megabytes of [3, 200]) {
+      let left = megabytes;
+      const content = new Readable({
+        read() {
+          this.push(left-- > 0 ? Buffer.alloc(1024 * 1024) : null);
+        },
+      });
+      await expect(
+        writeGuestFile(client, name, '/no/such/directory/f', { type: 'file', content }),
+      ).rejects.toMatchObject({ code: 'not_found' });
+    }
+  });
 
   test('come back as they went in, with owner, mode and type', async () => {
     const data = randomBytes(300_000);

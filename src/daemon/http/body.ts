@@ -25,6 +25,11 @@ export async function readJson(request: IncomingMessage, what: string): Promise<
   }
 }
 
+/** A body's chunks. Whoever stops half-way leaves the connection open, for the answer that says why. */
+export function chunksOf(request: IncomingMessage): AsyncIterable<Buffer> {
+  return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+}
+
 /**
  * Reads what is left of a body that is refused, up to `maxSwallowedBytes` and for at most
  * `maxSwallowMs`: a client that is still sending would see a broken pipe instead of the answer.
@@ -66,8 +71,7 @@ export async function readText(
 ): Promise<{ readonly text: Buffer; readonly whole: boolean }> {
   const chunks: Buffer[] = [];
   let length = 0;
-  const iterator = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-  for await (const chunk of iterator) {
+  for await (const chunk of chunksOf(request)) {
     chunks.push(chunk);
     length += chunk.length;
     if (length > limit) return { text: Buffer.concat(chunks), whole: false };

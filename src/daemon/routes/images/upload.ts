@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { hostPath } from '../../../base/brand.ts';
 import { WarrenError } from '../../../contract/errors.ts';
 import { importImage } from '../../../engine/images/import.ts';
+import { chunksOf } from '../../http/body.ts';
 import { boundaryOf, readMultipart } from '../../http/multipart.ts';
 import { accepted } from '../../http/replies.ts';
 import { header } from '../../http/request.ts';
@@ -124,7 +125,7 @@ async function receive(request: FastifyRequest, head: Buffer, dir: HostPath): Pr
 
 async function* wholeBody(raw: IncomingMessage, head: Buffer): AsyncGenerator<Buffer> {
   if (head.length > 0) yield head;
-  yield* raw as AsyncIterable<Buffer>;
+  yield* chunksOf(raw);
 }
 
 /** Writes a body to a new file and returns its length in bytes. */

@@ -1,10 +1,11 @@
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 import { guestPath } from '../../../base/brand.ts';
 import { isWarrenError, WarrenError } from '../../../contract/errors.ts';
 import { withInstanceFiles } from '../../../engine/instances/files.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
-import { readText } from '../../http/body.ts';
+import { chunksOf, readText } from '../../http/body.ts';
 import { syncBody } from '../../http/replies.ts';
 import { header, param, query } from '../../http/request.ts';
 import { instanceTrees } from './tree.ts';
@@ -179,7 +180,7 @@ async function storeFile(
 ): Promise<void> {
   switch (type) {
     case 'file':
-      return files.write(path, body, options);
+      return files.write(path, Readable.from(chunksOf(body), { objectMode: false }), options);
     case 'directory':
       return unlessThere(
         () => files.makeDirectory(path, options),

@@ -6,6 +6,7 @@ import { WarrenError } from '../../../contract/errors.ts';
 import { importBackup, readBackup } from '../../../engine/backups/import.ts';
 import { unattended } from '../../../engine/types.ts';
 import { hasErrno } from '../../../sys/sys-error.ts';
+import { chunksOf } from '../../http/body.ts';
 import { header, projectOfRequest } from '../../http/request.ts';
 import { save, uploadsDir } from '../images/upload.ts';
 import { startOn } from './tree.ts';
@@ -36,7 +37,7 @@ export async function startImport(
   await mkdir(dir, { recursive: true, mode: 0o700 });
   try {
     const file = hostPath(`${dir}/backup`);
-    await save(request.raw as AsyncIterable<Buffer>, file);
+    await save(chunksOf(request.raw), file);
     const name = wanted === '' ? undefined : wanted;
     const backup = await readBackup(engine, file, name, projectOfRequest(request), unattended);
     return startOn(context, reply, backup.name, {
