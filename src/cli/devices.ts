@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+
 import { WarrenError } from '../contract/errors.ts';
 import { defineCommand, type AnyCommand } from './command.ts';
 import { updateObject, type KeyedGroup } from './keyed.ts';
@@ -175,6 +177,11 @@ export function deviceAdd(group: DeviceGroup): AnyCommand {
         if (device in devices) throw new WarrenError('exists', { kind: 'device', name: device });
         return { ...devices, [device]: { ...keys, type } };
       });
+      const source = keys['source'];
+      // What a profile says may be meant for later; a machine's source is refused by the daemon.
+      if (group.keyed.group === 'profile' && source?.startsWith('/') && !existsSync(source)) {
+        context.warn(`${source} does not exist; until it does, no machine with ${owner} starts`);
+      }
       return undefined;
     },
   });

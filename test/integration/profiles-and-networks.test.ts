@@ -18,6 +18,26 @@ afterAll(async () => {
 });
 
 describe('profiles', () => {
+  test('whose disk has no source are refused by machines, when made and when changed', async () => {
+    await api.upload('for disks', { 'X-LXD-aliases': 'alias=disks' });
+    const devices = { src: { type: 'disk', source: '/no/such/source', path: '/src' } };
+    await api.call('POST', '/1.0/profiles', { name: 'sourceless', devices });
+    const machine = { name: 'd', source: { type: 'image', alias: 'disks' } };
+    const operation = await api.operate('POST', '/1.0/instances', {
+      ...machine,
+      profiles: ['default', 'sourceless'],
+    });
+    expect(operation.err).toContain('/no/such/source does not exist');
+    await api.done('POST', '/1.0/instances', { ...machine, profiles: ['default'] });
+    const put = await api.operate('PATCH', '/1.0/instances/d', { profiles: ['sourceless'] });
+    expect(put.err).toContain('/no/such/source does not exist');
+    const change = await api.call('PATCH', '/1.0/profiles/default', { devices });
+    expect(change.status).toBe(400);
+    expect(change.json.error).toContain('/no/such/source does not exist');
+    await api.done('DELETE', '/1.0/instances/d');
+    expect((await api.call('DELETE', '/1.0/profiles/sourceless')).status).toBe(200);
+  });
+
   test('are made with nulls, read, replaced, merged, renamed and deleted, all at once', async () => {
     const made = await api.call('POST', '/1.0/profiles', {
       name: 'p',

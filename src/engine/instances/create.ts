@@ -101,7 +101,7 @@ export async function createInstance(
   }
   // Before an image is built for minutes: what the request itself says must be right.
   if (input.profiles !== undefined) check(deps, input, settingsOf(input, noOrigin));
-  await checkSources(deps, `create ${name}`, {}, dropEmptyKeys(input.devices));
+  await checkSources(deps, `create ${name}`, {}, devicesAsked(deps, input));
   if (source.type === 'copy') {
     return await planCopy(deps, source, context, async (origin) => {
       const copy: Origin = { ...noOrigin, ...origin, trigger: 'copy' };
@@ -122,6 +122,14 @@ export async function createInstance(
   const image = await findImageForSource(deps, source, context);
   checkUseOfImage(deps, `create ${name}`, image);
   return await make(deps, input, originOfImage(deps, image), context);
+}
+
+/** Those of the request, and those of its profiles unless the machine was whole before. */
+function devicesAsked(deps: EngineDeps, input: CreateInstanceInput): DeviceMap {
+  const { source, profiles } = input;
+  return source.type === 'image' || source.type === 'none' || profiles !== undefined
+    ? expandInstance(deps, settingsOf(input, noOrigin)).devices
+    : dropEmptyKeys(input.devices);
 }
 
 const noOrigin: Origin = {

@@ -68,7 +68,9 @@ export async function updateInstance(
   };
   checkInstance(deps, `change ${name}`, name, wanted, current);
   refuseOtherIds(deps, current, wanted);
-  await checkSources(deps, `change ${name}`, current.devices, wanted.devices);
+  const before = expandInstance(deps, current);
+  const { devices } = expandInstance(deps, wanted);
+  await checkSources(deps, `change ${name}`, before.devices, devices);
   const hwaddrs = missingHwaddrs(expandInstance(deps, wanted));
   const next = { ...wanted, config: { ...wanted.config, ...hwaddrs } };
 
@@ -85,7 +87,7 @@ export async function updateInstance(
     });
     await applyNetworks(deps);
   });
-  const [before, after] = [expandInstance(deps, current), expandInstance(deps, next)];
+  const after = expandInstance(deps, next);
   const runs = isRunning(deps, current);
   deps.store.transaction(() => {
     deps.store.instances.setSettings(current.id, next);

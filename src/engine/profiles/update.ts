@@ -5,6 +5,7 @@ import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { applied, noteApplying } from '../instances/applying.ts';
 import { applyLive } from '../instances/apply-live.ts';
 import { dropEmptyKeys } from '../instances/devices.ts';
+import { checkSources } from '../instances/disks.ts';
 import { expander, expandInstance } from '../instances/list.ts';
 import { isRunning } from '../instances/state.ts';
 import { instanceIssues } from '../instances/validate.ts';
@@ -51,6 +52,9 @@ export async function updateProfile(
   };
   checkProfile(deps, `change profile ${name}`, next);
   checkUsers(deps, users, next);
+  if (users.length > 0) {
+    await checkSources(deps, `change profile ${name}`, current.devices, next.devices);
+  }
 
   const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
   const running = new Map(
