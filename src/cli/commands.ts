@@ -19,6 +19,7 @@ const alias = () => import('./commands/alias.ts');
 const daemon = () => import('./commands/daemon.ts');
 const file = () => import('./commands/file.ts');
 const fileMount = () => import('./commands/file-mount.ts');
+const snapshots = () => import('./commands/snapshots.ts');
 const states = () => import('./commands/states.ts');
 
 /** Every command by its full name; each file is loaded when one of its commands runs. */
@@ -79,6 +80,11 @@ export const commands: Readonly<Record<string, Load>> = {
   'profile device add': async () => (await profile()).device.add,
   'profile device remove': async () => (await profile()).device.remove,
   snapshot: async () => (await import('./commands/snapshot.ts')).snapshot,
+  'snapshot create': async () => (await snapshots()).create,
+  'snapshot list': async () => (await snapshots()).list,
+  'snapshot rename': async () => (await snapshots()).rename,
+  'snapshot restore': async () => (await snapshots()).restore,
+  'snapshot delete': async () => (await snapshots()).deleteSnapshots,
   restore: async () => (await import('./commands/snapshot.ts')).restore,
   diff: async () => (await import('./commands/diff.ts')).diff,
   history: async () => (await import('./commands/history.ts')).history,

@@ -7,6 +7,8 @@ import { frozenNote } from '../render/frozen.ts';
 export const snapshot = defineCommand({
   name: 'snapshot',
   summary: 'Keep the present state of a machine',
+  details:
+    'Also there are snapshot list, rename, restore and delete; for a machine of such a name, snapshot create.',
   examples: [
     { line: 'warren snapshot web before-upgrade', does: 'restore it any time later' },
     { line: 'warren snapshot web', does: 'named snap0, snap1, …' },

@@ -25,11 +25,13 @@ export async function findCandidates(
   if (name === undefined || !(name in commands)) return nextWords(before.join(' '), current);
   const command = await loadCommand(name);
   const rows: OptionRows = { ...globalOptions, ...command.options };
+  // `snapshot` is a command and begins others.
+  const verbs = left.length === 0 ? await nextWords(name, current) : [];
   const completer = completerFor(command, rows, left, current);
-  if (completer === undefined) return [];
+  if (completer === undefined) return verbs;
   const all = await completer(context, left);
   const isFiles = all.some(({ value }) => value === ':files');
-  return isFiles ? all : all.filter(({ value }) => value.startsWith(current));
+  return isFiles ? all : [...verbs, ...all.filter(({ value }) => value.startsWith(current))];
 }
 
 function matchName(words: readonly string[]): {
