@@ -32,7 +32,9 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
     if (best === undefined || distance < best.distance) best = { candidate, distance };
   }
   if (best === undefined) return undefined;
-  return best.distance <= Math.max(1, Math.floor(name.length / 3)) ? best.candidate : undefined;
+  // In a name of two letters one slip is half of it.
+  const most = name.length <= 2 ? 0 : Math.max(1, Math.floor(name.length / 3));
+  return best.distance <= most ? best.candidate : undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { catalogue, WarrenError } from '../contract/errors.ts';
 import { ServerError } from '../client/errors.ts';
 import { paint, plain, type Look } from './render/look.ts';
+import { findCommand } from './registry.ts';
 import { UsageError } from './usage-error.ts';
 
 /** An error as the command line tells it. */
@@ -21,12 +22,12 @@ export function describeFailures(error: unknown, words: readonly string[]): read
 /** `words` is the command line without the program, for a hint with its slip mended. */
 export function describeFailure(error: unknown, words: readonly string[]): Failure {
   if (error instanceof UsageError) {
-    return { message: error.message, hint: error.hint, exitCode: 2 };
+    return { message: error.message, hint: error.hint ?? helpOf(words), exitCode: 2 };
   }
   if (isKnown(error)) {
     return {
       message: error.message,
-      hint: mended(error, words) ?? error.hint,
+      hint: mended(error, words) ?? error.hint ?? fallback(error, words),
       exitCode: catalogue[error.code].exit,
     };
   }
@@ -64,6 +65,31 @@ function mended(error: WarrenError, words: readonly string[]): string | undefine
   }
   if (nearest === undefined || !words.includes(name)) return undefined;
   return `warren ${quoteWords(words.map((word) => (word === name ? nearest : word)))}`;
+}
+
+/** For what the catalogue names no command, since it does not know what was typed. */
+function fallback({ code, details }: WarrenError, words: readonly string[]): string | undefined {
+  if (code === 'invalid') return helpOf(words);
+  if (code === 'stale') return `warren ${quoteWords(words)}`;
+  if (code !== 'not_found') return undefined;
+  const { kind, name } = details as { kind: string; name: string };
+  const [group, verb, , owner] = words;
+  if (kind === 'device' && verb === 'device' && owner !== undefined) {
+    return `warren ${group ?? ''} device list ${quoteWords([owner])}`;
+  }
+  const at = words.findIndex((word) => word === name || word.endsWith(`/${name}`));
+  const instance = words[at] === name ? words[at - 1] : words[at]?.slice(0, -name.length - 1);
+  const isSnapshot = kind === 'snapshot' && group !== 'storage' && instance !== undefined;
+  return isSnapshot ? `warren snapshot list ${quoteWords([instance])}` : undefined;
+}
+
+/** The help of the command that the words begin with. */
+function helpOf(words: readonly string[]): string | undefined {
+  try {
+    return `warren ${findCommand(words).name} --help`;
+  } catch {
+    return 'warren --help';
+  }
 }
 
 /** Words as a shell would read them back. */

@@ -26,7 +26,7 @@ export type Parsed = Readonly<Record<string, unknown>>;
  * the nearest option or the usage line. With `--help` among the options nothing else is checked.
  */
 export function parseArguments(command: AnyCommand, words: readonly string[]): Parsed {
-  const rows: OptionRows = { ...globalOptions, ...command.options };
+  const rows: OptionRows = { ...withLetter(command), ...command.options };
   const { own, rest } = splitRest(command, rows, words);
   refuseWithoutValue(command, rows, own);
   const names = Object.keys(rows);
@@ -61,6 +61,13 @@ export function parseArguments(command: AnyCommand, words: readonly string[]): P
   }
   const after = (parsed['--'] as readonly string[] | undefined) ?? [];
   return { ...options, ...assign(command, [...parsed._, ...after], rest) };
+}
+
+/** lxc's `-f json`, where the command has no -f of its own. */
+function withLetter({ options }: AnyCommand): OptionRows {
+  const isTaken = Object.values(options).some(({ alias }) => alias === 'f');
+  const { format } = globalOptions;
+  return isTaken ? globalOptions : { ...globalOptions, format: { ...format, alias: 'f' } };
 }
 
 /** The parser takes an option at the very end for one that was given nothing, and says so nowhere. */

@@ -64,7 +64,8 @@ function unknownCommand(names: readonly string[], group: string, word: string): 
       .filter((name) => name.startsWith(prefix))
       .map((name) => name.slice(prefix.length).split(' ')[0] ?? ''),
   );
-  const near = nearestName(word, siblings);
+  const longer = [...siblings].filter((sibling) => word !== '' && sibling.startsWith(word));
+  const near = longer.length === 1 ? longer[0] : nearestName(word, siblings);
   return near === undefined
     ? new UsageError(`Cannot find command "${prefix}${word}"`, `warren ${prefix}--help`)
     : new UsageError(

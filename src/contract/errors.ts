@@ -28,24 +28,28 @@ export const catalogue = {
     exit: 3,
     message: ({ what, issues }) =>
       `Cannot ${what}: ${issues.map(({ path, problem }) => (path === '' ? problem : `${path}: ${problem}`)).join('; ')}`,
+    hint: ({ issues }) => topicOf(issues.map(({ path }) => path)),
   }),
   not_found: row<{ kind: string; name: string; nearest?: string | undefined }>({
     status: 404,
     exit: 4,
     message: ({ kind, name, nearest }) =>
       `Cannot find ${kind} "${name}"${nearest === undefined ? '' : `; the nearest name is "${nearest}"`}`,
-    hint: ({ kind }) => listCommands[kind],
+    hint: ({ kind }) => listCommands[kind] ?? listOfOwner(kind),
   }),
   exists: row<{ kind: string; name: string }>({
     status: 409,
     exit: 5,
     message: ({ kind, name }) => `Cannot create ${kind} "${name}": one of that name exists already`,
+    hint: ({ kind }) => listCommands[kind],
   }),
   in_use: row<{ kind: string; name: string; users: readonly string[] }>({
     status: 400,
     exit: 6,
     message: ({ kind, name, users }) =>
       `Cannot remove ${kind} "${name}": it is used by ${users.join(', ')}`,
+    hint: ({ kind, name }) =>
+      showCommands[kind] === undefined ? undefined : `${showCommands[kind]} ${name}`,
   }),
   wrong_state: row<{ name: string; action: string; state: string; wanted: string; hint?: string }>({
     status: 400,
@@ -119,7 +123,7 @@ export const catalogue = {
     status: 504,
     exit: 15,
     message: ({ what, seconds }) => `Cannot ${what}: not done after ${seconds} s`,
-    hint: ({ hint }) => hint,
+    hint: ({ hint }) => hint ?? 'warren daemon logs',
   }),
   cancelled: row<{ what: string }>({
     status: 400,
@@ -168,7 +172,38 @@ const listCommands: Readonly<Record<string, string>> = {
   warning: 'warren warning list --all',
   alias: 'warren alias list',
   log: 'warren daemon status',
+  'doctor topic': 'warren doctor',
 };
+
+/** The command that shows what uses an object. */
+const showCommands: Readonly<Record<string, string>> = {
+  network: 'warren network show',
+  profile: 'warren profile show',
+  project: 'warren list --project',
+  'storage volume': 'warren storage volume show default',
+};
+
+/** Of `user of web` and the like, what is asked for inside of one object. */
+function listOfOwner(kind: string): string | undefined {
+  const [, part, owner] = /^(user|group|profile) of (\S+)$/.exec(kind) ?? [];
+  if (part === undefined || owner === undefined) return undefined;
+  if (part === 'profile') return `warren config show ${owner}`;
+  return `warren exec ${owner} -- cat ${part === 'user' ? '/etc/passwd' : '/etc/group'}`;
+}
+
+/** The topic about the keys that a request has wrong. */
+function topicOf(paths: readonly string[]): string | undefined {
+  const found = topicsOfPaths.find(([pattern]) => paths.some((path) => pattern.test(path)));
+  return found === undefined ? undefined : `warren help ${found[1]}`;
+}
+
+const topicsOfPaths: readonly (readonly [RegExp, string])[] = [
+  [/^config\.(warren\.)?limits\./, 'limits'],
+  [/^config\.snapshots\./, 'snapshots'],
+  [/^config\.(security\.idmap|raw\.idmap)/, 'idmaps'],
+  [/^config\.(ipv4|ipv6|dns|bridge)\./, 'networks'],
+  [/^devices\./, 'devices'],
+];
 
 export type ErrorCode = keyof typeof catalogue;
 export type ErrorDetails<Code extends ErrorCode> = Parameters<

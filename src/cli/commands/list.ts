@@ -1,6 +1,7 @@
 import { compareNames } from '../../base/text.ts';
 import { defineCommand } from '../command.ts';
 import { defaultColumns, parseColumns } from '../render/instance-columns.ts';
+import { UsageError } from '../usage-error.ts';
 
 import type { InstanceFull } from '../../contract/api/instances.ts';
 
@@ -18,7 +19,7 @@ export const list = defineCommand({
   positionals: {
     filters: {
       kind: 'many',
-      summary: 'Name (or its beginning), or KEY=VALUE',
+      summary: 'Name (its beginning, or a regular expression), or KEY=VALUE',
       complete: 'instance',
     },
   },
@@ -80,8 +81,19 @@ function parseFilter(word: string): Filter {
 /** Any of the names, and all of the fields. */
 function matches(instance: InstanceFull, filters: readonly Filter[]): boolean {
   const names = filters.flatMap((filter) => (filter.kind === 'name' ? [filter.text] : []));
-  const fits = names.length === 0 || names.some((text) => instance.name.startsWith(text));
+  const fits = names.length === 0 || names.some((text) => isNamed(instance.name, text));
   return fits && filters.every((filter) => filter.kind === 'name' || fieldFits(instance, filter));
+}
+
+/** By its beginning, or as lxc has it by a regular expression from there on. */
+function isNamed(name: string, text: string): boolean {
+  if (name.startsWith(text)) return true;
+  if (!/[\^$.*+?()[\]{}|\\]/.test(text)) return false;
+  try {
+    return new RegExp(`^(?:${text})`).test(name);
+  } catch {
+    throw new UsageError(`Cannot look for "${text}": it is no regular expression`);
+  }
 }
 
 function fieldFits(instance: InstanceFull, { key, values }: Filter & { kind: 'field' }): boolean {

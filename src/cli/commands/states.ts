@@ -30,6 +30,7 @@ interface StateArgs {
 /** The machines that are meant: those named, or with --all those for which `fits`. */
 async function chosen(
   { client }: Context,
+  verb: string,
   { instances: names, all: every }: StateArgs,
   fits: (instance: Instance) => boolean,
 ): Promise<readonly string[]> {
@@ -37,8 +38,12 @@ async function chosen(
     const list = await client.get<Instance[]>('/1.0/instances', { recursion: 1 });
     return list.filter(fits).map(({ name }) => name);
   }
-  if (names.length === 0)
-    throw new UsageError('Cannot do this: INSTANCE is missing', 'warren list');
+  if (names.length === 0) {
+    throw new UsageError(
+      `Cannot run warren ${verb}: INSTANCES is missing`,
+      `warren ${verb} INSTANCES…    (or --all)`,
+    );
+  }
   return names.map(stripRemote);
 }
 
@@ -84,7 +89,7 @@ function command(input: {
     options: { ...input.options, all },
     next: input.next,
     async run(context, args) {
-      const names = await chosen(context, args as unknown as StateArgs, input.fits);
+      const names = await chosen(context, input.name, args as unknown as StateArgs, input.fits);
       context.progress.start(`${input.title} ${names.join(', ')}`);
       const changed = await forEachName(names, async (name) => {
         await change(context, name, input.request(args as { force?: boolean }));
@@ -184,6 +189,7 @@ export const start = defineCommand({
   async run(context, args) {
     const names = await chosen(
       context,
+      'start',
       args as unknown as StateArgs,
       ({ status }) => status !== 'Running',
     );
@@ -207,6 +213,7 @@ export const restart = defineCommand({
   async run(context, args) {
     const names = await chosen(
       context,
+      'restart',
       args as unknown as StateArgs,
       ({ status }) => status === 'Running',
     );

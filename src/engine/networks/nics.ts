@@ -26,11 +26,18 @@ export function fixedAddressProblem(network: NetworkRecord, text: string): strin
   if (subnet === undefined) return `network ${network.name} has no IPv4 addresses`;
   const address = parseIpv4(text) ?? 0;
   const { first, last } = subnet;
-  const range = `wanted one of ${formatIpv4(first + 1)}-${formatIpv4(last - 1)}`;
+  const gateway = subnet.address;
+  const ranges = [
+    [first + 1, Math.min(gateway, last) - 1],
+    [Math.max(gateway, first) + 1, last - 1],
+  ] as const;
+  const range = `wanted one of ${ranges
+    .filter(([from, to]) => from <= to)
+    .map(([from, to]) => (from === to ? formatIpv4(from) : `${formatIpv4(from)}-${formatIpv4(to)}`))
+    .join(', ')}`;
   if (address <= first || address >= last)
     return `${text} is not in network ${network.name}, ${range}`;
-  if (address === subnet.address)
-    return `${text} is the gateway of network ${network.name}, ${range}`;
+  if (address === gateway) return `${text} is the gateway of network ${network.name}, ${range}`;
   return undefined;
 }
 

@@ -41,6 +41,9 @@ test('nearestName names a slip of the fingers and nothing far away', () => {
   expect(nearestName('windows', images)).toBeUndefined();
   expect(nearestName('wbe', ['b1', 'web'])).toBe('web');
   expect(nearestName('wbe', ['b1', 'we2'])).toBeUndefined();
+  // What is short is like everything: a hint to delete it would be no help.
+  expect(nearestName('a', ['m'])).toBeUndefined();
+  expect(nearestName('m1', ['m2'])).toBeUndefined();
 });
 
 test('compareNames puts numbers in names in the order of their values', () => {

@@ -52,6 +52,36 @@ describe('a failure', () => {
     });
   });
 
+  test.each([
+    [new UsageError('Cannot do this'), 'list -c x', 'warren list --help'],
+    [new WarrenError('stale', { what: 'web' }), 'config edit web', 'warren config edit web'],
+    [
+      new WarrenError('invalid', { what: 'create x', issues: [{ path: 'name', problem: 'bad' }] }),
+      'launch busybox ../x',
+      'warren launch --help',
+    ],
+    [
+      new WarrenError('not_found', { kind: 'snapshot', name: 's' }),
+      'diff web/s',
+      'warren snapshot list web',
+    ],
+    [
+      new WarrenError('not_found', { kind: 'snapshot', name: 's' }),
+      'restore web s',
+      'warren snapshot list web',
+    ],
+    [
+      new WarrenError('not_found', { kind: 'device', name: 'd' }),
+      'profile device remove lab d',
+      'warren profile device list lab',
+    ],
+  ])(
+    'that the catalogue has no command for is helped by what was typed: %s',
+    (error, line, hint) => {
+      expect(only(error, line.split(' ')).hint).toBe(hint);
+    },
+  );
+
   test('of a server that is not warren keeps the code of its status', () => {
     expect(only(new ServerError('no such thing', 404)).exitCode).toBe(4);
     expect(only(new ServerError('broken', 500)).exitCode).toBe(17);

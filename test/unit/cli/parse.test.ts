@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { defineCommand } from '../../../src/cli/command.ts';
 import { parseArguments, usageLine } from '../../../src/cli/parse.ts';
+import { loadCommand } from '../../../src/cli/registry.ts';
 import { UsageError } from '../../../src/cli/usage-error.ts';
 
 const exec = defineCommand({
@@ -129,6 +130,13 @@ describe('options', () => {
     expect(() => parseArguments(set, ['--mode', 'x', 'a=b'])).toThrow('wanted one of auto, none');
     expect(() => parseArguments(exec, ['-u', 'root', 'web', 'id'])).toThrow('wanted a number');
     expect(() => parseArguments(set, ['--format', 'xml', 'a=b'])).toThrow(UsageError);
+  });
+
+  test('of lxc: -f is the format where the command has no -f of its own', async () => {
+    const list = await loadCommand('list');
+    expect(parseArguments(list, ['-f', 'json'])).toMatchObject({ format: 'json' });
+    const stop = await loadCommand('stop');
+    expect(parseArguments(stop, ['-f', 'web'])).toMatchObject({ force: true, format: undefined });
   });
 
   test('given twice: the last one counts, a list keeps all', () => {

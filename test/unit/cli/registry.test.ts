@@ -26,5 +26,6 @@ test.each(['config', 'config device', 'image alias', 'config --help', 'daemon -h
 test('a misspelt command is refused with the nearest, at its level', () => {
   expect(() => findCommand(['lauch'])).toThrow('the nearest is "launch"');
   expect(() => findCommand(['config', 'devcie', 'add'])).toThrow('the nearest is "config device"');
+  expect(() => findCommand(['conf'])).toThrow('the nearest is "config"');
   expect(() => findCommand(['xyzzyxyzzy'])).toThrow('Cannot find command "xyzzyxyzzy"');
 });

@@ -31,7 +31,23 @@ test('an invalid request reports all of its issues in one sentence', () => {
       { path: '', problem: 'no source' },
     ],
   });
+  expect(error.hint).toBe('warren help limits');
   expect(error.message).toBe(
     'Cannot create web: config.limits.memory: "lots" is no size; no source',
   );
+});
+
+test.each([
+  [new WarrenError('exists', { kind: 'profile', name: 'lab' }), 'warren profile list'],
+  [
+    new WarrenError('in_use', { kind: 'network', name: 'br0', users: ['web'] }),
+    'warren network show br0',
+  ],
+  [new WarrenError('timeout', { what: 'stop web', seconds: 9 }), 'warren daemon logs'],
+  [
+    new WarrenError('not_found', { kind: 'user of web', name: 'anna' }),
+    'warren exec web -- cat /etc/passwd',
+  ],
+])('%s is helped by a command', (error, hint) => {
+  expect(error.hint).toBe(hint);
 });

@@ -17,14 +17,22 @@ describe('a fixed address', () => {
     '%s is not in the network',
     (address) => {
       expect(fixedAddressProblem(network('10.9.0.1/24'), address)).toBe(
-        `${address} is not in network br, wanted one of 10.9.0.1-10.9.0.254`,
+        `${address} is not in network br, wanted one of 10.9.0.2-10.9.0.254`,
       );
     },
   );
 
   test('is not the gateway', () => {
     const problem = fixedAddressProblem(network('10.9.0.1/24'), '10.9.0.1');
-    expect(problem).toContain('10.9.0.1 is the gateway of network br');
+    expect(problem).toBe(
+      '10.9.0.1 is the gateway of network br, wanted one of 10.9.0.2-10.9.0.254',
+    );
+    expect(fixedAddressProblem(network('10.9.0.3/29'), '10.9.0.3')).toContain(
+      'wanted one of 10.9.0.1-10.9.0.2, 10.9.0.4-10.9.0.6',
+    );
+    expect(fixedAddressProblem(network('10.9.0.6/29'), '10.9.0.6')).toMatch(
+      /of 10.9.0.1-10.9.0.5$/,
+    );
   });
 
   test('is none where the network has no addresses', () => {
