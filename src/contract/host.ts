@@ -40,3 +40,6 @@ export function noSpaceToStart(place: string): WarrenError<'no_space'> {
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What the name of the user's transient unit ends in; that of an installed one is the same without it. */
+export const transientSuffix = '-transient';

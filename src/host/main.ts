@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { catalogue } from '../contract/errors.ts';
 import { describeFailure } from '../contract/host.ts';
 import { currentUser, refuseRealRoot, userPaths, type Environment } from './account.ts';
+import { install, uninstall } from './install.ts';
 import { start } from './start.ts';
 import { stopForManager } from './stop.ts';
-import { failureFile, install, uninstall } from './systemd.ts';
+import { failureFile } from './systemd.ts';
 
 export interface HostInput {
   /** The verb and what follows it. */

@@ -34,7 +34,7 @@ export async function start({ env, binDir, asService }: StartInput): Promise<voi
   const manager = asService ? undefined : await findUserManager(env, user);
   if (manager !== undefined) {
     // The service calls us again with `asService`, and that takes the start lock.
-    using _ = await holdLock(`${paths.runtimeDir}/service.lock`);
+    using _ = await holdServiceLock(paths);
     if (!keeperRuns(paths)) await startService({ manager, env, user, paths, binDir });
     return;
   }
@@ -68,6 +68,11 @@ export function keeperRuns(paths: Paths): boolean {
   } finally {
     closeSync(fd);
   }
+}
+
+/** For as long as this process has the user's manager start, stop or replace the service. */
+export async function holdServiceLock({ runtimeDir }: Paths): Promise<Disposable> {
+  return await holdLock(`${runtimeDir}/service.lock`);
 }
 
 async function holdLock(path: string): Promise<Disposable> {

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import type { HostFailure } from '../contract/host.ts';
@@ -12,10 +11,10 @@ import {
   serviceEnvironment,
   serviceName,
   stopCommand,
+  transientName,
   unitDescription,
   unitOrder,
   unitProperties,
-  unitText,
 } from './unit.ts';
 
 /** The user's systemd manager, by the environment in which systemctl reaches it. */
@@ -74,22 +73,21 @@ export interface ServiceInput {
  */
 export async function startService(input: ServiceInput): Promise<void> {
   const { manager, env, user, paths } = input;
-  const name = serviceName(paths);
   const failurePath = failureFile(paths);
   rmSync(failurePath, { force: true });
   const isInstalled = existsSync(unitPath(env, user, paths));
   // No keeper runs: what is there of a transient unit has failed, or is about to be tried again.
-  if (!isInstalled) await forgetUnit(manager, name);
+  await endTransient(manager, paths);
   try {
-    if (isInstalled) await systemctl(manager, ['start', name]);
-    else await startTransient(input, name);
+    if (isInstalled) await systemctl(manager, ['start', serviceName(paths)]);
+    else await startTransient(input);
   } catch (error) {
-    if (!isInstalled) await forgetUnit(manager, name);
+    await endTransient(manager, paths);
     throw serviceError(failurePath) ?? error;
   }
 }
 
-async function startTransient(input: ServiceInput, name: string): Promise<void> {
+async function startTransient(input: ServiceInput): Promise<void> {
   const { manager, env, user, paths, binDir } = input;
   const environment = { ...handedOnEnvironment(env), ...serviceEnvironment(env, user, paths) };
   await run(
@@ -97,7 +95,7 @@ async function startTransient(input: ServiceInput, name: string): Promise<void> 
     [
       '--user',
       '--quiet',
-      `--unit=${name}`,
+      `--unit=${transientName(paths)}`,
       `--description=${unitDescription}`,
       ...[...unitOrder, ...unitProperties(paths)].map(
         ([key, value]) => `--property=${key}=${value}`,
@@ -114,8 +112,9 @@ async function startTransient(input: ServiceInput, name: string): Promise<void> 
   );
 }
 
-/** Stops a unit and drops the memory of its failure; one that is not there is fine (5, 1). */
-async function forgetUnit(manager: UserManager, name: string): Promise<void> {
+/** Stops the transient unit and drops the memory of its failure; one that is not there is fine (5, 1). */
+export async function endTransient(manager: UserManager, paths: Paths): Promise<void> {
+  const name = transientName(paths);
   await systemctl(manager, ['stop', name], [5]);
   await systemctl(manager, ['reset-failed', name], [1, 5]);
 }
@@ -135,70 +134,12 @@ function serviceError(path: string): Error | undefined {
   }
 }
 
-function unitPath(env: Environment, { home }: User, paths: Paths): string {
+/** Where the installed unit for these directories is, or would be. */
+export function unitPath(env: Environment, { home }: User, paths: Paths): string {
   return `${env['XDG_CONFIG_HOME'] ?? `${home}/.config`}/systemd/user/${serviceName(paths)}`;
 }
 
-/** Makes the unit at `path` start with the manager. */
-function wantsPath(path: string): string {
-  return `${dirname(path)}/default.target.wants/${basename(path)}`;
-}
-
-/**
- * Writes the user unit, so that machines with `boot.autostart` start with the host, and enables
- * lingering, so that they outlive the user's last session. Answers what is true now, line by line.
- */
-export async function install(input: Omit<ServiceInput, 'manager'>): Promise<string[]> {
-  const { env, user, paths } = input;
-  const manager = await findUserManager(env, user);
-  if (manager === undefined) {
-    throw new WarrenError('unsupported', {
-      what: 'install the service',
-      why: 'no systemd user manager answers for you; without one, the first command starts warren',
-    });
-  }
-  const path = unitPath(env, user, paths);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, unitText(input));
-  // What `systemctl enable` does, which refuses while a transient unit of that name runs.
-  const link = wantsPath(path);
-  mkdirSync(dirname(link), { recursive: true });
-  rmSync(link, { force: true });
-  symlinkSync(path, link);
-  await systemctl(manager, ['daemon-reload']);
-  const lines = [`${path} is written and enabled`];
-  const lingers = `lingering is enabled: machines run without a session of ${user.name}`;
-  // Without polkit only root may ask for it, also for what is so already.
-  if (existsSync(`/var/lib/systemd/linger/${user.name}`)) return [...lines, lingers];
-  try {
-    await run('loginctl', ['enable-linger', user.name], {
-      what: 'let your services outlive your sessions',
-      env: manager.env,
-      timeoutMs: 15_000,
-    });
-    lines.push(lingers);
-  } catch (error) {
-    if (!isWarrenError(error, 'program_failed')) throw error;
-    lines.push(
-      `lingering could not be enabled, so machines end with your last session: sudo loginctl enable-linger ${user.name}`,
-    );
-  }
-  return lines;
-}
-
-/** Undoes `install`, but for lingering, which other services may need. The keeper runs on. */
-export async function uninstall(input: Omit<ServiceInput, 'manager'>): Promise<string[]> {
-  const { env, user, paths } = input;
-  const path = unitPath(env, user, paths);
-  const manager = await findUserManager(env, user);
-  if (!existsSync(path)) return [`${path} is not there`];
-  rmSync(wantsPath(path), { force: true });
-  rmSync(path, { force: true });
-  if (manager !== undefined) await systemctl(manager, ['daemon-reload']);
-  return [`${path} is removed`];
-}
-
-async function systemctl(
+export async function systemctl(
   { env }: UserManager,
   args: readonly string[],
   okExitCodes: readonly number[] = [],

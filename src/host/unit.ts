@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { hasControlCharacter } from '../base/text.ts';
-import type { HostVerb } from '../contract/host.ts';
+import { transientSuffix, type HostVerb } from '../contract/host.ts';
 import type { Paths } from '../contract/paths.ts';
 import type { Environment, User } from './account.ts';
 
@@ -12,6 +12,15 @@ import type { Environment, User } from './account.ts';
 export function serviceName({ dataDir, runtimeDir }: Paths): string {
   if (dataDir !== runtimeDir) return 'warren.service';
   return `warren-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}.service`;
+}
+
+/**
+ * The one that is made for those directories where none is installed. A name of its own: the manager keeps
+ * a transient unit for as long as programs of a machine's network are in its cgroup, and would take it for
+ * the installed one.
+ */
+export function transientName(paths: Paths): string {
+  return serviceName(paths).replace(/\.service$/, `${transientSuffix}.service`);
 }
 
 export const unitDescription = 'warren: machines of an ordinary user';

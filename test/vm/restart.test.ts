@@ -9,8 +9,9 @@ let host: EmulatedHost;
 
 beforeAll(async () => {
   host = await openHost();
-  await host.ok('warren daemon install');
+  // The service takes over a machine that runs already: it has to be stopped as well as any other.
   await host.launch('ran');
+  await host.ok('warren daemon install');
   const script = '#!/bin/sh\\n[ "$1" != stop ] || echo well >/stopped\\n';
   const path = '/etc/init.d/S99mark';
   expect(await host.exec('ran', `printf '${script}' >${path} && chmod +x ${path}`)).toBe(0);

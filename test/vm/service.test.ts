@@ -27,8 +27,9 @@ const initOf = async (name: string): Promise<number> => {
   return pid;
 };
 
-const property = async (name: string): Promise<string> =>
-  (await host.ok(`systemctl --user show --value -p ${name} warren.service`)).trim();
+/** Of the unit that runs the keeper. */
+const property = async (name: string, unit = 'warren-transient'): Promise<string> =>
+  (await host.ok(`systemctl --user show --value -p ${name} ${unit}.service`)).trim();
 
 test("quickstart leaves a machine on Debian's kernel, in a scope of the user's own manager", async () => {
   expect(await host.root('uname -r')).toMatch(/^6\.1\..*-cloud-amd64$/m);
@@ -95,18 +96,30 @@ test('systemd starts a killed keeper again, which finds its machines', async () 
   expect(await host.exec('first', 'true')).toBe(0);
 });
 
-test('an installed service is started with the manager, and machines outlive its stop', async () => {
+test('an installed service takes over at once, starts with the manager, and machines outlive its stop', async () => {
+  const init = await initOf('first');
   const told = await host.ok('warren daemon install');
   expect(told).toContain('warren.service is written and enabled');
+  expect(told).toContain('the daemon runs as that service now');
   expect(told).toContain('lingering is enabled');
-  const init = await initOf('first');
-  await host.ok('systemctl --user stop warren');
+  const isTakenUp = async (): Promise<void> => {
+    await eventually(async () => {
+      expect(await status()).toMatchObject({ instances_running: 1 });
+    }, 60_000);
+    expect(await property('MainPID', 'warren')).toBe(String((await status()).keeper_pid));
+    expect(await initOf('first')).toBe(init);
+  };
   expect(await property('ActiveState')).toBe('inactive');
+  await isTakenUp();
+  await host.ok('systemctl --user stop warren');
+  expect(await property('ActiveState', 'warren')).toBe('inactive');
   await host.ok('systemctl --user start warren');
   expect((await host.ok('systemctl --user is-enabled warren')).trim()).toBe('enabled');
-  expect(await property('FragmentPath')).toBe('/home/warren/.config/systemd/user/warren.service');
-  await eventually(async () => {
-    expect(await status()).toMatchObject({ instances_running: 1 });
-  }, 60_000);
-  expect(await initOf('first')).toBe(init);
+  expect(await property('FragmentPath', 'warren')).toBe(
+    '/home/warren/.config/systemd/user/warren.service',
+  );
+  await isTakenUp();
+  // What runs already is left as it is.
+  expect(await host.ok('warren daemon install')).not.toContain('the daemon runs as');
+  await isTakenUp();
 });

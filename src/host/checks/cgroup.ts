@@ -5,7 +5,7 @@ import { parseMountinfo } from '../../sys/proc/mountinfo.ts';
 import { readCgroupWords } from '../../sys/proc/cgroup.ts';
 import { findDelegated } from '../cgroup.ts';
 import { findUserManager } from '../systemd.ts';
-import { serviceName } from '../unit.ts';
+import { serviceName, transientName } from '../unit.ts';
 import { missing, ok, warning, type Check } from './check.ts';
 
 /** Controllers that a `limits.…` key needs. */
@@ -66,9 +66,11 @@ export const checkCgroup: Check = async ({ env, user, paths }) => {
   const has = readCgroupWords(`${directory}/cgroup.controllers`);
   const lacking = wanted.filter((controller) => !has.includes(controller));
   const delegated = wanted.filter((controller) => has.includes(controller)).join(' ');
-  const service = `${directory}/app.slice/${serviceName(paths)}/cgroup.controllers`;
+  const services = [serviceName(paths), transientName(paths)];
   const passedOn = readCgroupWords(
-    existsSync(service) ? service : `${directory}/cgroup.controllers`,
+    services
+      .map((name) => `${directory}/app.slice/${name}/cgroup.controllers`)
+      .find((file) => existsSync(file)) ?? `${directory}/cgroup.controllers`,
   );
   const held = wanted.filter((name) => has.includes(name) && !passedOn.includes(name));
   if (held.length > 0) {

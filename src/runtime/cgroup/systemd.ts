@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 import { isMachineName } from '../../base/names.ts';
+import { transientSuffix } from '../../contract/host.ts';
 import { run } from '../../sys/programs/run.ts';
 import { parseCgroupPath, readCgroupWords } from '../../sys/proc/cgroup.ts';
 import type { CgroupDriver } from './driver.ts';
@@ -84,12 +85,16 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
 
 /**
  * Of all that a manager stops when it ends, the service that we are goes first: it shuts its machines down,
- * and a scope's stop is SIGTERM for every process of it.
+ * and a scope's stop is SIGTERM for every process of it. An installed unit may take the place of a
+ * transient one while the machine runs.
  */
 function stoppedLaterThan(ownCgroup: string): Record<string, string> {
   const service = basename(ownCgroup);
   if (!/^[\w-]+\.service$/.test(service)) return {};
-  return { 'org.systemd.property.Before': `['${service}']` };
+  const installed = service.replace(new RegExp(`(?:${transientSuffix})?\\.service$`), '');
+  return {
+    'org.systemd.property.Before': `['${installed}.service', '${installed}${transientSuffix}.service']`,
+  };
 }
 
 /** Throws when there is no bus to ask, which spares a program that would only time out. */

@@ -8,7 +8,7 @@ import { pathsIn } from '../../../src/contract/paths.ts';
 import type { User } from '../../../src/host/account.ts';
 import { networkFileSystem } from '../../../src/host/directories.ts';
 import { keeperEnvironment } from '../../../src/host/environment.ts';
-import { serviceName, unitText } from '../../../src/host/unit.ts';
+import { serviceName, transientName, unitText } from '../../../src/host/unit.ts';
 import {
   addGrantsCommand,
   explainGrants,
@@ -70,6 +70,7 @@ describe('the environment of the keeper', () => {
 describe('the user unit', () => {
   it('is named for its directories', () => {
     expect(serviceName(usual)).toBe('warren.service');
+    expect(transientName(usual)).toBe('warren-transient.service');
     const own = pathsIn('/srv/w', '/srv/w');
     expect(serviceName(own)).toMatch(/^warren-[0-9a-f]{8}\.service$/);
     expect(serviceName(own)).not.toBe(serviceName(pathsIn('/srv/v', '/srv/v')));
