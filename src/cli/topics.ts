@@ -162,6 +162,7 @@ ones. Save what inner containers keep there by their own means, such as docker s
   $ warren daemon status                     is the daemon there, and with what?
   $ warren daemon logs                       what it did and what it could not do
   $ warren monitor                           what happens now
+  $ warren doctor --storage                  do layers, references and directories agree? --repair mends
   $ warren --debug list                      every call to the API and its answer
 
 The daemon may be restarted at any time (warren daemon restart): machines do not notice. "degraded"

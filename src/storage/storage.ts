@@ -4,12 +4,13 @@ import { Revert } from '../base/revert.ts';
 import { diffTrees } from './diff.ts';
 import { openGuestFiles } from './files/guest-files.ts';
 import { makeLayers } from './layers.ts';
+import { lookAt } from './look.ts';
 import { prepareMounts } from './mounts.ts';
 import { makeShift, shiftEntry } from './owners.ts';
 import { ensureData, makeMetaTree } from './redirect.ts';
 import { makeRoots, maxLayers } from './roots.ts';
 import { detectTier } from './tiers.ts';
-import { copyTree, treeSizes } from './trees.ts';
+import { copyTree, removeTree, treeSizes } from './trees.ts';
 import type { DiffSide, LayerId, MakeStorage, OwnerRange, Storage } from './types.ts';
 import { thinTree } from './thin.ts';
 import { makeUppers } from './uppers.ts';
@@ -156,6 +157,11 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       await volumes.sweep();
     },
     undoUnrecordedFreezes: (known) => uppers.undoUnrecordedFreezes(known),
+    look: () => lookAt(paths),
+    removeUnfinished: async (path) => {
+      if (!/\.(?:part|gone)$/.test(path)) throw new Error(`${path} is not unfinished`);
+      await removeTree(path);
+    },
   };
 };
 

@@ -204,6 +204,25 @@ export interface StorageService extends Storage {
    * among `known`. Run by recovery before it removes unknown layers.
    */
   undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<UndoneFreezes>;
+  /** What is on disk at this moment. */
+  look(): StorageLook;
+  /** Removes a path that `look` called unfinished and that nobody works at. */
+  removeUnfinished(path: string): Promise<void>;
+}
+
+export interface StorageLook {
+  readonly layers: readonly LayerId[];
+  /** Those of `layers` whose contents lie in a data-only layer that is not there. */
+  readonly withoutData: readonly LayerId[];
+  /** Layers with the files of machines whose snapshot is neither recorded nor undone. */
+  readonly frozen: readonly LayerId[];
+  /** Machines that have an own directory for files. */
+  readonly instances: readonly number[];
+  /** Machines that have any directory. */
+  readonly instanceDirectories: readonly number[];
+  readonly volumes: readonly LayerId[];
+  /** Paths of what is being made or removed. */
+  readonly unfinished: readonly string[];
 }
 
 export interface UndoneFreezes {

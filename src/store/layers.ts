@@ -9,6 +9,13 @@ interface LayerRow {
   shifted_from: string | null;
 }
 
+export interface LayerUser {
+  readonly layer: string;
+  readonly kind: 'instance' | 'snapshot' | 'image' | 'copy';
+  /** Of the machine, snapshot (`machine/snapshot`), image (fingerprint) or layer. */
+  readonly name: string;
+}
+
 /** The tables `layers` and `images_layers`. What machines and snapshots stand on, they say themselves. */
 export type LayerTable = ReturnType<typeof layerTable>;
 
@@ -28,6 +35,14 @@ export function layerTable(db: Database) {
       AND NOT EXISTS (SELECT 1 FROM snapshots_layers WHERE layer_id = id)
       AND NOT EXISTS (SELECT 1 FROM images_layers WHERE layer_id = id)
       AND NOT EXISTS (SELECT 1 FROM layers AS copy WHERE copy.shifted_from = layers.id)`);
+  const selectUsers = db.prepare<[], LayerUser>(`
+    SELECT layer_id AS layer, 'instance' AS kind, name FROM instances_layers
+      JOIN instances ON instances.id = owner_id
+    UNION ALL SELECT layer_id, 'snapshot', instances.name || '/' || snapshots.name FROM snapshots_layers
+      JOIN snapshots ON snapshots.id = owner_id JOIN instances ON instances.id = instance_id
+    UNION ALL SELECT layer_id, 'image', substr(fingerprint, 1, 12) FROM images_layers
+      JOIN images ON images.id = image_id
+    UNION ALL SELECT shifted_from, 'copy', id FROM layers WHERE shifted_from IS NOT NULL`);
   const insert = db.prepare<[string, number, number, string | null]>(
     'INSERT INTO layers (id, owner_start, owner_size, shifted_from) VALUES (?, ?, ?, ?)',
   );
@@ -39,6 +54,8 @@ export function layerTable(db: Database) {
 
   return {
     list: (): LayerRecord[] => selectAll.all().map(record),
+    /** Everything that stands on a layer, once for each. */
+    listUsers: (): LayerUser[] => selectUsers.all(),
     find(id: string): LayerRecord | undefined {
       const row = selectOne.get(id);
       return row === undefined ? undefined : record(row);

@@ -78,6 +78,7 @@ function storeOf(db: Sqlite.Database, path: string): Store {
         return transaction(work);
       }
     },
+    problems: () => findProblems(db),
     instances: instanceTable(db),
     snapshots: snapshotTable(db),
     images: imageTable(db),
@@ -95,4 +96,18 @@ function storeOf(db: Sqlite.Database, path: string): Store {
       db.close();
     },
   };
+}
+
+function findProblems(db: Sqlite.Database): string[] {
+  const found = db.pragma('integrity_check') as readonly { readonly integrity_check: string }[];
+  const dangling = db.pragma('foreign_key_check') as readonly {
+    readonly table: string;
+    readonly parent: string;
+  }[];
+  return [
+    ...found.map((row) => row.integrity_check).filter((text) => text !== 'ok'),
+    ...dangling.map(
+      ({ table, parent }) => `a row of ${table} names one of ${parent} that is not there`,
+    ),
+  ];
 }

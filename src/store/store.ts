@@ -23,6 +23,8 @@ export interface Store {
    * room that is kept aside for that. Nothing that takes more room goes through it.
    */
   reclaim<T>(work: () => T): T;
+  /** What SQLite finds wrong with the file, and rows that name others which are not there. */
+  problems(): string[];
   readonly instances: InstanceTable;
   readonly snapshots: SnapshotTable;
   readonly images: ImageTable;

@@ -4,8 +4,10 @@ import { promisify } from 'node:util';
 
 import { hostPath } from '../../src/base/brand.ts';
 import { openGuestFiles } from '../../src/storage/files/guest-files.ts';
+import { lookAt } from '../../src/storage/look.ts';
 
 import type { Paths } from '../../src/contract/paths.ts';
+
 import type { StorageService } from '../../src/storage/types.ts';
 
 const exec = promisify(execFile);
@@ -199,5 +201,10 @@ export function fakeStorage(paths: Paths): StorageService {
     },
     sweepStaging: () => Promise.resolve(),
     undoUnrecordedFreezes: () => Promise.resolve({ mended: [], left: [] }),
+    look: () => lookAt(paths),
+    removeUnfinished: (path) => {
+      rmSync(path, { recursive: true });
+      return Promise.resolve();
+    },
   };
 }

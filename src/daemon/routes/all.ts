@@ -20,6 +20,7 @@ import { operationRoutes } from './operations.ts';
 import { profileRoutes } from './profiles.ts';
 import { projectRoutes } from './projects.ts';
 import { serverRoutes } from './server.ts';
+import { storageCheckRoutes } from './storage/check.ts';
 import { storagePoolRoutes } from './storage/pools.ts';
 import { volumeSnapshotRoutes } from './storage/snapshots.ts';
 import { volumeRoutes } from './storage/volumes.ts';
@@ -53,6 +54,7 @@ export const routes: readonly ((app: FastifyInstance, context: DaemonContext) =>
   imageExportRoutes,
   profileRoutes,
   networkRoutes,
+  storageCheckRoutes,
   storagePoolRoutes,
   volumeRoutes,
   volumeSnapshotRoutes,

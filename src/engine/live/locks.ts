@@ -32,6 +32,11 @@ export class MachineLocks {
     return this.#actions.get(name);
   }
 
+  /** Whether nobody works with any machine; access to files of one is not counted. */
+  get isIdle(): boolean {
+    return this.#claims.size === 0;
+  }
+
   async wait(name: string): Promise<Held> {
     this.#claims.set(name, (this.#claims.get(name) ?? 0) + 1);
     this.#loans.get(name)?.abort();

@@ -4,6 +4,7 @@ import { formatRunning } from '../../../src/cli/boot.ts';
 import { formatLogLine } from '../../../src/cli/commands/daemon.ts';
 import { formatEvent } from '../../../src/cli/commands/monitor.ts';
 import { formatReport } from '../../../src/cli/render/doctor-report.ts';
+import { formatStorageReport } from '../../../src/cli/render/storage-report.ts';
 import { formatInstance } from '../../../src/cli/render/instance-info.ts';
 import { machine } from './machine.ts';
 
@@ -146,4 +147,35 @@ test('a line of the log is told, not dumped', () => {
     'error failed what="a b"\n    Error: no\n    at f (a.js:1:2)',
   );
   expect(formatLogLine('plain words')).toBe('plain words');
+});
+
+test('a storage report says what is wrong, what was removed and what to type', () => {
+  const counts = { instances: 1, snapshots: 2, images: 1, volumes: 0, layers: 3, references: 7 };
+  const summary = '1 machine, 2 snapshots, 1 image, 0 volumes; 3 layers with 7 references to them';
+  expect(formatStorageReport({ counts, problems: [] }, look).split('\n')).toEqual([
+    summary,
+    'The storage is in order.',
+    '',
+  ]);
+  const stray = { kind: 'layer-stray', subject: 'abc', problem: 'layer abc is in no row' } as const;
+  const missing = {
+    kind: 'layer-missing',
+    subject: 'x',
+    problem: 'layer x is missing',
+    remedy: 'delete what stands on it',
+    repaired: false,
+  } as const;
+  const problems = [{ ...stray, repaired: false }, missing];
+  expect(formatStorageReport({ counts, problems }, look).split('\n')).toEqual([
+    summary,
+    '✘ layer abc is in no row',
+    '✘ layer x is missing',
+    '    delete what stands on it',
+    '2 problems.    warren doctor --storage --repair',
+    '',
+  ]);
+  const mended = [{ ...stray, repaired: true }];
+  expect(formatStorageReport({ counts, problems: mended }, look)).toContain(
+    '✔ layer abc is in no row: removed\nThe storage is in order.\n',
+  );
 });
