@@ -48,6 +48,22 @@ export function shiftEntry(entry: WalkEntry, shift: (id: number) => number): voi
   }
 }
 
+/**
+ * For the walk of one whole tree: each file once, however many names it has, so that the two ranges may have
+ * ids in common.
+ */
+export function makeTreeShift(shift: (id: number) => number): (entry: WalkEntry) => void {
+  const done = new Set<bigint>();
+  return (entry) => {
+    const { ino, nlink } = entry.stat;
+    if (nlink > 1n && !entry.stat.isDirectory()) {
+      if (done.has(ino)) return;
+      done.add(ino);
+    }
+    shiftEntry(entry, shift);
+  };
+}
+
 /** The new owner, or undefined when it is the old one. */
 function shiftedOwner(
   stat: BigIntStats,

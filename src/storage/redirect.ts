@@ -20,7 +20,7 @@ import {
   setXattr,
 } from '../sys/kernel/fs.ts';
 import type { Layers } from './layers.ts';
-import { shiftEntry } from './owners.ts';
+import { makeTreeShift } from './owners.ts';
 import { copyTree, exists, removeTree, syncTree } from './trees.ts';
 import type { LayerId } from './types.ts';
 import { walkTree, type WalkEntry } from './walk.ts';
@@ -83,12 +83,13 @@ export async function makeMetaTree(
 ): Promise<void> {
   const { shift, signal } = options;
   await copyTree(layers.path(layer), target, { signal, attributesOnly: true });
+  const give = makeTreeShift(shift);
   const convert = (entry: WalkEntry, original: BigIntStats): void => {
     // Under its second name a file is done already.
     if (entry.stat.isFile() && entry.stat.size !== original.size) {
       redirectFile(entry, original);
     }
-    shiftEntry(entry, shift);
+    give(entry);
   };
   await walkBeside(target, layers.path(layer), convert, signal);
 }

@@ -6,7 +6,7 @@ import { openGuestFiles } from './files/guest-files.ts';
 import { makeLayers } from './layers.ts';
 import { lookAt } from './look.ts';
 import { prepareMounts } from './mounts.ts';
-import { makeShift, shiftEntry } from './owners.ts';
+import { makeShift, makeTreeShift } from './owners.ts';
 import { ensureData, makeMetaTree } from './redirect.ts';
 import { makeRoots, maxLayers } from './roots.ts';
 import { detectTier } from './tiers.ts';
@@ -16,7 +16,7 @@ import { thinTree } from './thin.ts';
 import { makeUppers } from './uppers.ts';
 import { makeViews } from './views.ts';
 import { makeVolumes } from './volumes.ts';
-import { walkTree, type WalkEntry } from './walk.ts';
+import { walkTree } from './walk.ts';
 
 /**
  * The layer store of one user. Must run in U0. It prepares the mount directory and finds out the
@@ -52,10 +52,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     }
     await using staged = await layers.stage(undefined, kind);
     await copyTree(layers.path(layer), staged.path, { signal });
-    const enter = (entry: WalkEntry): void => {
-      shiftEntry(entry, shift);
-    };
-    await walkTree(staged.path, { enter }, signal);
+    await walkTree(staged.path, { enter: makeTreeShift(shift) }, signal);
     await staged.commit();
     return staged.id;
   };
