@@ -20,7 +20,7 @@ const usable = ['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids'];
 
 /**
  * The user's systemd manager: the OCI runtime asks it over D-Bus for a scope `warren-NAME.scope`
- * with the machine's limits. The manager is asked where its own cgroup is, which proves that it
+ * (see `scopePrefix`) with the machine's limits. The manager is asked where its own cgroup is, which proves that it
  * answers us. Throws with the reason when it does not, or when our cgroup namespace hides its tree.
  */
 export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
@@ -46,7 +46,8 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
   }
   // The runtime puts the scopes of an ordinary user into user.slice, below the manager.
   const slice = `${manager}/user.slice`;
-  const unitOf = (name: string): string => `warren-${name}.scope`;
+  const prefix = scopePrefix(own);
+  const unitOf = (name: string): string => `${prefix}-${name}.scope`;
   const directoryOf = (name: string): string => `${slice}/${unitOf(name)}`;
   // What the manager hands on to a unit with Delegate=, such as the one we run in.
   const offered = readCgroupWords(`${mountPoint}${own}/cgroup.controllers`);
@@ -59,7 +60,7 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
     },
     runtimeArgs: ['--systemd-cgroup'],
     runtimeEnv,
-    cgroupsPath: (name) => `user.slice:warren:${name}`,
+    cgroupsPath: (name) => `user.slice:${prefix}:${name}`,
     annotations: {
       // The scope itself is the machine's, with all its limits: no other cgroup between it and the guest.
       'run.oci.systemd.subgroup': '',
@@ -76,11 +77,22 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
     list: () =>
       existsSync(slice)
         ? readdirSync(slice).flatMap((entry) => {
-            const name = /^warren-(.+)\.scope$/.exec(entry)?.[1];
-            return name !== undefined && isMachineName(name) ? [name] : [];
+            const isOurs = entry.startsWith(`${prefix}-`) && entry.endsWith('.scope');
+            const name = entry.slice(prefix.length + 1, -'.scope'.length);
+            return isOurs && isMachineName(name) ? [name] : [];
           })
         : [],
   };
+}
+
+/**
+ * `warren`, or with a WARREN_DIR of its own, whose service is `warren-HASH.service`, `warren_HASH`: two
+ * daemons of one user have machines of the same names, and each removes the scopes that it does not know.
+ * No machine of the one is called so that its scope could be the other's.
+ */
+export function scopePrefix(ownCgroup: string): string {
+  const hash = /^warren-([0-9a-f]{8})\.service$/.exec(basename(ownCgroup))?.[1];
+  return hash === undefined ? 'warren' : `warren_${hash}`;
 }
 
 /**
