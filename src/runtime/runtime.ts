@@ -8,6 +8,7 @@ import type { CgroupDriver } from './cgroup/driver.ts';
 import { checkControllers, readHeld, writeLimits } from './cgroup/limits.ts';
 import type { UserBus } from './cgroup/systemd.ts';
 import { killTree, readProcesses, setFrozen } from './cgroup/tree.ts';
+import { readAccounts } from './cgroup/accounts.ts';
 import { readUsage } from './cgroup/usage.ts';
 import { createMachine, ensureHostDir } from './create.ts';
 import { ociProgram } from './crun.ts';
@@ -167,6 +168,10 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
     usage: (name) => {
       const directory = cgroup.findDirectory(name);
       return Promise.resolve(directory === undefined ? undefined : readUsage(directory));
+    },
+    accounts: (name) => {
+      const directory = cgroup.findDirectory(name);
+      return directory === undefined ? undefined : readAccounts(directory);
     },
     heldLimits: (name) => {
       const directory = cgroup.findDirectory(name);

@@ -130,6 +130,17 @@ export interface MachineUsage {
   readonly processesMax: number | undefined;
 }
 
+/** The kernel's own account of a machine, with its names: see cgroup-v2.rst. Undefined: not delegated. */
+export interface MachineAccounts {
+  /** Of cpu.stat; microseconds. */
+  readonly cpu: Readonly<Record<string, number>>;
+  /** Of memory.stat; bytes. */
+  readonly memory: Readonly<Record<string, number>> | undefined;
+  readonly memoryEvents: Readonly<Record<string, number>> | undefined;
+  /** Of io.stat, by `MAJOR:MINOR`. */
+  readonly io: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
 /** The OCI runtime and the cgroup driver. It never asks `crun state` whether a machine lives. */
 export interface Runtime {
   readonly cgroup: CgroupReport;
@@ -161,6 +172,8 @@ export interface Runtime {
   /** Sets limits of a running machine; reads each back. */
   applyLimits(name: string, limits: CgroupLimits): Promise<void>;
   usage(name: string): Promise<MachineUsage | undefined>;
+  /** Undefined when it has no cgroup. */
+  accounts(name: string): MachineAccounts | undefined;
   /** Every limit that the kernel holds a running machine to: file of its cgroup → what it says. */
   heldLimits(name: string): Readonly<Record<string, string>>;
   /** Removes runtime state, cgroup and notify directory of a machine that has ended. Idempotent. */

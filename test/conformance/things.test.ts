@@ -78,7 +78,6 @@ describe('lxc and what machines are made of', () => {
     await lxc.well('init again c3');
     await lxc.well('delete c3');
     await lxc.badly('image delete nothing', /Error: .*nothing/);
-    await lxc.badly('image refresh nothing', /Error: .*(nothing|image_force_refresh)/);
     await lxc.badly(`image import ${lxc.place}/absent`, /Error: .*absent/);
     await lxc.badly('image copy local:again local:', /Error: .*must be different/);
   });
@@ -194,6 +193,18 @@ describe('lxc and what machines are made of', () => {
     expect(JSON.parse(done)).toMatchObject({ status: 'Success' });
     expect(await lxc.well('config get c1 user.q')).toBe('1');
     expect(await lxc.well('query --raw /1.0/profiles')).toContain('"type": "sync"');
+    await lxc.well('start c1');
+    const metrics = await lxc.well('query /1.0/metrics');
+    const value = (series: string): number => {
+      const labels = 'name="c1",project="default",type="container"';
+      const found = new RegExp(`^${series}\\{${labels}[^}]*\\} (\\S+)$`, 'm').exec(metrics)?.[1];
+      return Number(found ?? Number.NaN);
+    };
+    expect(value('lxd_procs_total')).toBeGreaterThan(0);
+    expect(value('lxd_cpu_seconds_total')).toBeGreaterThan(0);
+    expect(value('lxd_memory_MemTotal_bytes')).toBeGreaterThan(value('lxd_memory_MemFree_bytes'));
+    expect(value('lxd_network_receive_bytes_total')).toBeGreaterThanOrEqual(0);
+    expect(metrics).toMatch(/\n# EOF\n*$/);
     await lxc.badly('query /1.0/nothing', /Error: .*nothing/);
     await lxc.badly(`query -X POST -d '{' /1.0/profiles`, /Error: /);
     await lxc.badly(

@@ -118,6 +118,15 @@ export function fakeRuntime(
     },
     applyLimits: () => Promise.resolve(),
     heldLimits: () => ({}),
+    accounts: (name) =>
+      machines.get(name)?.state === 'running'
+        ? {
+            cpu: { user_usec: 2000, system_usec: 500 },
+            memory: undefined,
+            memoryEvents: {},
+            io: {},
+          }
+        : undefined,
     usage: (name) =>
       Promise.resolve(
         machines.get(name)?.state === 'running'

@@ -221,7 +221,9 @@ export const deleteImage = defineCommand({
 
 export const refresh = defineCommand({
   name: 'image refresh',
-  summary: 'Build or fetch an image anew if there is something newer',
+  summary: 'Build an image anew, of what there is now',
+  details:
+    'Aliases and settings go over to the new one, and the old one goes. Machines that were made from it stay as they are.',
   examples: [{ line: 'warren image refresh debian/12', does: 'the next launch takes the new one' }],
   positionals: { image },
   options: {},
@@ -229,8 +231,10 @@ export const refresh = defineCommand({
   async run({ client, progress }, args) {
     progress.start(`Refreshing ${args.image}`);
     const fingerprint = await resolveImage(client, stripRemote(args.image));
-    await client.operate('POST', apiPath('images', fingerprint, 'refresh'));
-    progress.stop(`${args.image} is up to date`);
+    const { metadata } = await client.operate('POST', apiPath('images', fingerprint, 'refresh'));
+    progress.stop(
+      metadata['refreshed'] === true ? `${args.image} is new` : `${args.image} was up to date`,
+    );
     return undefined;
   },
 });

@@ -15,6 +15,7 @@ import { instanceMetadataRoutes } from './instances/metadata.ts';
 import { instanceRoutes } from './instances/one.ts';
 import { snapshotRoutes } from './instances/snapshots.ts';
 import { instanceStateRoutes } from './instances/state.ts';
+import { metricsRoutes } from './metrics.ts';
 import { networkRoutes } from './networks.ts';
 import { operationRoutes } from './operations.ts';
 import { profileRoutes } from './profiles.ts';
@@ -53,6 +54,7 @@ export const routes: readonly ((app: FastifyInstance, context: DaemonContext) =>
   imageCreateRoutes,
   imageExportRoutes,
   profileRoutes,
+  metricsRoutes,
   networkRoutes,
   storageCheckRoutes,
   storagePoolRoutes,

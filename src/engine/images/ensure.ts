@@ -9,7 +9,7 @@ import type { ImageRecipe } from '../../image/types.ts';
 import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
 import { findImage, getImage, listImages } from './list.ts';
-import { imageOwner, recordImage } from './record.ts';
+import { imageOwner, recordImage, replaceImage } from './record.ts';
 
 /**
  * The image for a reference a person typed: local alias, else fingerprint prefix, else a recipe that
@@ -69,10 +69,12 @@ export async function findImageForSource(
   throw new WarrenError('not_found', { kind: 'image', name });
 }
 
-async function buildImage(
+/** In place of `old`, where that is given, as which it may turn out. */
+export async function buildImage(
   deps: EngineDeps,
   recipe: ImageRecipe,
   context: WorkContext,
+  old?: ImageRecord,
 ): Promise<ImageRecord> {
   const owner = imageOwner(deps);
   const file = hostPath(`${deps.paths.imagesDir}/build-${randomUUID()}`);
@@ -89,21 +91,24 @@ async function buildImage(
     // The same bytes may have been imported by hand under another alias: then that is the image.
     const same = deps.store.images.find(imported.fingerprint);
     if (same !== undefined) {
+      if (same.id === old?.id) return same;
       deps.store.transaction(() => {
-        deps.store.aliases.insert({ name: recipe.alias, description: '', imageId: same.id });
+        if (old !== undefined) replaceImage(deps, old, same.id);
+        else deps.store.aliases.insert({ name: recipe.alias, description: '', imageId: same.id });
       });
       return getImage(deps, same.fingerprint);
     }
     return await recordImage(deps, layer, { metadata: file }, imported, {
       filename: `${recipe.alias.replaceAll('/', '-')}.tar.gz`,
       properties: {},
-      profiles: [],
-      public: false,
-      autoUpdate: false,
-      cached: true,
+      profiles: old?.profiles ?? [],
+      public: old?.public ?? false,
+      autoUpdate: old?.autoUpdate ?? false,
+      cached: old?.cached ?? true,
       expiresAtMs: undefined,
       recipe: recipe.alias,
-      aliases: [{ name: recipe.alias, description: recipe.description }],
+      aliases: old ? [] : [{ name: recipe.alias, description: recipe.description }],
+      replaces: old,
     });
   } finally {
     await rm(file, { force: true });

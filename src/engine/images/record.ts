@@ -21,6 +21,8 @@ export interface NewImage {
   readonly expiresAtMs: number | undefined;
   readonly recipe: string | undefined;
   readonly aliases: readonly { readonly name: string; readonly description: string }[];
+  /** Its aliases go over, and its rows go; the caller then calls `finishReplacement`. */
+  readonly replaces?: ImageRecord | undefined;
 }
 
 /** Images are unpacked for the slice that machines share; others get copies. Throws `host_lacks`. */
@@ -79,6 +81,7 @@ export async function recordImage(
     store.layers.insert({ id: layer.id, owner: imageOwner(deps), shiftedFrom: undefined });
     store.layers.addToImage(id, layer.id);
     for (const alias of image.aliases) store.aliases.insert({ ...alias, imageId: id });
+    if (image.replaces !== undefined) replaceImage(deps, image.replaces, id);
   });
   undo.keep();
   deps.events.lifecycle({
@@ -92,6 +95,26 @@ export async function recordImage(
 export function refuseExisting(deps: EngineDeps, fingerprint: string): void {
   if (deps.store.images.find(fingerprint) === undefined) return;
   throw new WarrenError('exists', { kind: 'image', name: fingerprint.slice(0, 12) });
+}
+
+/** Rows alone, for a transaction: the aliases of an image become those of another, and it goes. */
+export function replaceImage(deps: EngineDeps, old: ImageRecord, id: number): void {
+  // As they are by now, if it is still there.
+  for (const { name, description } of getImage(deps, old.fingerprint).aliases) {
+    deps.store.aliases.set(name, description, id);
+  }
+  deps.store.images.delete(old.id);
+}
+
+/** What has no row any more of an image that was replaced. Recovery does the same. */
+export async function finishReplacement(deps: EngineDeps, old: ImageRecord): Promise<void> {
+  await removeUnusedLayers(deps);
+  await removeImageFiles(deps, old.fingerprint);
+  deps.events.lifecycle({
+    action: 'image-refreshed',
+    subject: { kind: 'image', name: old.fingerprint },
+    context: {},
+  });
 }
 
 /** Takes an image away: rows, layers that nothing else stands on, files. */

@@ -41,7 +41,8 @@ function readNumber(file: string): number | undefined {
   return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
 }
 
-function readText(file: string): string | undefined {
+/** Undefined for a file of a controller that is not there, or of a cgroup that is gone. */
+export function readText(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

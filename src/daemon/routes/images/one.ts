@@ -1,7 +1,7 @@
-import { WarrenError } from '../../../contract/errors.ts';
 import { deleteImage } from '../../../engine/images/delete.ts';
 import { findImageRecipe } from '../../../engine/images/ensure.ts';
 import { findImage, getImage, listImages } from '../../../engine/images/list.ts';
+import { refreshImage } from '../../../engine/images/refresh.ts';
 import { updateImage } from '../../../engine/images/update.ts';
 import { readJson } from '../../http/body.ts';
 import { checkIfMatch, etagOf } from '../../http/etag.ts';
@@ -52,12 +52,15 @@ export function imageRoutes(app: FastifyInstance, context: DaemonContext): void 
     });
     return accepted(reply, operation.render());
   });
-  app.post(`${path}/refresh`, (request) => {
+  app.post(`${path}/refresh`, (request, reply) => {
     const { fingerprint } = getImage(engine, param(request, 'fingerprint'));
-    throw new WarrenError('unsupported', {
-      what: `refresh ${fingerprint.slice(0, 12)}`,
-      why: 'warren has no source to refresh images from yet',
+    const operation = context.operations.start({
+      description: 'Refreshing image',
+      resources: { images: [fingerprint] },
+      cancellable: true,
+      work: async (work) => ({ refreshed: await refreshImage(engine, fingerprint, work) }),
     });
+    return accepted(reply, operation.render());
   });
 }
 

@@ -1,0 +1,34 @@
+import { WarrenError } from '../../contract/errors.ts';
+import { checkImagePolicy } from '../policy/policy.ts';
+import type { EngineDeps, WorkContext } from '../types.ts';
+import { buildImage } from './ensure.ts';
+import { getImage } from './list.ts';
+import { finishReplacement } from './record.ts';
+
+/**
+ * Builds an image anew, from what its recipe's sources have now. The new one takes over aliases,
+ * profiles and settings and the old one goes; machines made from that keep their layers. Returns
+ * whether it became another. Throws `unsupported` for one that warren did not build.
+ */
+export async function refreshImage(
+  deps: EngineDeps,
+  fingerprint: string,
+  context: WorkContext,
+): Promise<boolean> {
+  const image = getImage(deps, fingerprint);
+  const what = `refresh ${image.aliases[0]?.name ?? fingerprint.slice(0, 12)}`;
+  const recipe = image.recipe === undefined ? undefined : deps.images.findRecipe(image.recipe);
+  if (recipe === undefined) {
+    throw new WarrenError('unsupported', {
+      what,
+      why: 'it is from a file or a machine, so that nothing says where a newer one is',
+    });
+  }
+  checkImagePolicy(deps, what, { kind: 'recipe', alias: recipe.alias });
+  const fresh = await deps.live.builds.run(`Refresh of ${recipe.alias}`, context, (shared) =>
+    buildImage(deps, recipe, shared, image),
+  );
+  if (fresh.fingerprint === fingerprint) return false;
+  await finishReplacement(deps, image);
+  return true;
+}
