@@ -13,6 +13,34 @@ now() {
   printf '    %s\n' "$*" >&2
 }
 
+# Runs a command that may take minutes. Without a terminal, where nothing moves, a line in a while says that
+# it is not stuck; STAGE is a command that prints what is being done, or nothing: with_sign_of_life STAGE COMMAND …
+with_sign_of_life() {
+  stage=$1
+  shift
+  if [ -t 2 ]; then
+    "$@"
+    return
+  fi
+  (
+    waited=0
+    trap 'kill "$pause"; exit' TERM
+    while :; do
+      sleep 15 &
+      pause=$!
+      wait "$pause"
+      waited=$((waited + 15))
+      doing=$("$stage" || true)
+      now "still at it after $waited s${doing:+: $doing}"
+    done
+  ) &
+  sign=$!
+  status=0
+  "$@" || status=$?
+  kill "$sign" 2>/dev/null || true
+  return "$status"
+}
+
 die() {
   printf 'error: %s\n' "$1" >&2
   [ $# -lt 2 ] || printf 'try:   %s\n' "$2" >&2
@@ -65,7 +93,7 @@ install_packages() {
   done
   if [ -z "$missing" ]; then
     step 'Looking for system packages'
-    now 'all of them are installed already'
+    now "all $# of them are installed already"
     return 0
   fi
   step "Installing system packages:$missing"
@@ -90,8 +118,9 @@ build_checkout() {
     cd "$checkout"
     stamp=node_modules/.warren-lock
     if ! cmp -s package-lock.json "$stamp" 2>/dev/null; then
-      step 'Installing Node.js packages (compiles one native module, about a minute)'
-      npm ci --no-fund --no-audit >&2
+      step 'Installing Node.js packages (compiles one native module, a minute or two)'
+      # Its warnings are about packages that are only built with.
+      with_sign_of_life true npm ci --no-fund --no-audit --loglevel=error >&2
       cp package-lock.json "$stamp"
     else
       step 'Looking for Node.js packages'

@@ -53,7 +53,7 @@ make_account() {
     sh "$checkout/src/setup/ground.sh" prepare "$account"
     now "there is no systemd: /dev/net/tun and /dev/fuse are open to all users, $account has a cgroup of its own"
   fi
-  now "the user $account $was, with the subordinate ids $(sed -n "s/^$account:\([0-9]*\):\([0-9]*\)$/\1, \2 of them/p" /etc/subuid | head -n 1)"
+  now "the user $account $was, with $(sed -n "s/^$account:\([0-9]*\):\([0-9]*\)$/\2 subordinate ids from \1/p" /etc/subuid | head -n 1)"
 }
 
 # Runs a command as the user who will own the machines.
@@ -68,28 +68,9 @@ as_user() {
   fi
 }
 
-# Without a terminal warren draws no progress; a line in a while says that it is not stuck.
-with_sign_of_life() {
-  if [ -t 2 ]; then
-    "$@"
-    return
-  fi
-  (
-    waited=0
-    trap 'kill "$pause"; exit' TERM
-    while :; do
-      sleep 15 &
-      pause=$!
-      wait "$pause"
-      waited=$((waited + 15))
-      now "still at it after $waited s"
-    done
-  ) &
-  sign=$!
-  status=0
-  "$@" || status=$?
-  kill "$sign" 2>/dev/null || true
-  return "$status"
+# What the daemon is about to do, for a sign of life.
+stage() {
+  as_user "$link" operation list --format csv 2>/dev/null | cut -d , -f 4 | sed -n '/./ { p; q; }'
 }
 
 first_machine() {
@@ -97,10 +78,16 @@ first_machine() {
   as_user "$link" doctor || die 'Cannot run machines on this host' 'mend what is marked above, then run this again'
   if ! as_user "$link" info "$machine" >/dev/null 2>&1; then
     step "Launching a first machine (builds the image $image once: a minute or two, more on a slow mirror)"
-    with_sign_of_life as_user "$link" launch "$image" "$machine"
+    with_sign_of_life stage as_user "$link" launch "$image" "$machine"
   else
     step "Starting the machine \"$machine\", which is there already"
-    as_user "$link" start "$machine" 2>/dev/null || now 'it runs already'
+    # It may have been started by the program that was here before.
+    as_user "$link" daemon restart
+    if [ "$(as_user "$link" list "^$machine\$" --columns s --format csv)" = running ]; then
+      now 'it runs already, and the daemon is the new one'
+    else
+      as_user "$link" start "$machine"
+    fi
   fi
   step 'Running a command in it'
   as_user "$link" exec "$machine" -- sh -c 'echo "hello from $(hostname): $(. /etc/os-release; echo "$PRETTY_NAME"), init is $(cat /proc/1/comm)"'
@@ -113,13 +100,9 @@ farewell() {
   else
     printf '\nTo go on:\n\n'
   fi
-  cat <<TEXT
-    warren shell $machine              a root shell in the machine
-    warren launch debian/12 web    another one
-    warren --help
-
-npm run quickstart -- --remove undoes all of this.
-TEXT
+  printf '    %-30s %s\n' "warren shell $machine" 'a root shell in the machine' \
+    'warren launch debian/12 web' 'another one' 'warren --help' 'what else there is'
+  printf '\nnpm run quickstart -- --remove undoes all of this.\n'
 }
 
 remove() {
@@ -128,7 +111,7 @@ remove() {
     now "$link is not there, so nothing is asked to"
   elif is_root && ! id "$account" >/dev/null 2>&1; then
     now "there is no user $account who could have any"
-  elif with_sign_of_life as_user timeout 300 "$link" daemon stop --purge; then
+  elif with_sign_of_life true as_user timeout 300 "$link" daemon stop --purge; then
     now 'they are deleted, and the daemon has stopped'
   else
     # What is left goes with the account.
@@ -152,13 +135,11 @@ remove() {
 
 quickstart() {
   need_node
+  packages=$runtime_packages
+  is_packed || packages="$packages $build_packages"
   # shellcheck disable=SC2086 # a list of names
-  install_packages $runtime_packages
-  if ! is_packed; then
-    # shellcheck disable=SC2086 # a list of names
-    install_packages $build_packages
-    build_checkout
-  fi
+  install_packages $packages
+  is_packed || build_checkout
   install_program
   if is_root; then make_account; fi
   first_machine
