@@ -1,5 +1,38 @@
 import { policyFile } from '../contract/policy/policy.ts';
 
+/** What exit codes mean: those of the catalogue, and those of a command line that was never sent. */
+export const exitMeanings: Readonly<Record<number, string>> = {
+  0: 'it is done',
+  1: 'a bug in warren',
+  2: 'a command line that cannot be understood',
+  3: 'a value that is not valid',
+  4: 'something is not there',
+  5: 'it exists already',
+  6: 'it is in use',
+  7: 'a machine is in the wrong state',
+  8: 'something else is being done to it',
+  9: 'not allowed: protected, or by policy',
+  10: 'it changed meanwhile',
+  11: 'not supported',
+  12: 'the host lacks what is needed',
+  13: 'the disk is full',
+  14: 'what a machine or an archive holds is refused',
+  15: 'it took too long',
+  16: 'cancelled',
+  17: 'a program that warren runs failed',
+  18: 'the daemon cannot be reached',
+  19: 'root is refused',
+};
+
+function exitText(): string {
+  const cells = Object.entries(exitMeanings).map(([code, text]) => `${code.padStart(4)}  ${text}`);
+  const half = Math.ceil(cells.length / 2);
+  return cells
+    .slice(0, half)
+    .map((left, index) => `${left.padEnd(48)}${cells[half + index] ?? ''}`.trimEnd())
+    .join('\n');
+}
+
 /** Texts of `warren help TOPIC`. Key tables are printed from the registry that validates them. */
 export interface Topic {
   readonly text: string;
@@ -168,7 +201,12 @@ ones. Save what inner containers keep there by their own means, such as docker s
 The daemon may be restarted at any time (warren daemon restart): machines do not notice. "degraded"
 in warren list means that the machine booted with failed units: warren exec web -- systemctl --failed
 names them. Above some fourteen machines with systemd the host's fs.inotify.max_user_instances is the
-usual reason; warren doctor limits prints the line that raises it.`,
+usual reason; warren doctor limits prints the line that raises it.
+
+A command that failed says why by its exit code as well; with exec and shell it is the command's own, 126
+or 127 where that could not be run, 128 + n where signal n ended it.
+
+${exitText()}`,
   },
 };
 

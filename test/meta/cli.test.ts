@@ -11,7 +11,8 @@ import { commands } from '../../src/cli/commands.ts';
 import { formatGroup, formatHelp, formatOverview } from '../../src/cli/help.ts';
 import { parseArguments } from '../../src/cli/parse.ts';
 import { findCommand, loadCommand } from '../../src/cli/registry.ts';
-import { formatTopic, topics } from '../../src/cli/topics.ts';
+import { exitMeanings, formatTopic, topics } from '../../src/cli/topics.ts';
+import { catalogue } from '../../src/contract/errors.ts';
 import { exampleWords, splitWords } from '../unit/cli/words.ts';
 
 import type { AnyCommand } from '../../src/cli/command.ts';
@@ -103,6 +104,11 @@ describe('help', () => {
       }
     }
   });
+});
+
+test('every exit code of the catalogue is told, and no other but success and usage', () => {
+  const codes = new Set(Object.values(catalogue).map(({ exit }) => exit));
+  expect(Object.keys(exitMeanings).map(Number)).toEqual([0, 2, ...codes].sort((a, b) => a - b));
 });
 
 test.each(['bash', 'zsh', 'fish'] as const)('the completion script for %s is one', (shell) => {

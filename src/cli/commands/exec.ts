@@ -47,7 +47,8 @@ interface ExecArgs {
 export const exec = defineCommand({
   name: 'exec',
   summary: 'Run a command in a machine',
-  details: 'Its exit code is the exit code of warren; 128 + n when a signal ended it.',
+  details:
+    'Its exit code is the exit code of warren; 127 when the machine has no such command, 126 when it cannot be run, 128 + n when a signal ended it.',
   examples: [
     { line: 'warren exec web -- apt-get update', does: 'as root, in /root' },
     {
