@@ -12,6 +12,7 @@ const storage = () => import('./commands/storage.ts');
 const project = () => import('./commands/project.ts');
 const volume = () => import('./commands/volume.ts');
 const volumeCopies = () => import('./commands/volume-copies.ts');
+const volumeFiles = () => import('./commands/volume-files.ts');
 const volumeDevices = () => import('./commands/volume-devices.ts');
 const operation = () => import('./commands/operation.ts');
 const warning = () => import('./commands/warning.ts');
@@ -144,6 +145,8 @@ export const commands: Readonly<Record<string, Load>> = {
   'storage volume copy': async () => (await volumeCopies()).copy,
   'storage volume move': async () => (await volumeCopies()).move,
   'storage volume rename': async () => (await volumeCopies()).rename,
+  'storage volume export': async () => (await volumeFiles()).exportVolume,
+  'storage volume import': async () => (await volumeFiles()).importVolume,
   'storage volume snapshot': async () => (await volumeCopies()).snapshot,
   'storage volume restore': async () => (await volumeCopies()).restore,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,

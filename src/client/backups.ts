@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { apiPath, nameInUrl, type Client } from './client.ts';
 import { readCounted, type UploadProgress } from './images.ts';
 
-import type { InstanceBackupsPost } from '../contract/api/backups.ts';
+import type { InstanceBackupsPost, VolumeBackupsPost } from '../contract/api/backups.ts';
 import type { Operation } from '../contract/api/operations.ts';
 
 export interface FetchedBackup {
@@ -16,21 +16,21 @@ export interface FetchedBackup {
 }
 
 /**
- * Has a machine exported, fetches the archive and has the server's copy removed. Without `target` the
- * file is named after the machine and how it is packed. It appears only when it is whole.
+ * Has what is at `owner`, a machine or a volume, exported, fetches the archive and has the server's copy removed. Without `target` the
+ * file is named after it and how it is packed. It appears only when it is whole.
  */
 export async function fetchBackup(
   client: Client,
-  instance: string,
-  { request, target, onProgress }: FetchOptions,
+  owner: string,
+  { name, request, target, onProgress }: FetchOptions,
 ): Promise<FetchedBackup> {
-  const all = apiPath('instances', instance, 'backups');
+  const all = `${owner}/backups`;
   const { metadata } = await client.operate('POST', all, request);
-  const one = apiPath('instances', instance, 'backups', String(metadata['backup']));
+  const one = `${all}/${encodeURIComponent(String(metadata['backup']))}`;
   try {
     const { headers, body } = await client.download(`${one}/export`);
     const total = Number(headers['content-length'] ?? 0);
-    const part = `${target ?? instance}.part`;
+    const part = `${target ?? name}.part`;
     let sizeBytes = 0;
     try {
       await pipeline(
@@ -44,7 +44,7 @@ export async function fetchBackup(
         },
         createWriteStream(part, { mode: 0o600 }),
       );
-      const file = target ?? `${instance}${await endingOf(part)}`;
+      const file = target ?? `${name}${await endingOf(part)}`;
       await rename(part, file);
       const frozenMs = metadata['frozen_ms'];
       return { file, sizeBytes, frozenMs: typeof frozenMs === 'number' ? frozenMs : undefined };
@@ -58,7 +58,8 @@ export async function fetchBackup(
 }
 
 export interface FetchOptions {
-  readonly request: InstanceBackupsPost;
+  readonly name: string;
+  readonly request: InstanceBackupsPost | VolumeBackupsPost;
   readonly target: string | undefined;
   readonly onProgress: UploadProgress;
 }
@@ -67,19 +68,40 @@ export interface FetchOptions {
 export async function sendBackup(
   client: Client,
   file: string,
-  options: { readonly name: string | undefined; readonly onProgress: UploadProgress },
+  options: SendOptions,
 ): Promise<string> {
-  const answer = await client.upload(
-    '/1.0/instances',
-    await readCounted(file, options.onProgress),
-    {
-      'Content-Type': 'application/octet-stream',
-      ...(options.name === undefined ? {} : { 'X-LXD-name': options.name }),
-    },
-  );
-  const { resources } = await client.wait(answer.metadata as Operation);
-  const url = resources['instances']?.[0] ?? '';
-  return nameInUrl(url);
+  const { resources } = await send(client, '/1.0/instances', file, options);
+  return nameInUrl(resources['instances']?.[0] ?? '');
+}
+
+/** The same for a storage volume. */
+export async function sendVolumeBackup(
+  client: Client,
+  pool: string,
+  file: string,
+  options: SendOptions,
+): Promise<string> {
+  const path = apiPath('storage-pools', pool, 'volumes', 'custom');
+  const { resources } = await send(client, path, file, options);
+  return nameInUrl(resources['storage_volumes']?.[0] ?? '');
+}
+
+export interface SendOptions {
+  readonly name: string | undefined;
+  readonly onProgress: UploadProgress;
+}
+
+async function send(
+  client: Client,
+  path: string,
+  file: string,
+  { name, onProgress }: SendOptions,
+): Promise<Operation> {
+  const answer = await client.upload(path, await readCounted(file, onProgress), {
+    'Content-Type': 'application/octet-stream',
+    ...(name === undefined ? {} : { 'X-LXD-name': name }),
+  });
+  return await client.wait(answer.metadata as Operation);
 }
 
 const magics: readonly (readonly [ending: string, start: string])[] = [

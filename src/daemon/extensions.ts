@@ -16,6 +16,7 @@ export const extensions: readonly string[] = [
   'container_full',
   'container_last_used_at',
   'container_only_migration',
+  'custom_volume_backup',
   'directory_manipulation',
   'etag',
   'event_lifecycle',

@@ -97,7 +97,11 @@ export type LifecycleSubject =
       readonly instance: string;
       readonly name: string;
     }
-  | { readonly kind: 'volume-snapshot'; readonly volume: string; readonly name: string };
+  | {
+      readonly kind: 'volume-snapshot' | 'volume-backup';
+      readonly volume: string;
+      readonly name: string;
+    };
 
 /** The daemon's side of the connection to the keeper; `engine/keeper` implements it. */
 export interface KeeperLink {

@@ -46,7 +46,7 @@ export function makeImages(deps: ImageDeps): Images {
       guard('write the backup', context.signal, () => packBackup(sandbox, input, context)),
     readBackupIndex: (file, context) =>
       guard('read the backup', context.signal, () => readBackupIndex(shared, file, context)),
-    openBackup: (file, slice, context) => openBackup(shared, file, slice, context),
+    openBackup: (file, slice, context, kind) => openBackup(shared, file, slice, context, kind),
     serveSftp: (root, slice, signal) => serveSftp(sandbox, root, slice, signal),
   };
 }

@@ -1,5 +1,6 @@
 import type { HostPath } from '../base/brand.ts';
 import type { StringMap } from '../contract/api/instances.ts';
+import type { BackupKind } from './backup/layout.ts';
 import type { BackupInput } from './backup/pack.ts';
 import type { BackupReader } from './backup/read.ts';
 import type { SftpServer } from './sftp.ts';
@@ -97,7 +98,7 @@ export interface Images {
     slice: { readonly start: number; readonly size: number },
     context: WorkContext,
   ): Promise<ImportedImage>;
-  /** Writes an instance's backup from mounted roots. */
+  /** Writes a backup from mounted roots, or from the directories of a volume. */
   packBackup(input: BackupInput, context: WorkContext): Promise<{ readonly sizeBytes: number }>;
   /** The bytes of a backup's `index.yaml`. Throws `invalid` for a file that is none. */
   readBackupIndex(file: HostPath, context: WorkContext): Promise<Buffer>;
@@ -106,6 +107,7 @@ export interface Images {
     file: HostPath,
     slice: { readonly start: number; readonly size: number },
     context: WorkContext,
+    kind?: BackupKind,
   ): Promise<BackupReader>;
   /**
    * Serves the files of a mounted root by SFTP, to somebody who is its guest's root there and can

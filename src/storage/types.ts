@@ -157,8 +157,8 @@ export interface Storage {
  * tree is there whole or not at all; one that no row names is recovery's to remove.
  */
 export interface Volumes {
-  /** A new, empty one. */
-  create(owner: OwnerRange): Promise<LayerId>;
+  /** A new one: empty, or with what `fill` puts in. */
+  create(owner: OwnerRange, fill?: (target: HostPath) => Promise<void>): Promise<LayerId>;
   /**
    * Nothing may write to `tree` meanwhile. `copied` is called once it is no longer read, before the
    * copy is made durable.

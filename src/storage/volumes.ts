@@ -15,10 +15,11 @@ const rootMode = 0o711;
 export function makeVolumes(dir: HostPath): Volumes {
   const trees = makeLayers(dir);
   return {
-    create: async (owner) => {
+    create: async (owner, fill) => {
       await mkdir(dir, { recursive: true, mode: 0o700 });
       await using staged = await trees.stage(owner);
       await chmod(staged.path, rootMode);
+      await fill?.(staged.path);
       await staged.commit();
       return staged.id;
     },

@@ -100,6 +100,39 @@ describe('lxc and storage volumes', () => {
     }
   });
 
+  test('storage volume export and import carry one over, with its snapshots', async () => {
+    await lxc.well('storage volume create default out user.note=mine');
+    await lxc.well('storage volume attach default out c1 /out');
+    const make = 'echo one >/out/f; chown 7:8 /out/f; chmod 4750 /out/f; ln -s f /out/l';
+    await lxc.well(`exec c1 -- sh -c '${make}; mkdir -m 1777 /out/d'`);
+    await lxc.well('storage volume snapshot default out before');
+    await lxc.well(`exec c1 -- sh -c 'echo two >/out/f; chmod 4750 /out/f; rm /out/l'`);
+    const file = join(lxc.place, 'out.tar.gz');
+    await lxc.well(`storage volume export default out ${file}`);
+    await lxc.badly(`storage volume import default ${file}`, /Error: .*out.*exists/);
+    await lxc.well(`storage volume import default ${file} back`);
+    await lxc.well('storage volume detach default out c1');
+    await lxc.well('storage volume delete default out');
+    await lxc.well(`storage volume import default ${file}`);
+    expect(await lxc.well('storage volume get default out user.note')).toBe('mine');
+    await lxc.well('storage volume copy default/back/before default/old');
+    await lxc.well('storage volume attach default back c2 /back');
+    await lxc.well('storage volume attach default old c2 /old');
+    expect(await lxc.well('exec c2 -- cat /back/f /old/l')).toBe('two\none');
+    expect(await lxc.well(`exec c2 -- stat -c '%u:%g %a' /back/f /back/d /back`)).toBe(
+      '7:8 4750\n0:0 1777\n0:0 711',
+    );
+    await lxc.badly('exec c2 -- test -e /back/l', /^$/);
+    await lxc.badly(`import ${file}`, /Error: /);
+    const left = await lxc.well('query /1.0/storage-pools/default/volumes/custom/out/backups');
+    expect(JSON.parse(left)).toEqual([]);
+    for (const volume of ['back', 'old']) {
+      await lxc.well(`storage volume detach default ${volume} c2`);
+      await lxc.well(`storage volume delete default ${volume}`);
+    }
+    await lxc.well('storage volume delete default out');
+  });
+
   test('storage volume says what is wrong', async () => {
     await lxc.well('storage volume create default taken');
     const file = join(lxc.place, 'volume.tar.gz');

@@ -19,6 +19,7 @@ const claims: Readonly<Record<string, string>> = {
   container_full: 'launch makes and starts one, and list shows it with its address',
   container_last_used_at: 'list knows when a machine ran last, and machines of all projects',
   container_only_migration: 'snapshot, restore and copy from a snapshot bring files back',
+  custom_volume_backup: 'storage volume export and import carry one over, with its snapshots',
   directory_manipulation: 'file push, pull, edit and delete carry files, trees, links and modes',
   etag: 'config edit in an editor is refused when the machine changed meanwhile',
   event_lifecycle: 'monitor shows life cycle events as they come',

@@ -1,4 +1,5 @@
 import { fetchBackup } from '../../client/backups.ts';
+import { apiPath } from '../../client/client.ts';
 import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
@@ -42,7 +43,8 @@ export const exportInstance = defineCommand({
       optimized_storage: false,
       compression_algorithm: args.compression ?? '',
     };
-    return await fetchBackup(client, instance, {
+    return await fetchBackup(client, apiPath('instances', instance), {
+      name: instance,
       request,
       target: args.file,
       onProgress: (percent) => {

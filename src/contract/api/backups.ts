@@ -20,3 +20,17 @@ export interface InstanceBackupsPost {
   /** Empty or absent: the best that is installed. */
   readonly compression_algorithm?: string;
 }
+
+/** `GET /1.0/storage-pools/<pool>/volumes/custom/<volume>/backups/<backup>`. */
+export interface VolumeBackup {
+  readonly name: string;
+  readonly created_at: string;
+  readonly expires_at: string;
+  readonly volume_only: boolean;
+  readonly optimized_storage: boolean;
+}
+
+/** `POST …/volumes/custom/<volume>/backups`; see `InstanceBackupsPost`. */
+export interface VolumeBackupsPost extends Omit<InstanceBackupsPost, 'instance_only'> {
+  readonly volume_only?: boolean;
+}

@@ -42,6 +42,8 @@ function urlOf(subject: LifecycleSubject): string {
       return `${volumesUrl}/${name}`;
     case 'volume-snapshot':
       return `${volumesUrl}/${encodeURIComponent(subject.volume)}/snapshots/${name}`;
+    case 'volume-backup':
+      return `${volumesUrl}/${encodeURIComponent(subject.volume)}/backups/${name}`;
     case 'project':
       return `/1.0/projects/${name}`;
     case 'network':

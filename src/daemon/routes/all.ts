@@ -23,6 +23,7 @@ import { projectRoutes } from './projects.ts';
 import { serverRoutes } from './server.ts';
 import { storageCheckRoutes } from './storage/check.ts';
 import { storagePoolRoutes } from './storage/pools.ts';
+import { volumeBackupRoutes } from './storage/backups.ts';
 import { volumeSnapshotRoutes } from './storage/snapshots.ts';
 import { volumeRoutes } from './storage/volumes.ts';
 import { warningRoutes } from './warnings.ts';
@@ -60,6 +61,7 @@ export const routes: readonly ((app: FastifyInstance, context: DaemonContext) =>
   storagePoolRoutes,
   volumeRoutes,
   volumeSnapshotRoutes,
+  volumeBackupRoutes,
   projectRoutes,
   warningRoutes,
 ];

@@ -62,6 +62,7 @@ export async function createBackup(
   const createdAtMs = deps.now();
   const { sizeBytes } = await deps.images.packBackup(
     {
+      kind: 'container',
       index,
       beside: { 'backup.yaml': backup, 'metadata.yaml': metadataOf(record) },
       trees,

@@ -123,6 +123,7 @@ function unshifted(config: InstanceRecord['config']): InstanceRecord['config'] {
   return { ...config, 'volatile.last_state.idmap': '[]' };
 }
 
-function timeOf(ms: number | undefined): string {
+/** RFC 3339; Go's zero time for never. */
+export function timeOf(ms: number | undefined): string {
   return ms === undefined ? never : new Date(ms).toISOString();
 }

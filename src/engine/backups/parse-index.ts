@@ -27,17 +27,40 @@ const maxTokens = 60_000;
 const maxItems = 1000;
 const maxTextLength = 64 * 1024;
 
+/** What a backup says of a custom storage volume. */
+export interface VolumeIndex {
+  readonly name: string;
+  readonly description: string;
+  readonly config: StringMap;
+  readonly snapshots: readonly {
+    readonly name: string;
+    readonly description: string;
+    readonly config: StringMap;
+    readonly createdAtMs: number | undefined;
+    readonly expiresAtMs: number | undefined;
+  }[];
+}
+
 /**
  * Reads `index.yaml` of LXD, Incus and warren. Only what warren uses is looked at, and that strictly:
  * throws `invalid` with everything that is wrong with it.
  */
 export function parseBackupIndex(content: Buffer): BackupIndex {
+  return parse(content, (reader, root) => reader.index(root));
+}
+
+/** The same for the backup of a custom volume. */
+export function parseVolumeIndex(content: Buffer): VolumeIndex {
+  return parse(content, (reader, root) => reader.volumeIndex(root));
+}
+
+function parse<T>(content: Buffer, read: (reader: Reader, root: YamlMap) => T): T {
   const issues: Issue[] = [];
   const report = (path: string, problem: string): void => {
     if (issues.length < 50) issues.push({ path: `index.yaml${path}`, problem });
   };
   const root = parseHostileYaml(content, { maxBytes: maxIndexBytes, maxTokens }, report);
-  const index = root === undefined ? undefined : new Reader(report).index(root);
+  const index = root === undefined ? undefined : read(new Reader(report), root);
   if (index === undefined || issues.length > 0) throw new WarrenError('invalid', { what, issues });
   return index;
 }
@@ -52,9 +75,7 @@ class Reader {
   index(root: YamlMap): BackupIndex {
     const type = root.get('type') ?? 'container';
     if (type !== 'container') this.#report('.type', 'warren has containers only');
-    if (root.get('optimized') === true) {
-      this.#report('.optimized', 'its files are in the format of one storage driver');
-    }
+    this.#checkFormat(root);
     const config = this.#map(root.get('config'), '.config');
     const key = config.has('container') ? 'container' : 'instance';
     const machine = this.#map(config.get(key), `.config.${key}`);
@@ -75,13 +96,66 @@ class Reader {
     };
   }
 
-  #snapshot(map: YamlMap, index: number): BackupIndex['snapshots'][number] {
-    const at = `.config.snapshots[${index}]`;
+  volumeIndex(root: YamlMap): VolumeIndex {
+    if (root.get('type') !== 'custom')
+      this.#report('.type', 'it is no storage volume, wanted custom');
+    this.#checkFormat(root);
+    const config = this.#map(root.get('config'), '.config');
+    const snapshots = this.#list(config.get('volume_snapshots'), '.config.volume_snapshots').map(
+      (item, index) => {
+        const at = `.config.volume_snapshots[${index}]`;
+        const map = this.#map(item, at);
+        const name = this.#snapshotName(map, at);
+        const [createdAtMs, expiresAtMs] = [
+          this.#time(map.get('created_at'), `${at}.created_at`),
+          this.#time(map.get('expires_at'), `${at}.expires_at`),
+        ];
+        return { ...this.#described(map, at), name, createdAtMs, expiresAtMs };
+      },
+    );
+    this.#checkNames(
+      snapshots.map(({ name }) => name),
+      this.#list(root.get('snapshots'), '.snapshots'),
+    );
+    const volume = this.#map(config.get('volume'), '.config.volume');
+    const content = volume.get('content_type') ?? 'filesystem';
+    if (content !== 'filesystem') {
+      this.#report('.config.volume.content_type', 'it is for virtual machines');
+    }
+    return {
+      ...this.#described(volume, '.config.volume'),
+      name: this.#text(root.get('name'), '.name'),
+      snapshots,
+    };
+  }
+
+  #described(map: YamlMap, at: string): Pick<VolumeIndex, 'description' | 'config'> {
+    const config = Object.entries(this.#texts(map.get('config'), `${at}.config`));
+    return {
+      description: this.#text(map.get('description') ?? '', `${at}.description`),
+      // What is true of the host it was made on does not go over.
+      config: Object.fromEntries(config.filter(([key]) => !key.startsWith('volatile.'))),
+    };
+  }
+
+  #checkFormat(root: YamlMap): void {
+    if (root.get('optimized') === true) {
+      this.#report('.optimized', 'its files are in the format of one storage driver');
+    }
+  }
+
+  #snapshotName(map: YamlMap, at: string): string {
     // Older ones write INSTANCE/SNAPSHOT.
     const name = this.#text(map.get('name'), `${at}.name`).replace(/^[^/]*\//, '');
     if (!isObjectName(name)) {
       this.#report(`${at}.name`, `${JSON.stringify(name.slice(0, 80))} is no name of a snapshot`);
     }
+    return name;
+  }
+
+  #snapshot(map: YamlMap, index: number): BackupIndex['snapshots'][number] {
+    const at = `.config.snapshots[${index}]`;
+    const name = this.#snapshotName(map, at);
     const expiresAtMs = this.#time(map.get('expires_at'), `${at}.expires_at`);
     return { ...this.#backedUp(map, at), name, expiresAtMs };
   }

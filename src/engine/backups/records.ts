@@ -9,11 +9,12 @@ import { hasErrno } from '../../sys/sys-error.ts';
 import { getInstance } from '../instances/list.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 
-/** An exported machine that waits to be fetched. */
+/** An exported machine or volume that waits to be fetched. */
 export interface BackupRecord {
   readonly name: string;
   readonly createdAtMs: number;
   readonly expiresAtMs: number | undefined;
+  /** Without snapshots. */
   readonly instanceOnly: boolean;
   readonly sizeBytes: number;
 }
@@ -25,18 +26,27 @@ export interface BackupRecord {
  */
 const mark = '+';
 
-function homeOf(deps: Pick<EngineDeps, 'paths'>, instanceId: number): string {
-  return `${deps.paths.dataDir}/backups/${instanceId}`;
+/** Whose backups: a machine's id, or a storage volume's. */
+export type BackupOwner = number | { readonly volume: number };
+
+/** Directories below the data directory: backups by the ids of machines, and of volumes. */
+const [instancesTop, volumesTop] = ['backups', 'volume-backups'];
+
+function homeOf(deps: Pick<EngineDeps, 'paths'>, owner: BackupOwner): string {
+  const { dataDir } = deps.paths;
+  return typeof owner === 'number'
+    ? `${dataDir}/${instancesTop}/${owner}`
+    : `${dataDir}/${volumesTop}/${owner.volume}`;
 }
 
 /** The archive of a backup. */
 export function backupFile(
   deps: Pick<EngineDeps, 'paths'>,
-  instanceId: number,
+  owner: BackupOwner,
   name: string,
 ): HostPath {
   checkBackupName('find the backup', name);
-  return hostPath(`${homeOf(deps, instanceId)}/${name}/data`);
+  return hostPath(`${homeOf(deps, owner)}/${name}/data`);
 }
 
 /** Throws `invalid`. */
@@ -46,12 +56,12 @@ export function checkBackupName(what: string, name: string): void {
   throw new WarrenError('invalid', { what, issues: [{ path: 'name', problem }] });
 }
 
-/** Of one machine, oldest first. */
+/** Oldest first. */
 export async function listBackups(
   deps: Pick<EngineDeps, 'paths'>,
-  instanceId: number,
+  owner: BackupOwner,
 ): Promise<BackupRecord[]> {
-  const home = homeOf(deps, instanceId);
+  const home = homeOf(deps, owner);
   const names = (await entriesOf(home)).filter((name) => !name.startsWith(mark));
   const records = await Promise.all(names.map((name) => readRecord(`${home}/${name}`, name)));
   return records
@@ -64,7 +74,7 @@ export async function listAllBackups(
   deps: Pick<EngineDeps, 'paths'>,
 ): Promise<Map<number, BackupRecord[]>> {
   const all = new Map<number, BackupRecord[]>();
-  for (const id of (await entriesOf(`${deps.paths.dataDir}/backups`)).map(Number)) {
+  for (const id of (await entriesOf(`${deps.paths.dataDir}/${instancesTop}`)).map(Number)) {
     all.set(id, await listBackups(deps, id));
   }
   return all;
@@ -96,9 +106,9 @@ export interface StagedBackup extends AsyncDisposable {
 
 export async function stageBackup(
   deps: Pick<EngineDeps, 'paths'>,
-  instanceId: number,
+  owner: BackupOwner,
 ): Promise<StagedBackup> {
-  const home = homeOf(deps, instanceId);
+  const home = homeOf(deps, owner);
   const part = `${home}/${mark}${randomUUID()}`;
   await mkdir(part, { recursive: true, mode: 0o700 });
   return {
@@ -120,21 +130,21 @@ export async function stageBackup(
 /** Throws `exists`. */
 export async function moveBackup(
   deps: Pick<EngineDeps, 'paths'>,
-  instanceId: number,
+  owner: BackupOwner,
   from: string,
   to: string,
 ): Promise<void> {
-  const home = homeOf(deps, instanceId);
+  const home = homeOf(deps, owner);
   await moveTo(`${home}/${from}`, `${home}/${to}`, to);
 }
 
 /** Removes one backup; absent is fine. */
 export async function removeBackup(
   deps: Pick<EngineDeps, 'paths'>,
-  instanceId: number,
+  owner: BackupOwner,
   name: string,
 ): Promise<void> {
-  const home = homeOf(deps, instanceId);
+  const home = homeOf(deps, owner);
   const gone = `${home}/${mark}${randomUUID()}`;
   try {
     await rename(`${home}/${name}`, gone);
@@ -144,23 +154,31 @@ export async function removeBackup(
   await rm(gone, { recursive: true, force: true });
 }
 
-/** Removes every backup of a machine. */
+/** Removes every backup of a machine or a volume. */
 export async function removeBackupsOf(
   deps: Pick<EngineDeps, 'paths'>,
-  instanceId: number,
+  owner: BackupOwner,
 ): Promise<void> {
-  await rm(homeOf(deps, instanceId), { recursive: true, force: true });
+  await rm(homeOf(deps, owner), { recursive: true, force: true });
 }
 
-/** Crash points: a backup that was being written or removed; backups of a machine that is gone. */
+/** Crash points: a backup that was being written or removed; backups of what is gone. */
 export async function removeStrayBackups(deps: EngineDeps): Promise<void> {
-  const ids = new Set(deps.store.instances.list().map(({ id }) => String(id)));
-  const top = `${deps.paths.dataDir}/backups`;
-  for (const id of await entriesOf(top)) {
-    const strays = ids.has(id)
-      ? (await entriesOf(`${top}/${id}`)).filter((name) => name.startsWith(mark))
-      : [''];
-    for (const name of strays) await rm(`${top}/${id}/${name}`, { recursive: true, force: true });
+  const ids = (records: readonly { readonly id: number }[]): Set<string> =>
+    new Set(records.map(({ id }) => String(id)));
+  for (const [name = '', owners] of [
+    [instancesTop, ids(deps.store.instances.list())],
+    [volumesTop, ids(deps.store.volumes.list())],
+  ] as const) {
+    const top = `${deps.paths.dataDir}/${name}`;
+    for (const id of await entriesOf(top)) {
+      const strays = owners.has(id)
+        ? (await entriesOf(`${top}/${id}`)).filter((entry) => entry.startsWith(mark))
+        : [''];
+      for (const stray of strays) {
+        await rm(`${top}/${id}/${stray}`, { recursive: true, force: true });
+      }
+    }
   }
 }
 

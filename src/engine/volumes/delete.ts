@@ -1,3 +1,4 @@
+import { removeBackupsOf } from '../backups/records.ts';
 import type { EngineDeps } from '../types.ts';
 import { removeTree } from './create.ts';
 import { getVolume, refuseUsedVolume } from './list.ts';
@@ -8,6 +9,7 @@ import { getVolume, refuseUsedVolume } from './list.ts';
  */
 export async function deleteVolume(deps: EngineDeps, name: string): Promise<void> {
   using _ = await deps.live.volumes.hold(String(getVolume(deps, name).id));
+  const { id } = getVolume(deps, name);
   const trees = deps.store.reclaim(() => {
     const volume = getVolume(deps, name);
     refuseUsedVolume(deps, name);
@@ -16,6 +18,7 @@ export async function deleteVolume(deps: EngineDeps, name: string): Promise<void
     return [volume.tree, ...snapshots.map(({ tree }) => tree)];
   });
   for (const tree of trees) await removeTree(deps, tree);
+  await removeBackupsOf(deps, { volume: id });
   const subject = { kind: 'volume', name } as const;
   deps.events.lifecycle({ action: 'storage-volume-deleted', subject, context: {} });
 }

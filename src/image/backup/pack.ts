@@ -8,11 +8,15 @@ import { writeArchive } from '../write-archive.ts';
 import {
   backupIndexPath,
   partDirectory,
+  snapshotsDirectory,
+  treeDirectory,
   type BackupCompression,
+  type BackupKind,
   type BackupTree,
 } from './layout.ts';
 
 export interface BackupInput {
+  readonly kind: BackupKind;
   /** Contents of `backup/index.yaml`. */
   readonly index: string;
   /** Contents of the `backup.yaml` and `metadata.yaml` beside each root file system. */
@@ -35,11 +39,13 @@ export async function packBackup(
   input: BackupInput,
   context: WorkContext,
 ): Promise<{ readonly sizeBytes: number }> {
-  const { trees, file, slice, createdAt } = input;
-  const parts = trees.map((tree) => ({ tree, directory: partDirectory(tree) }));
-  await using places = await sandbox.layDirectories(
-    parts.map(({ directory }) => `${directory}/rootfs`),
-  );
+  const { kind, trees, file, slice, createdAt } = input;
+  const parts = trees.map((tree) => ({
+    tree,
+    directory: partDirectory(tree, kind),
+    files: treeDirectory(tree, kind),
+  }));
+  await using places = await sandbox.layDirectories(parts.map(({ files }) => files));
   const entry = (path: string, text?: string): Buffer =>
     formatEntry(
       text === undefined
@@ -51,9 +57,10 @@ export async function packBackup(
   const head = [
     entry('backup'),
     entry(backupIndexPath, input.index),
-    ...(snapshots ? [entry('backup/snapshots')] : []),
-    ...parts.flatMap(({ directory }) => [
-      entry(`backup/${directory}`),
+    ...(snapshots ? [entry(`backup/${snapshotsDirectory(kind)}`)] : []),
+    ...parts.flatMap(({ directory, files }) => [
+      // tar itself puts in what the files are in.
+      ...(files === directory ? [] : [entry(`backup/${directory}`)]),
       ...Object.entries(input.beside).map(([name, text]) =>
         entry(`backup/${directory}/${name}`, text),
       ),
@@ -67,13 +74,13 @@ export async function packBackup(
       command: [
         ...createCommand,
         '--directory=/image',
-        ...parts.map(({ directory }) => `backup/${directory}/rootfs`),
+        ...parts.map(({ files }) => `backup/${files}`),
       ],
       mounts: [
         { source: places.path, destination: '/image/backup', readonly: true },
-        ...parts.map(({ tree, directory }) => ({
+        ...parts.map(({ tree, files }) => ({
           source: tree.root,
-          destination: `/image/backup/${directory}/rootfs`,
+          destination: `/image/backup/${files}`,
           readonly: true,
         })),
       ],

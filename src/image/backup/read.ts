@@ -11,7 +11,14 @@ import { childFailure, throwIfCancelled } from '../sandbox/failure.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SliceIds } from '../slice.ts';
 import type { WorkContext } from '../types.ts';
-import { backupIndexPath, partDirectory, partOf, type BackupPart } from './layout.ts';
+import {
+  backupIndexPath,
+  partDirectory,
+  partOf,
+  treeDirectory,
+  type BackupKind,
+  type BackupPart,
+} from './layout.ts';
 
 export interface BackupReadDeps {
   readonly sandbox: Sandbox;
@@ -77,6 +84,7 @@ export interface BackupReader extends AsyncDisposable {
 
 /** What is to be passed on to one tar. */
 interface Segment {
+  readonly kind: BackupKind;
   readonly part: BackupPart;
   readonly policy: ArchivePolicy;
   pieces: Buffer[];
@@ -87,6 +95,7 @@ export async function openBackup(
   file: HostPath,
   slice: SliceIds,
   { signal, progress }: WorkContext,
+  kind: BackupKind = 'container',
 ): Promise<BackupReader> {
   const source = await openArchive(file, { what, sandbox, signal });
   const chunks = (source.stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
@@ -102,6 +111,7 @@ export async function openBackup(
     if (seen.has(directory)) throw invalid(`the files of backup/${directory} are not in one piece`);
     seen.add(directory);
     current = {
+      kind,
       part,
       policy: new ArchivePolicy({ what, limits, idCount: slice.size }),
       pieces: [],
@@ -113,7 +123,7 @@ export async function openBackup(
   const reader = new TarReader({
     entry: (entry) => {
       passing = undefined;
-      const part = partOf(normalise(entry.name));
+      const part = partOf(normalise(entry.name), kind);
       if (part === undefined) return 'drop';
       const segment = segmentOf(part);
       if (!isKept(segment, entry)) return 'drop';
@@ -153,8 +163,8 @@ export async function openBackup(
     async unpack(target) {
       const segment = queue[0];
       if (segment === undefined) throw new Error('there is nothing to unpack');
-      const directory = `backup/${partDirectory(segment.part)}/rootfs`;
-      await using places = await sandbox.layDirectories([directory.slice('backup/'.length)]);
+      const files = treeDirectory(segment.part, kind);
+      await using places = await sandbox.layDirectories([files]);
       const tar = await sandbox.start(
         {
           kind: 'files',
@@ -162,7 +172,7 @@ export async function openBackup(
           ids: slice,
           mounts: [
             { source: places.path, destination: '/image/backup', readonly: true },
-            { source: target, destination: `/image/${directory}`, readonly: false },
+            { source: target, destination: `/image/backup/${files}`, readonly: false },
           ],
           maxFileBytes: limits.maxBytes,
         },
@@ -199,15 +209,15 @@ const extractCommand: readonly string[] = [
   '--warning=no-timestamp', '--directory=/image',
 ];
 
-function isKept({ part, policy }: Segment, entry: TarEntry): boolean {
+function isKept({ kind, part, policy }: Segment, entry: TarEntry): boolean {
   const { path, isDevice } = policy.check(entry);
-  if (entry.type !== '5' && path === `backup/${partDirectory(part)}/rootfs`) {
+  if (entry.type !== '5' && path === `backup/${treeDirectory(part, kind)}`) {
     throw new WarrenError('hostile', { what, found: 'a root of it is no directory' });
   }
   if (entry.type === '1') {
-    const target = partOf(normalise(entry.linkName));
+    const target = partOf(normalise(entry.linkName), kind);
     if (target === undefined || target.snapshot !== part.snapshot) {
-      throw new WarrenError('hostile', { what, found: 'a hard link leads out of its rootfs' });
+      throw new WarrenError('hostile', { what, found: 'a hard link leads out of its part' });
     }
   }
   return !isDevice;

@@ -4,9 +4,9 @@ import { deleteBackup, renameBackup } from '../../../engine/backups/change.ts';
 import { createBackup } from '../../../engine/backups/create.ts';
 import { backupFile, getBackup, listBackups } from '../../../engine/backups/records.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
-import { backupCompressions } from '../../../image/backup/layout.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
+import { freeName, readCompression } from '../backup-fields.ts';
 import { syncBody } from '../../http/replies.ts';
 import { param } from '../../http/request.ts';
 import { backupView } from '../../views/backups.ts';
@@ -15,7 +15,6 @@ import { listAnswer } from '../listing.ts';
 import { instanceTrees, startOn } from './tree.ts';
 
 import type { FastifyInstance } from 'fastify';
-import type { BackupCompression } from '../../../image/backup/layout.ts';
 import type { DaemonContext } from '../../context.ts';
 
 /** `/1.0/instances/NAME/backups`. */
@@ -45,8 +44,7 @@ export function backupRoutes(app: FastifyInstance, context: DaemonContext): void
       };
       fields.done();
       const { id } = getInstance(engine, instance);
-      const taken = new Set((await listBackups(engine, id)).map((one) => one.name));
-      const chosen = name === '' ? freeName(taken) : name;
+      const chosen = name === '' ? freeName(await listBackups(engine, id)) : name;
       return startOn(context, reply, instance, {
         description: 'Backing up instance',
         cancellable: true,
@@ -102,19 +100,4 @@ export function backupRoutes(app: FastifyInstance, context: DaemonContext): void
       return reply.send(createReadStream(backupFile(engine, instance.id, record.name)));
     });
   }
-}
-
-function freeName(taken: ReadonlySet<string>): string {
-  for (let index = 0; ; index++) if (!taken.has(`backup${index}`)) return `backup${index}`;
-}
-
-function readCompression(fields: Fields): BackupCompression {
-  const text = fields.string('compression_algorithm') ?? '';
-  const wanted = text === '' ? 'best' : text;
-  const known = backupCompressions.find((one) => one === wanted);
-  if (known === undefined) {
-    const names = backupCompressions.slice(1).join(', ');
-    fields.issue('compression_algorithm', `"${text}" is not known, wanted ${names}`);
-  }
-  return known ?? 'best';
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 
-import { hostPath } from '../../../base/brand.ts';
+import { hostPath, type HostPath } from '../../../base/brand.ts';
 import { WarrenError } from '../../../contract/errors.ts';
 import { importBackup, readBackup } from '../../../engine/backups/import.ts';
 import { unattended } from '../../../engine/types.ts';
@@ -13,6 +13,7 @@ import { startOn } from './tree.ts';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse } from '../../../contract/api/envelope.ts';
+import type { EngineDeps } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
 const what = 'import the backup';
@@ -32,12 +33,7 @@ export async function startImport(
   if (pool !== '' && pool !== 'default') {
     throw new WarrenError('not_found', { kind: 'storage pool', name: pool });
   }
-  const dir = `${uploadsDir(engine.paths)}/${randomUUID()}`;
-  const clean = (): Promise<void> => rm(dir, { recursive: true, force: true });
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  try {
-    const file = hostPath(`${dir}/backup`);
-    await save(chunksOf(request.raw), file);
+  return await withUpload(engine, request, async (file, clean) => {
     const name = wanted === '' ? undefined : wanted;
     const backup = await readBackup(engine, file, name, projectOfRequest(request), unattended);
     return startOn(context, reply, backup.name, {
@@ -52,6 +48,25 @@ export async function startImport(
         }
       },
     });
+  });
+}
+
+/**
+ * Takes the body of a request to disk for `use`, which calls `clean` when it is done with the file;
+ * when `use` itself fails, the file is removed. Throws `no_space`.
+ */
+export async function withUpload<T>(
+  engine: EngineDeps,
+  request: FastifyRequest,
+  use: (file: HostPath, clean: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const dir = `${uploadsDir(engine.paths)}/${randomUUID()}`;
+  const clean = (): Promise<void> => rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  try {
+    const file = hostPath(`${dir}/backup`);
+    await save(chunksOf(request.raw), file);
+    return await use(file, clean);
   } catch (error) {
     await clean();
     if (!hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;

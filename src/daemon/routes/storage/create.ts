@@ -7,6 +7,7 @@ import { Fields } from '../../http/fields.ts';
 import { accepted, created } from '../../http/replies.ts';
 import { header } from '../../http/request.ts';
 import { volumeUrl } from '../../views/volumes.ts';
+import { startVolumeImport } from './import.ts';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse, SyncResponse } from '../../../contract/api/envelope.ts';
@@ -22,7 +23,7 @@ export async function postVolume(
 ): Promise<SyncResponse<null> | AsyncResponse> {
   const { engine } = context;
   if (header(request, 'content-type') === 'application/octet-stream') {
-    throw new WarrenError('unsupported', { what, why: 'volumes are not unpacked from files' });
+    return await startVolumeImport(context, request, reply);
   }
   const fields = new Fields(what, await readJson(request.raw, what));
   const name = fields.requiredString('name');

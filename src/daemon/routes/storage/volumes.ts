@@ -104,15 +104,6 @@ export function volumeRoutes(app: FastifyInstance, context: DaemonContext): void
     await deleteVolume(engine, find(engine, request).name);
     return syncBody(null);
   });
-  app.get(`${one}/backups`, (request) => {
-    find(engine, request);
-    return syncBody([]);
-  });
-  app.post(`${one}/backups`, (request) => {
-    const { name } = find(engine, request);
-    const why = 'volumes are not packed into files';
-    throw new WarrenError('unsupported', { what: `export the storage volume ${name}`, why });
-  });
 }
 
 /** The volume that the path of a request names. */

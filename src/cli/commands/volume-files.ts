@@ -1,0 +1,85 @@
+import { formatSize } from '../../base/units.ts';
+import { fetchBackup, sendVolumeBackup } from '../../client/backups.ts';
+import { defineCommand } from '../command.ts';
+import { stripRemote } from '../names.ts';
+import { poolWord, volumePath, volumeWord } from '../volumes.ts';
+
+/** The server's copy is removed once it is fetched; should that fail, it goes by itself. */
+const keepMs = 24 * 3600 * 1000;
+
+export const exportVolume = defineCommand({
+  name: 'storage volume export',
+  summary: 'Write a volume and its snapshots to a file',
+  details:
+    'The file is LXD’s backup archive of a custom volume. Machines that use the volume stand still while it is copied.',
+  examples: [
+    { line: 'warren storage volume export default data', does: 'data.tar.zst in this directory' },
+    {
+      line: 'warren storage volume export default data /srv/data.tar.gz --compression gzip',
+      does: 'packed by gzip',
+    },
+  ],
+  positionals: {
+    pool: poolWord,
+    volume: volumeWord,
+    file: { kind: 'optional', summary: 'File to write', complete: 'file' },
+  },
+  options: {
+    'volume-only': { kind: 'flag', summary: 'Without its snapshots' },
+    compression: {
+      kind: 'text',
+      value: 'HOW',
+      summary: 'How to pack it',
+      choices: ['none', 'gzip', 'bzip2', 'xz', 'zstd'],
+    },
+    'optimized-storage': { kind: 'flag', summary: 'Has no effect here', hidden: true },
+  },
+  next: 'warren storage volume import POOL FILE NAME',
+  async run({ client, progress }, { pool, volume, file, ...args }) {
+    progress.start(`Exporting ${volume}`);
+    return await fetchBackup(client, volumePath(pool, volume), {
+      name: volume,
+      request: {
+        name: '',
+        expires_at: new Date(Date.now() + keepMs).toISOString(),
+        volume_only: args['volume-only'],
+        optimized_storage: false,
+        compression_algorithm: args.compression ?? '',
+      },
+      target: file,
+      onProgress: (percent) => {
+        progress.step({ stage: 'fetching', percent });
+      },
+    });
+  },
+  render: ({ file, sizeBytes }, _look, { volume }) => ({
+    text: `${volume} is in ${file} (${formatSize(sizeBytes)})`,
+  }),
+});
+
+export const importVolume = defineCommand({
+  name: 'storage volume import',
+  summary: 'Make a volume of a file that storage volume export wrote, with its snapshots',
+  examples: [
+    { line: 'warren storage volume import default data.tar.zst', does: 'the volume as it was' },
+    { line: 'warren storage volume import default data.tar.zst spare', does: 'a second one' },
+  ],
+  positionals: {
+    pool: poolWord,
+    file: { kind: 'required', summary: 'File to read', complete: 'file' },
+    name: { kind: 'optional', summary: 'Name of the volume, if not its own' },
+  },
+  options: {},
+  next: 'warren storage volume attach POOL VOLUME INSTANCE PATH',
+  async run({ client, progress }, { pool, file, name }) {
+    progress.start(`Importing ${file}`);
+    const options = {
+      name,
+      onProgress: (percent: number) => {
+        progress.step({ stage: 'sending', percent });
+      },
+    };
+    return { name: await sendVolumeBackup(client, stripRemote(pool), file, options) };
+  },
+  render: ({ name }) => ({ text: `${name} is imported` }),
+});
