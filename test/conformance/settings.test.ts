@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
@@ -91,6 +91,29 @@ describe('lxc and settings', () => {
     await lxc.badly('config device override c1 absent', /Error: .*exist/);
     await lxc.badly('config device show nothing', /Error: .*nothing/);
     await lxc.badly('config device list nothing', /Error: .*nothing/);
+  });
+
+  test('file push of a gigabyte leaves the daemon no larger', async () => {
+    const file = join(lxc.place, 'large');
+    const bytes = 1024 ** 3;
+    // A hole: what is to be written costs the sender nothing.
+    writeFileSync(file, '');
+    truncateSync(file, bytes);
+    const daemon = await lxc.warren.daemonPid();
+    const resident = (): number =>
+      1024 *
+      Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${daemon}/status`, 'utf8'))?.[1]);
+    const before = resident();
+    let most = before;
+    const timer = setInterval(() => (most = Math.max(most, resident())), 20);
+    try {
+      await lxc.well(`file push ${file} c1/root/large`);
+    } finally {
+      clearInterval(timer);
+    }
+    expect(await lxc.well('exec c1 -- stat -c %s /root/large')).toBe(String(bytes));
+    expect(most - before).toBeLessThan(64 * 1024 ** 2);
+    await lxc.well('file delete c1/root/large');
   });
 
   test('profile makes profiles that change the machines that have them', async () => {
