@@ -30,7 +30,11 @@ describe('a machine in a file', () => {
     const file = join(warren.dir, 'web.tar');
     const said = await warren.ok(['export', 'web', file, '--compression', 'gzip']);
     expect(said).toMatch(/^web is in \S+web\.tar \(.*frozen for \d+ ms\)\n$/);
-    await warren.ok(['delete', '--force', 'web']);
+    const copied = await warren.ok(['copy', 'web', 'web2']);
+    expect(copied).toMatch(/^web2 is a copy of web, frozen for \d+ ms\n$/);
+    // One that stands still has nothing to be frozen for.
+    expect(await warren.ok(['copy', 'web2', 'web3'])).toBe('');
+    await warren.ok(['delete', '--force', 'web', 'web2', 'web3']);
     await warren.ok(['daemon', 'restart']);
 
     expect(await warren.ok(['import', file, 'db'])).toMatch(/^db is imported/);

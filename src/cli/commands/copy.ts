@@ -2,6 +2,7 @@ import { apiPath, withQuery } from '../../client/client.ts';
 import { defineCommand } from '../command.ts';
 import { parseAssignment, parseDeviceOptions, parseInstanceRef, stripRemote } from '../names.ts';
 import { creationOptions } from '../create-instance.ts';
+import { frozenNote } from '../render/frozen.ts';
 
 import type { Instance, StringMap } from '../../contract/api/instances.ts';
 
@@ -48,7 +49,7 @@ export const copy = defineCommand({
     }
     progress.start(`Copying ${args.source} to ${name}`);
     const path = withQuery(apiPath('instances'), { project: args['target-project'] });
-    await client.operate('POST', path, {
+    const { metadata } = await client.operate('POST', path, {
       name,
       architecture: source.architecture,
       config: {
@@ -67,9 +68,15 @@ export const copy = defineCommand({
         refresh: args.refresh,
       },
     });
-    progress.stop(`${name} is a copy of ${args.source}`);
-    return undefined;
+    const frozenMs = metadata['frozen_ms'] ?? null;
+    progress.stop(frozenMs === null ? `${name} is a copy of ${args.source}` : undefined);
+    return { name, frozen_ms: frozenMs };
   },
+  // Quiet, but for what nobody could know.
+  render: ({ name, frozen_ms: frozenMs }, _look, args) =>
+    frozenMs === null
+      ? undefined
+      : { text: `${name} is a copy of ${args.source}${frozenNote(frozenMs, ', ')}` },
 });
 
 /** `volatile.*` belongs to one machine, all but the image it came from. */

@@ -23,6 +23,12 @@ export interface CopySource {
   readonly instanceOnly: boolean;
 }
 
+/** What was made, and how long it froze a source that runs. */
+export interface MadeInstance extends InstanceRecord {
+  /** Milliseconds; undefined when nothing was frozen for it. */
+  readonly frozenMs?: number | undefined;
+}
+
 /**
  * Finds or makes the layers of the source and lets `make` stand the new machine on them, while the
  * source can neither change nor go. The source's snapshots come along unless `instanceOnly`.
@@ -32,7 +38,7 @@ export async function planCopy(
   source: CopySource,
   { signal }: WorkContext,
   make: (origin: CopyOrigin) => Promise<InstanceRecord>,
-): Promise<InstanceRecord> {
+): Promise<MadeInstance> {
   getInstance(deps, source.instance);
   using _ = await deps.live.locks.wait(source.instance);
   const instance = getInstance(deps, source.instance);
@@ -47,17 +53,18 @@ export async function planCopy(
   }
   let layers: readonly LayerId[] = [];
   try {
-    await captureInstance(deps, instance, signal, (chain) => {
+    const frozenMs = await captureInstance(deps, instance, signal, (chain) => {
       layers = chain;
       for (const layer of chain) deps.live.heldLayers.add(layer);
     });
     const withSnapshots = source.instanceOnly ? undefined : instance.id;
-    return await make({
+    const made = await make({
       ...instance,
       layers,
       config: inheritable(instance.config),
       snapshotsOf: withSnapshots,
     });
+    return { ...made, frozenMs };
   } finally {
     for (const layer of layers) deps.live.heldLayers.delete(layer);
   }

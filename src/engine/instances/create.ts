@@ -12,7 +12,7 @@ import { missingHwaddrs } from '../networks/nics.ts';
 import { checkImagePolicy, checkUseOfImage } from '../policy/policy.ts';
 import { allocateSlice } from '../slices.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
-import { copySnapshots, planCopy } from './copy.ts';
+import { copySnapshots, planCopy, type MadeInstance } from './copy.ts';
 import { dropEmptyKeys } from './devices.ts';
 import { checkSources } from './disks.ts';
 import { ownLayers, refuseBeyond, rootDisk } from './disk-use.ts';
@@ -92,7 +92,7 @@ export async function createInstance(
   deps: EngineDeps,
   input: CreateInstanceInput,
   context: WorkContext,
-): Promise<InstanceRecord> {
+): Promise<MadeInstance> {
   const { name, source } = input;
   checkInstanceName(`create ${JSON.stringify(name.slice(0, 80))}`, name);
   using _ = await deps.live.locks.act(name, 'create');

@@ -34,10 +34,11 @@ export function instanceCreateRoutes(app: FastifyInstance, context: DaemonContex
         description: 'Creating instance',
         cancellable: true,
         work: async (work) => {
-          await createInstance(engine, input, work);
-          if (!start) return undefined;
+          const { frozenMs } = await createInstance(engine, input, work);
+          const made = frozenMs === undefined ? undefined : { frozen_ms: frozenMs };
+          if (!start) return made;
           await startInstance(engine, { name: input.name }, work);
-          return startWarnings(engine, [input.name]);
+          return { ...made, ...startWarnings(engine, [input.name]) };
         },
       });
     });
