@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import Sqlite from 'better-sqlite3';
@@ -12,6 +12,7 @@ import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
 import { unfreezeInstance } from '../../../../src/engine/instances/unfreeze.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
+import { deleteSnapshot } from '../../../../src/engine/snapshots/delete.ts';
 import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
 import { unattended, type EngineDeps, type SnapshotRecord } from '../../../../src/engine/types.ts';
 import { Fault } from './faults.ts';
@@ -55,6 +56,8 @@ const snapshot = (name: string, deps: EngineDeps = life.deps): Promise<SnapshotR
   createSnapshot(deps, { instance: 'web', name, expiresAtMs: undefined }, unattended);
 const restore = (name: string): Promise<void> =>
   restoreSnapshot(life.deps, { instance: 'web', name }, unattended);
+const removeSnapshot = (name: string): Promise<void> =>
+  deleteSnapshot(life.deps, { instance: 'web', name }, unattended);
 const copy = (name: string): Promise<void> =>
   create(life, name, { source: { type: 'copy', instance: 'web', instanceOnly: true } });
 
@@ -255,4 +258,59 @@ it('a chain that grows long is flattened, and every snapshot stays what it was',
     await restore(`s${index}`);
     expect(await note()).toBe(`note ${index}`);
   }
+});
+
+describe('when the daemon dies while a long chain is flattened', () => {
+  type Storage = EngineDeps['storage'];
+  const died: Readonly<Record<string, (die: () => Promise<never>) => Partial<Storage>>> = {
+    'in the middle of the copy': (die) => ({
+      flatten: async (owner) => {
+        const staged = await life.deps.storage.stageLayer(owner);
+        writeFileSync(`${staged.path}/half`, 'of a');
+        return await die();
+      },
+    }),
+    'before the copy is recorded': (die) => ({
+      flatten: async (...input) => {
+        await life.deps.storage.flatten(...input);
+        return await die();
+      },
+    }),
+    'before what nothing stands on any more is removed': (die) => ({ removeLayer: die }),
+  };
+
+  it.each(Object.keys(died))('%s, nothing is lost and nothing is left over', async (when) => {
+    await create(life, 'web');
+    for (let index = 0; index < 8; index++) {
+      await write(`note ${index}`);
+      await snapshot(`s${index}`);
+    }
+    // Their layers are of use to the chain alone.
+    for (const index of [5, 6, 7]) await removeSnapshot(`s${index}`);
+    await write('now');
+    await new Promise<void>((resolve, reject) => {
+      const die = (): Promise<never> => {
+        life.die();
+        resolve();
+        return new Promise(() => undefined);
+      };
+      const deps = altered('storage', { maxLayers: 14, ...died[when]?.(die) });
+      snapshot('last', deps).then(() => {
+        reject(new Error('it did not die'));
+      }, reject);
+    });
+    life = await ground.begin(fault.gate);
+
+    expect(await note()).toBe('now');
+    const rows = life.deps.store.layers.list().map(({ id }) => id);
+    expect((await life.deps.storage.listLayers()).sort()).toEqual(rows.sort());
+    await snapshot('after', altered('storage', { maxLayers: 14 }));
+    expect(getInstance(life.deps, 'web').layers.length).toBeLessThan(5);
+    for (const index of [0, 2, 4]) {
+      await restore(`s${index}`);
+      expect(await note()).toBe(`note ${index}`);
+    }
+    await restore('after');
+    expect(await note()).toBe('now');
+  });
 });
