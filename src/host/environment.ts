@@ -1,4 +1,4 @@
-import { programEnvironment } from '../sys/programs/run.ts';
+import { programEnvironment } from '../sys/programs/environment.ts';
 import type { Paths } from '../contract/paths.ts';
 import type { Environment, User } from './account.ts';
 

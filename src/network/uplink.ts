@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 
-import { programEnvironment } from '../sys/programs/run.ts';
+import { programEnvironment } from '../sys/programs/environment.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 
 import { findHelpers, stopHelper, type Helper } from './helper.ts';

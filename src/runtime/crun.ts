@@ -1,4 +1,4 @@
-import { run, type RunResult } from '../sys/programs/run.ts';
+import { runQuiet } from '../sys/programs/quiet.ts';
 import type { CgroupDriver } from './cgroup/driver.ts';
 
 /** The command line every OCI runtime shares (crun(1), runc(8)). */
@@ -8,7 +8,7 @@ export interface OciProgram {
   readonly globalArgs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Runs a command to its end; throws `program_failed` with the runtime's own words. */
-  run(what: string, args: readonly string[], timeoutMs: number): Promise<RunResult>;
+  run(what: string, args: readonly string[], timeoutMs: number): Promise<void>;
 }
 
 export function ociProgram(program: string, ociDir: string, cgroup: CgroupDriver): OciProgram {
@@ -18,8 +18,7 @@ export function ociProgram(program: string, ociDir: string, cgroup: CgroupDriver
     program,
     globalArgs,
     env,
-    // The working directory is one that nobody has a reason to unmount or remove.
     run: (what, args, timeoutMs) =>
-      run(program, [...globalArgs, ...args], { what, env, cwd: '/', timeoutMs }),
+      runQuiet(program, [...globalArgs, ...args], { what, env, timeoutMs }),
   };
 }

@@ -7,7 +7,7 @@ import { O_PATH } from '../sys/kernel/fs.ts';
 import { openMountThread, type MountPlace } from '../sys/kernel/mntns.ts';
 import { openProcEntry, pidfdOpen } from '../sys/kernel/process.ts';
 import { closeFd } from '../sys/kernel/socket.ts';
-import { programEnvironment } from '../sys/programs/run.ts';
+import { programEnvironment } from '../sys/programs/environment.ts';
 import { hasErrno, SysError } from '../sys/sys-error.ts';
 import { stageBinds, unstageBinds } from './binds.ts';
 import type { Owner } from './machine-facts.ts';

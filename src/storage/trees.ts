@@ -1,6 +1,7 @@
 import { lstat, open, opendir, rmdir, statfs } from 'node:fs/promises';
 
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
+import { runQuiet } from '../sys/programs/quiet.ts';
 import { run } from '../sys/programs/run.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 
@@ -14,7 +15,7 @@ const hourMs = 3_600_000;
 export async function removeTree(path: string): Promise<void> {
   // Most often there is nothing, or next to it, and starting a program costs milliseconds.
   if (await removeEmpty(path)) return;
-  await run('rm', ['-rf', '--one-file-system', '--', path], {
+  await runQuiet('rm', ['-rf', '--one-file-system', '--', path], {
     what: `remove ${path}`,
     timeoutMs: hourMs,
   });

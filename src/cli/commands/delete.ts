@@ -1,5 +1,5 @@
 import { apiPath } from '../../client/client.ts';
-import { WarrenError } from '../../contract/errors.ts';
+import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
 import { parseInstanceRef } from '../names.ts';
 import { forEachName } from '../together.ts';
@@ -35,25 +35,23 @@ async function deleteOne({ client }: Context, word: string, force: boolean): Pro
     return;
   }
   const path = apiPath('instances', name);
-  const instance = await client.get<Instance>(path);
-  if (instance.status !== 'Stopped' && instance.status !== 'Error') {
-    if (!force) {
-      throw new WarrenError('wrong_state', {
-        name,
-        action: 'delete',
-        state: instance.status.toLowerCase(),
-        wanted: 'stopped or --force',
-        hint: `warren delete ${name} --force`,
-      });
-    }
-    // Before anything is stopped: a protected machine goes on as it was.
-    if (isProtected(instance)) await client.operate('DELETE', path);
-    await client.operate('PUT', `${path}/state`, { action: 'stop', timeout: 0, force: true });
-    if (instance.ephemeral) return;
+  // A protected machine is refused here, before anything is stopped.
+  try {
+    await client.operate('DELETE', path);
+    return;
+  } catch (error) {
+    if (!isWarrenError(error, 'wrong_state')) throw error;
   }
-  await client.operate('DELETE', path);
-}
-
-function isProtected({ expanded_config: config }: Instance): boolean {
-  return ['true', '1', 'yes', 'on'].includes(config['security.protection.delete'] ?? '');
+  const instance = await client.get<Instance>(path);
+  if (!force) {
+    throw new WarrenError('wrong_state', {
+      name,
+      action: 'delete',
+      state: instance.status.toLowerCase(),
+      wanted: 'stopped or --force',
+      hint: `warren delete ${name} --force`,
+    });
+  }
+  await client.operate('PUT', `${path}/state`, { action: 'stop', timeout: 0, force: true });
+  if (!instance.ephemeral) await client.operate('DELETE', path);
 }

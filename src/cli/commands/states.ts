@@ -1,4 +1,5 @@
 import { apiPath } from '../../client/client.ts';
+import { isWarrenError } from '../../contract/errors.ts';
 import { formatRunning, stateWord, waitForBoot } from '../boot.ts';
 import { defineCommand, type OptionRows, type Positionals } from '../command.ts';
 import { stripRemote } from '../names.ts';
@@ -165,15 +166,28 @@ async function bootAll(
   context: Context,
   names: readonly string[],
   waits: boolean,
-  begin: (name: string, instance: Instance) => InstanceStatePut,
+  begin: (name: string) => Promise<void>,
 ): Promise<readonly Changed[]> {
   return await forEachName(names, async (name) => {
-    const instance = await context.client.get<Instance>(apiPath('instances', name));
-    await change(context, name, begin(name, instance));
+    // What devices it has does not change by being started.
+    const reading = context.client.get<Instance>(apiPath('instances', name));
+    const [instance] = await Promise.all([reading, begin(name)]);
     return waits
       ? { name, state: await waitForBoot(context, instance) }
       : await readState(context, name);
   });
+}
+
+/** A frozen machine goes on where it was, as with `lxc start`. */
+async function startOrThaw(context: Context, name: string): Promise<void> {
+  try {
+    await change(context, name, { action: 'start', timeout: 0, force: false });
+  } catch (error) {
+    if (!isWarrenError(error, 'wrong_state')) throw error;
+    const { status } = await context.client.get<Instance>(apiPath('instances', name));
+    if (status !== 'Frozen') throw error;
+    await change(context, name, { action: 'unfreeze', timeout: 0, force: false });
+  }
 }
 
 export const start = defineCommand({
@@ -194,11 +208,7 @@ export const start = defineCommand({
       ({ status }) => status !== 'Running',
     );
     context.progress.start(`Starting ${names.join(', ')}`);
-    return await bootAll(context, names, !args['no-wait'], (_, { status }) => ({
-      action: status === 'Frozen' ? 'unfreeze' : 'start',
-      timeout: 0,
-      force: false,
-    }));
+    return await bootAll(context, names, !args['no-wait'], (name) => startOrThaw(context, name));
   },
   render: renderRunning,
 });
@@ -218,11 +228,14 @@ export const restart = defineCommand({
       ({ status }) => status === 'Running',
     );
     context.progress.start(`Restarting ${names.join(', ')}`);
-    return await bootAll(context, names, !args['no-wait'], () => ({
+    const request = {
       action: 'restart',
       timeout: args.force ? 0 : (args.timeout ?? -1),
       force: args.force,
-    }));
+    } as const;
+    return await bootAll(context, names, !args['no-wait'], (name) =>
+      change(context, name, request),
+    );
   },
   render: renderRunning,
 });

@@ -2,7 +2,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 
 import type { DoctorCheck } from '../../contract/doctor.ts';
 import type { Paths } from '../../contract/paths.ts';
-import { programEnvironment } from '../../sys/programs/run.ts';
+import { programEnvironment } from '../../sys/programs/environment.ts';
 import type { Environment, User } from '../account.ts';
 
 /** What a check may look at. */

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
-import { programEnvironment } from '../../sys/programs/run.ts';
+import { programEnvironment } from '../../sys/programs/environment.ts';
 
 export interface ChildEnd {
   /** Undefined when a signal ended it. */

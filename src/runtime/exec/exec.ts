@@ -21,21 +21,16 @@ export interface ExecContext extends Omit<RuntimeExec, 'base'> {
 }
 
 /** With three pipes owned by `owner`, the U0 ids of the user that the command runs as. */
-export async function execWithPipes(
+export function execWithPipes(
   context: ExecContext,
   document: OciProcess,
   owner: { uid: number; gid: number },
-): Promise<ExecSession> {
+): ExecSession {
   const pipes = openPipes(owner);
   const names = new Set(pipes.fds.map(pipeName));
   let running: RunningExec;
   try {
-    running = await runExec(
-      { ...context, base: newBase(context) },
-      document,
-      pipes.childFds,
-      undefined,
-    );
+    running = runExec({ ...context, base: newBase(context) }, document, pipes.childFds, undefined);
   } catch (error) {
     for (const stream of [pipes.stdin, pipes.stdout, pipes.stderr]) stream.destroy();
     throw error;
@@ -70,7 +65,7 @@ export async function execWithPty(
 ): Promise<ExecSession> {
   const base = newBase(context);
   using socket = listenForConsole(context.consolesDir);
-  const running = await runExec({ ...context, base }, document, 'ignore', socket.path);
+  const running = runExec({ ...context, base }, document, 'ignore', socket.path);
   const masterFd = await awaitMaster(socket, context.readiness, running);
   if (masterFd === undefined) return failedSession(running);
   setWindowSize(masterFd, size);

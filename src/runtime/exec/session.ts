@@ -1,10 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
 
 import { WarrenError } from '../../contract/errors.ts';
-import { programEnvironment } from '../../sys/programs/run.ts';
+import type { Child } from '../../sys/kernel/children.ts';
+import { startProgram } from '../../sys/programs/quiet.ts';
 import type { OciProgram } from '../crun.ts';
 import { formatSpec } from '../oci/spec.ts';
 import type { OciProcess } from '../oci/types.ts';
@@ -39,12 +37,12 @@ export interface RunningExec {
 }
 
 /** Starts the OCI runtime's `exec`. Throws `program_failed` when there is no such program. */
-export async function runExec(
+export function runExec(
   { oci, base, name, candidates }: RuntimeExec,
   document: OciProcess,
   stdio: readonly [number, number, number] | 'ignore',
   consoleSocket: string | undefined,
-): Promise<RunningExec> {
+): RunningExec {
   const [documentFile, pidFile, logFile] = [`${base}.json`, `${base}.pid`, `${base}.log`];
   const removeFiles = (): void => {
     for (const file of [documentFile, pidFile, logFile]) rmSync(file, { force: true });
@@ -62,29 +60,25 @@ export async function runExec(
     ...(consoleSocket === undefined ? [] : ['--console-socket', consoleSocket]),
     name,
   ];
-  const child = spawn(oci.program, args, {
-    stdio: stdio === 'ignore' ? 'ignore' : [...stdio],
-    env: programEnvironment(oci.env),
-    cwd: '/',
-  });
-  let failure = '';
-  const exited = new Promise<number>((resolve) => {
-    child.once('exit', (code, signalName) => {
-      failure = code === 0 ? '' : readLog(logFile);
-      removeFiles();
-      const signal = signalName === null ? undefined : constants.signals[signalName];
-      resolve(execStatus({ code, signal, log: failure }));
-    });
-  });
+  let child: Child;
   try {
-    await once(child, 'spawn');
+    const fds = stdio === 'ignore' ? [null, null, null] : stdio;
+    child = startProgram(oci.program, args, { env: oci.env, fds });
   } catch (error) {
     removeFiles();
     const what = `run a command in ${name}`;
     const details = { what, program: oci.program, outcome: 'could not be started', output: '' };
     throw new WarrenError('program_failed', details, { cause: error });
   }
-  const withInside = whenStarted(child, pidFile);
+  let hasEnded = false;
+  let failure = '';
+  const exited = child.ended.then((status) => {
+    hasEnded = true;
+    failure = status.kind === 'exited' && status.value === 0 ? '' : readLog(logFile);
+    removeFiles();
+    return execStatus(status, failure);
+  });
+  const withInside = whenStarted(pidFile, child.pid, () => hasEnded);
   return {
     exited,
     failure: () => failure,
@@ -98,7 +92,9 @@ export async function runExec(
       withInside((inside) => {
         killWithCompany(inside, candidates(), pipes);
         // The command is gone; the OCI runtime has nothing left to wait for.
-        setTimeout(() => child.kill('SIGKILL'), reapMs).unref();
+        setTimeout(() => {
+          child.kill('SIGKILL');
+        }, reapMs).unref();
       });
     },
   };
@@ -106,13 +102,14 @@ export async function runExec(
 
 /** Runs callbacks with the process inside, as soon as there is one; never when crun ends before. */
 function whenStarted(
-  child: ChildProcess,
   pidFile: string,
+  runtimePid: number,
+  hasEnded: () => boolean,
 ): (use: (inside: ProcessIdentity) => void) => void {
   let inside: ProcessIdentity | undefined;
   const attempt = (use: (inside: ProcessIdentity) => void): void => {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    inside ??= findInside(pidFile, child.pid);
+    if (hasEnded()) return;
+    inside ??= findInside(pidFile, runtimePid);
     if (inside === undefined) setTimeout(attempt, startPollMs, use);
     else use(inside);
   };

@@ -1,6 +1,7 @@
 import { execa, ExecaError } from 'execa';
 
 import { WarrenError } from '../../contract/errors.ts';
+import { lastLines, programEnvironment } from './environment.ts';
 
 /** How a program is run. There is no shell anywhere, and nothing of our environment is inherited. */
 export interface RunOptions {
@@ -23,20 +24,6 @@ export interface RunResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
-}
-
-/**
- * The environment of every program warren starts. NOTIFY_SOCKET, LISTEN_* and WATCHDOG_* must
- * never reach one: an inherited NOTIFY_SOCKET makes `crun start` hang.
- */
-export function programEnvironment(
-  extra: Readonly<Record<string, string>> = {},
-): Record<string, string> {
-  return {
-    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    LC_ALL: 'C.UTF-8',
-    ...extra,
-  };
 }
 
 /**
@@ -104,9 +91,4 @@ function failure(
 
 function textOf(output: unknown): string {
   return typeof output === 'string' ? output : '';
-}
-
-/** The end of a program's output as one line that fits into an error sentence. */
-function lastLines(output: string): string {
-  return output.trim().split('\n').slice(-3).join(' / ').slice(-500);
 }

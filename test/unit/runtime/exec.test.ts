@@ -4,40 +4,22 @@ import { execStatus } from '../../../src/runtime/exec/exit-code.ts';
 import { findOutsideId } from '../../../src/runtime/machine-facts.ts';
 import { saysReady } from '../../../src/runtime/notify.ts';
 
-describe('the status of an exec', () => {
-  const end = { code: 0, signal: undefined, log: '' };
+const noCommand = 'executable file `x` not found in $PATH: No such file or directory';
+const noDirectory = 'chdir `/x`: No such file or directory';
 
+describe('the status of an exec', () => {
   it.each([
-    ['its own', { ...end, code: 42 }, 42],
-    ['255 of its own', { ...end, code: 255 }, 255],
-    ['128 + n for a signal', { ...end, code: null, signal: 9 }, 137],
-    [
-      '127 when there is no such command',
-      {
-        ...end,
-        code: 255,
-        log: 'executable file `x` not found in $PATH: No such file or directory',
-      },
-      127,
-    ],
-    [
-      '127 when its interpreter is missing',
-      { ...end, code: 1, log: 'exec: No such file or directory' },
-      127,
-    ],
-    ['1 of its own', { ...end, code: 1 }, 1],
-    [
-      '126 when it cannot be run',
-      { ...end, code: 255, log: 'open executable: Permission denied' },
-      126,
-    ],
-    [
-      '126 when its directory is missing',
-      { ...end, code: 255, log: 'chdir `/x`: No such file or directory' },
-      126,
-    ],
-  ])('is %s', (_, ended, status) => {
-    expect(execStatus(ended)).toBe(status);
+    ['its own', 'exited', 42, '', 42],
+    ['255 of its own', 'exited', 255, '', 255],
+    ['1 of its own', 'exited', 1, '', 1],
+    ['128 + n for a signal', 'killed', 9, '', 137],
+    ['128 + n for a signal that dumped core', 'dumped', 11, '', 139],
+    ['127 when there is no such command', 'exited', 255, noCommand, 127],
+    ['127 when its interpreter is missing', 'exited', 1, 'exec: No such file or directory', 127],
+    ['126 when it cannot be run', 'exited', 255, 'open executable: Permission denied', 126],
+    ['126 when its directory is missing', 'exited', 255, noDirectory, 126],
+  ] as const)('is %s', (_, kind, value, log, status) => {
+    expect(execStatus({ kind, value }, log)).toBe(status);
   });
 });
 

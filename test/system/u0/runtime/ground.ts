@@ -189,16 +189,24 @@ export async function text(stream: NodeJS.ReadableStream): Promise<string> {
 /** Children handed to us that have ended, by pid. */
 const statuses = new Map<number, WaitStatus>();
 
+/** What lies in our own pid namespace is most often a child of Node's, and Node's to reap. */
+let left = { pid: 0, looks: 0 };
+/** By then the event loop has turned so often that Node has reaped what is its own. */
+const looksUntilOrphan = 20;
+
 /**
  * Reaps what the OCI runtime leaves to the subreaper: inits, and the intermediate process of every
- * exec. Until those are reaped the pid namespace they are in cannot end, and its init hangs dying.
- * What Node spawned itself is in our own pid namespace, and Node's to reap.
+ * exec; now and then one of a create, too, which is in our own pid namespace. Until those are reaped
+ * the pid namespace they are in cannot end, and its init hangs dying.
  */
 function reapAdopted(): void {
   for (;;) {
     const child = findEndedChild();
     if (child === undefined) return;
-    if ((readProcessStatus(child.pid)?.namespacePids.length ?? 0) < 2) return;
+    if ((readProcessStatus(child.pid)?.namespacePids.length ?? 0) < 2) {
+      left = { pid: child.pid, looks: child.pid === left.pid ? left.looks + 1 : 0 };
+      if (left.looks < looksUntilOrphan) return;
+    }
     reap(child.pid);
     statuses.set(child.pid, child);
   }
