@@ -9,6 +9,25 @@ export const maskedUnits: Readonly<Record<string, string>> = {
   'sys-kernel-config.mount': 'configfs cannot be mounted in a user namespace',
   'dev-hugepages.mount': 'hugetlbfs cannot be mounted in a user namespace',
   'proc-sys-fs-binfmt_misc.automount': 'automounts need a device a machine has not',
+  'systemd-remount-fs.service': 'the root is mounted as it is to be before init starts',
+};
+
+const kernelCommandLine = 'a machine is not started with a kernel command line';
+
+/**
+ * Masked generators, each with its reason (man 7 systemd.generator). systemd runs all of them before it
+ * loads a unit: these are half of that, and a third of a boot.
+ */
+export const maskedGenerators: Readonly<Record<string, string>> = {
+  'systemd-cryptsetup-generator': 'a machine has no block devices',
+  'systemd-debug-generator': kernelCommandLine,
+  'systemd-getty-generator': 'the console has its own getty, and there are no other terminals',
+  'systemd-gpt-auto-generator': 'a machine has no block devices',
+  'systemd-hibernate-resume-generator': kernelCommandLine,
+  'systemd-integritysetup-generator': 'a machine has no block devices',
+  'systemd-run-generator': kernelCommandLine,
+  'systemd-system-update-generator': 'updates at boot are for hosts',
+  'systemd-veritysetup-generator': 'a machine has no block devices',
 };
 
 /** Units that are not started by themselves, each with its reason. */
@@ -29,6 +48,9 @@ export const systemdChanges: GuestChanges = {
   removals: Object.keys(disabledUnits).map((unit) => `${units}/${unit}`),
   entries: [
     ...Object.keys(maskedUnits).map((unit) => symlink(`${units}/${unit}`, '/dev/null')),
+    ...Object.keys(maskedGenerators).map((name) =>
+      symlink(`etc/systemd/system-generators/${name}`, '/dev/null'),
+    ),
     enable('getty.target.wants', 'console-getty.service'),
     enable('multi-user.target.wants', 'systemd-networkd.service'),
     enable('sockets.target.wants', 'systemd-networkd.socket'),
