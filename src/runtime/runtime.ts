@@ -28,6 +28,7 @@ import { buildExecProcess } from './oci/spec.ts';
 import type { OciIdMapping } from './oci/types.ts';
 import { bundlesDir, consolesDir, placesOf, type Places, type RuntimePaths } from './places.ts';
 import { isAlive, kill, requestShutdown, watchExit } from './processes.ts';
+import { findRoot } from './root.ts';
 import { removeMachine } from './remove.ts';
 import { refuseWithoutCgroup } from './systemd-guest.ts';
 import type { ExecSession, ExecSpec, ProcessIdentity, Runtime } from './types.ts';
@@ -138,6 +139,7 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
         spec,
       );
     },
+    findRoot,
     isAlive,
     watchExit: (init, onExit) => watchExit(readiness, init, onExit),
     // eslint-disable-next-line @typescript-eslint/require-await -- errors are to reject

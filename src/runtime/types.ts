@@ -141,6 +141,14 @@ export interface MachineAccounts {
   readonly io: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
+/** A running machine's `/` as its init has it. Disposing closes it. */
+export interface MachineRoot extends Disposable {
+  /** O_PATH. */
+  readonly fd: number;
+  /** Its /proc/PID/mountinfo. Throws ESRCH once init has ended. */
+  mountinfo(): string;
+}
+
 /** The OCI runtime and the cgroup driver. It never asks `crun state` whether a machine lives. */
 export interface Runtime {
   readonly cgroup: CgroupReport;
@@ -157,6 +165,8 @@ export interface Runtime {
   /** Takes away the topmost mount at `target`; none is fine. */
   detachMount(name: string, init: ProcessIdentity, target: string): Promise<void>;
   exec(name: string, spec: ExecSpec): Promise<ExecSession>;
+  /** The root that a machine has, in its own mount namespace; undefined when its init has ended. */
+  findRoot(init: ProcessIdentity): MachineRoot | undefined;
   /** Whether this very process still runs (its pidfd is not readable). */
   isAlive(init: ProcessIdentity): boolean;
   /** Calls back once when the process ends, whoever its parent is. Disposing stops watching. */

@@ -2,7 +2,9 @@ import { KeyedMutex } from '../base/mutex.ts';
 import type { HostPath } from '../base/brand.ts';
 import { Revert } from '../base/revert.ts';
 import { diffTrees } from './diff.ts';
+import { plainRoot } from './files/file-root.ts';
 import { openGuestFiles } from './files/guest-files.ts';
+import { machineRoot } from './files/machine-root.ts';
 import { makeLayers } from './layers.ts';
 import { lookAt } from './look.ts';
 import { prepareMounts } from './mounts.ts';
@@ -145,7 +147,13 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     listMountedRoots: () => roots.list(),
 
     plainDirectory: (instanceId, name, owner) => uppers.plainDirectory(instanceId, name, owner),
-    openFiles: (root, owner, signal) => openGuestFiles(root, owner, paths.dataDir, signal),
+    openFiles: (root, owner, signal) =>
+      openGuestFiles(
+        typeof root === 'string' ? plainRoot(root) : machineRoot(root),
+        owner,
+        paths.dataDir,
+        signal,
+      ),
 
     sweepStaging: async () => {
       await views.sweep();

@@ -45,6 +45,14 @@ export interface DiffSide {
   readonly isMounted?: boolean;
 }
 
+/** The root of a machine that runs, in its own mount namespace. Disposing closes it. */
+export interface RunningRoot extends Disposable {
+  /** O_PATH. */
+  readonly fd: number;
+  /** What is mounted there now, in the words of proc_pid_mountinfo(5). Throws ESRCH once it has ended. */
+  mountinfo(): string;
+}
+
 /** A mounted view of layers. Disposing unmounts it. */
 export interface StorageView {
   readonly path: HostPath;
@@ -146,10 +154,11 @@ export interface Storage {
   plainDirectory(instanceId: number, name: string, owner: OwnerRange): Promise<HostPath>;
 
   /**
-   * The only way to touch a machine's files. `root` is a mounted root or a staged layer. `signal`
-   * ends every stream in and out: `cancelled`.
+   * The only way to touch a machine's files. `root` is a mounted root or a staged layer, or the root
+   * that a running machine has, mounts and all, which is disposed of with the files. `signal` ends every
+   * stream in and out: `cancelled`.
    */
-  openFiles(root: HostPath, owner: OwnerRange, signal?: AbortSignal): GuestFiles;
+  openFiles(root: HostPath | RunningRoot, owner: OwnerRange, signal?: AbortSignal): GuestFiles;
 }
 
 /**

@@ -75,6 +75,8 @@ export function fakeRuntime(
     detachMount: () => Promise.resolve(),
     exec: (_name, spec) =>
       Promise.resolve(spec.terminal === undefined ? execPipes(spec, running) : execPty(spec)),
+    // Its machines have no mount namespace: their files are reached on this side.
+    findRoot: () => undefined,
     isAlive: (init) => {
       const state = find(init)?.state;
       return state !== undefined && state !== 'ended';

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { promisify } from 'node:util';
 
 import { hostPath } from '../../src/base/brand.ts';
+import { plainRoot } from '../../src/storage/files/file-root.ts';
 import { openGuestFiles } from '../../src/storage/files/guest-files.ts';
 import { lookAt } from '../../src/storage/look.ts';
 
@@ -166,8 +167,9 @@ export function fakeStorage(paths: Paths): StorageService {
       return Promise.resolve(hostPath(dir));
     },
     openFiles: (path) => {
+      if (typeof path !== 'string') throw new Error('the fake runtime has no roots');
       const start = process.getuid?.() ?? 0;
-      const files = openGuestFiles(path, { start, size: 1 }, 'the test directory');
+      const files = openGuestFiles(plainRoot(path), { start, size: 1 }, 'the test directory');
       if (start === 0) return files;
       // The real one takes only what belongs to uid 0 for what it has just made.
       const makeDirectory: typeof files.makeDirectory = (name, { mode = 0o755 }) => {

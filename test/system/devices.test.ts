@@ -82,6 +82,26 @@ describe('devices of a running machine', () => {
     expect(statSync(path, { throwIfNoEntry: false })).toBeUndefined();
   });
 
+  test('files are pushed, pulled and removed where the machine sees them', async () => {
+    await shell('mkdir /memory; mount -t tmpfs -o mode=0700,uid=7 none /memory');
+    await add('given', 'disk', `source=${join(shared, 'open')}`, 'path=/srv/given');
+    const source = join(warren.dir, 'pushed');
+    writeFileSync(source, 'from outside\n');
+    for (const place of ['/memory/file', '/srv/given/file', '/run/file']) {
+      await warren.ok(['file', 'push', '--uid', '5', source, `m${place}`]);
+      expect(await shell(`cat ${place}; stat -c %u ${place}`)).toBe('from outside\n5\n');
+      expect(await warren.ok(['file', 'pull', `m${place}`, '-'])).toBe('from outside\n');
+      await warren.ok(['file', 'delete', `m${place}`]);
+      expect(await shell(`ls ${place} 2>&1 || true`)).toContain('No such file');
+    }
+    const mounted = await warren.run(['file', 'delete', 'm/srv/given']);
+    expect(mounted.stderr).toContain('something is mounted there');
+    expect(await shell('mount')).toContain('/srv/given');
+    const kernel = await warren.run(['file', 'pull', 'm/proc/1/environ', '-']);
+    expect(kernel.stderr).toContain('/proc is on a file system of type proc');
+    await remove('given');
+  });
+
   test('a port that is taken is refused, and the machine keeps its configuration', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

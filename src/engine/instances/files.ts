@@ -1,4 +1,5 @@
 import type { HostPath } from '../../base/brand.ts';
+import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { GuestFiles, OwnerRange } from '../../storage/types.ts';
 import type { OpenedRoot } from '../live/shared-roots.ts';
 import type { EngineDeps } from '../types.ts';
@@ -10,6 +11,8 @@ import { isRunning } from './state.ts';
 export interface UsedRoot {
   readonly path: HostPath;
   readonly slice: OwnerRange;
+  /** The init of a running machine. */
+  readonly init: ProcessIdentity | undefined;
   /** The machine's run has ended: nothing may use its files any more. Undefined for a stopped one. */
   readonly runEnded: AbortSignal | undefined;
   /** Somebody waits for the stopped machine itself: what takes long must end. */
@@ -31,26 +34,29 @@ export async function withInstanceRoot<T>(
     if (isRunning(deps, record)) {
       using transfer = deps.live.transfers.enter(id);
       const path = deps.storage.rootPath(id);
-      return await use({ path, slice, runEnded: transfer.signal, recalled: undefined });
+      const init = record.run?.init;
+      return await use({ path, slice, init, runEnded: transfer.signal, recalled: undefined });
     }
     await using root = await deps.live.roots.join(name, () => openStopped(deps, name));
     if (root === undefined) continue;
     const { path, recalled } = root;
-    return await use({ path, slice, runEnded: undefined, recalled });
+    return await use({ path, slice, init: undefined, runEnded: undefined, recalled });
   }
 }
 
 /**
- * Confined access to the files of a machine, running or stopped, for the time of `use`. The end of a
- * run ends what reads and writes: `cancelled`.
+ * Confined access to the files of a machine, running or stopped, for the time of `use`: those of a
+ * running one as it sees them, with its tmpfs and disks. The end of a run ends what reads and writes:
+ * `cancelled`.
  */
 export async function withInstanceFiles<T>(
   deps: EngineDeps,
   name: string,
   use: (files: GuestFiles) => Promise<T>,
 ): Promise<T> {
-  return await withInstanceRoot(deps, name, async ({ path, slice, runEnded }) => {
-    using files = deps.storage.openFiles(path, slice, runEnded);
+  return await withInstanceRoot(deps, name, async ({ path, slice, init, runEnded }) => {
+    const own = init === undefined ? undefined : deps.runtime.findRoot(init);
+    using files = deps.storage.openFiles(own ?? path, slice, runEnded);
     return await use(files);
   });
 }

@@ -1,19 +1,22 @@
 import { constants, fchmodSync, fstatSync } from 'node:fs';
 
 import {
-  AT_EMPTY_PATH,
-  chownAt,
   mkdirAt,
   O_PATH,
   openat2,
   RESOLVE_BENEATH,
   RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
 } from '../../sys/kernel/fs.ts';
 import { hasErrno, SysError } from '../../sys/sys-error.ts';
-import { entryName, OpenFd, openConfined, splitLast } from './resolve.ts';
+import type { FileRoot } from './file-root.ts';
+import { giveTo, makeAs } from './make.ts';
+import { entryName, OpenFd, splitLast } from './resolve.ts';
 import type { Owner } from './stat.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+
+const beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
 
 export interface DirectoryRequest {
   readonly owner: Owner;
@@ -25,20 +28,20 @@ export interface DirectoryRequest {
 
 /** Makes the directory `path` below the root; only directories it makes itself get owner and mode. */
 export async function makeDirectories(
-  rootFd: number,
+  root: FileRoot,
   path: Buffer,
   request: DirectoryRequest,
 ): Promise<void> {
   if (!request.parents) {
     const { parent, name } = splitLast(path);
-    using directory = openConfined(rootFd, parent, O_PATH | O_DIRECTORY);
+    using directory = root.open(parent, O_DIRECTORY);
     makeOne(directory.fd, entryName(name, request.what), request);
     return;
   }
-  let current = openConfined(rootFd, Buffer.from('/'), O_PATH | O_DIRECTORY);
+  let current = root.open(Buffer.from('/'), O_DIRECTORY);
   try {
     for (const [index, { name, prefix }] of [...componentsOf(path)].entries()) {
-      const next = enter(rootFd, current.fd, name, prefix, request);
+      const next = enter(root, current.fd, name, prefix, request);
       current[Symbol.dispose]();
       current = next;
       // A path of thousands of names must not hold up everything else.
@@ -49,20 +52,20 @@ export async function makeDirectories(
   }
 }
 
-/** One step down. Links and `..` are left to a resolution from the root, over everything so far. */
+/** One step down. Links, `..` and mounts are left to a resolution from the root, over everything so far. */
 function enter(
-  rootFd: number,
+  root: FileRoot,
   directoryFd: number,
   name: Buffer,
   prefix: Buffer,
   request: DirectoryRequest,
 ): OpenFd {
-  const plain = { flags: O_PATH | O_DIRECTORY, resolve: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+  const plain = { flags: O_PATH | O_DIRECTORY, resolve: beneath };
   try {
     return new OpenFd(openat2(directoryFd, name, plain));
   } catch (error) {
     if (hasErrno(error, 'ELOOP', 'EXDEV')) {
-      return openConfined(rootFd, prefix, O_PATH | O_DIRECTORY);
+      return root.open(prefix, O_DIRECTORY);
     }
     if (!hasErrno(error, 'ENOENT')) throw error;
   }
@@ -75,16 +78,20 @@ function enter(
 }
 
 function makeOne(parentFd: number, name: Buffer, { owner, mode }: DirectoryRequest): void {
-  mkdirAt(parentFd, name, 0o700);
+  const maker = makeAs(owner, (as) => {
+    mkdirAt(parentFd, name, 0o700);
+    return as;
+  });
   using made = new OpenFd(
     openat2(parentFd, name, {
       flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
-      resolve: RESOLVE_BENEATH,
+      resolve: beneath,
     }),
   );
-  // The guest may have moved another directory here by now; only ours belongs to U0's root.
-  if (fstatSync(made.fd).uid !== 0) throw new SysError('EAGAIN', 'mkdirat', name.toString());
-  chownAt(made.fd, '', owner, AT_EMPTY_PATH);
+  // The guest may have moved another directory here by now.
+  if (fstatSync(made.fd).uid !== maker.uid)
+    throw new SysError('EAGAIN', 'mkdirat', name.toString());
+  giveTo(made, owner);
   fchmodSync(made.fd, mode);
 }
 

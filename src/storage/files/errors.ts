@@ -26,6 +26,8 @@ export function fileError(error: unknown, { what, path, place }: FileContext): u
       return invalid(`"${path}" is a directory, wanted a file`);
     case 'ENOTEMPTY':
       return invalid(`the directory "${path}" is not empty`);
+    case 'EBUSY':
+      return invalid('something is mounted there');
     case 'ENAMETOOLONG':
       return invalid('a name in it is too long, wanted at most 255 bytes');
     case 'EINVAL':

@@ -2,23 +2,21 @@ import { constants, fstatSync } from 'node:fs';
 import { chmod, opendir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 
-import type { HostPath } from '../../base/brand.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import {
-  AT_EMPTY_PATH,
-  AT_FDCWD,
   AT_REMOVEDIR,
-  chownAt,
   O_PATH,
-  openat2,
   readlinkAt,
+  RESOLVE_NO_XDEV,
   symlinkAt,
   unlinkAt,
 } from '../../sys/kernel/fs.ts';
-import { hasErrno } from '../../sys/sys-error.ts';
+import { hasErrno, SysError } from '../../sys/sys-error.ts';
 import type { GuestFiles, GuestName, GuestStat, OwnerRange, WriteOptions } from '../types.ts';
 import { fileError, type FileContext } from './errors.ts';
 import { makeDirectories } from './directories.ts';
+import type { FileRoot } from './file-root.ts';
+import { giveTo, makeAs } from './make.ts';
 import { entryName, OpenFd, openConfined, splitLast } from './resolve.ts';
 import { guestOwner, guestStat, type Owner } from './stat.ts';
 import { endedBy, openInPool, readAtMost, streamFrom, writeAll } from './transfer.ts';
@@ -29,16 +27,16 @@ const { O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 /** Links that the last name of a written file may pass through: as many as the kernel allows. */
 const maxLinks = 40;
 
-/** Opens a machine's files for confined access; `place` names the file system in `no_space`. */
+/**
+ * Confined access to the files of a machine, whose `root` it disposes of; `place` names the file
+ * system in `no_space`.
+ */
 export function openGuestFiles(
-  root: HostPath,
+  root: FileRoot,
   owner: OwnerRange,
   place: string,
   signal?: AbortSignal,
 ): GuestFiles {
-  const rootFd = new OpenFd(
-    openat2(AT_FDCWD, root, { flags: O_PATH | O_DIRECTORY | O_NOFOLLOW, resolve: 0 }),
-  );
   const within = async <T>(
     verb: string,
     path: GuestName,
@@ -52,8 +50,7 @@ export function openGuestFiles(
       throw fileError(error, context);
     }
   };
-  const openPath = (path: Buffer, flags = 0): OpenFd =>
-    openConfined(rootFd.fd, path, O_PATH | flags);
+  const openPath = (path: Buffer, flags = 0): OpenFd => root.open(path, flags);
 
   return {
     stat: (path) =>
@@ -103,7 +100,7 @@ export function openGuestFiles(
     write: (path, content, options) =>
       within('write', path, async (bytes, context) => {
         const created = guestOwner(owner, options, context.what);
-        using file = await openForWriting(rootFd, bytes, created, options, context);
+        using file = await openForWriting(root, bytes, created, options, context);
         await writeAll(
           file.fd,
           content instanceof Readable ? endedBy(signal, content, context.what) : content,
@@ -116,7 +113,7 @@ export function openGuestFiles(
       within('make the directory', path, async (bytes, { what }) => {
         const created = guestOwner(owner, options, what);
         const mode = options.mode ?? 0o755;
-        await makeDirectories(rootFd.fd, bytes, {
+        await makeDirectories(root, bytes, {
           owner: created,
           mode,
           parents: options.parents ?? false,
@@ -129,10 +126,14 @@ export function openGuestFiles(
         const created = guestOwner(owner, options, what);
         const { parent, name } = splitLast(bytes);
         using directory = openPath(parent, O_DIRECTORY);
-        symlinkAt(target, directory.fd, entryName(name, what));
+        const entry = entryName(name, what);
+        const maker = makeAs(created, (as) => {
+          symlinkAt(target, directory.fd, entry);
+          return as;
+        });
         using link = openConfined(directory.fd, name, O_PATH | O_NOFOLLOW);
-        // The guest may have put another file there by now; only ours belongs to U0's root.
-        if (fstatSync(link.fd).uid === 0) chownAt(link.fd, '', created, AT_EMPTY_PATH);
+        // The guest may have put another file there by now.
+        if (fstatSync(link.fd).uid === maker.uid) giveTo(link, created);
         return Promise.resolve();
       }),
 
@@ -141,6 +142,7 @@ export function openGuestFiles(
         const { parent, name } = splitLast(bytes);
         using directory = openPath(parent, O_DIRECTORY);
         const entry = entryName(name, what);
+        refuseMounted(directory, entry);
         try {
           unlinkAt(directory.fd, entry, 0);
         } catch (error) {
@@ -151,7 +153,7 @@ export function openGuestFiles(
       }),
 
     [Symbol.dispose]: () => {
-      rootFd[Symbol.dispose]();
+      root[Symbol.dispose]();
     },
   };
 }
@@ -171,7 +173,7 @@ class WrittenFile extends OpenFd {
  * and mode are set on nothing else. Links at the end are followed here, one by one, each resolved in the root.
  */
 async function openForWriting(
-  root: OpenFd,
+  root: FileRoot,
   path: Buffer,
   owner: Owner,
   options: WriteOptions,
@@ -180,7 +182,7 @@ async function openForWriting(
   let current = path;
   for (let links = 0; links <= maxLinks;) {
     try {
-      using existing = openConfined(root.fd, current, O_PATH);
+      using existing = root.open(current);
       regularFile(guestStat(existing.fd, { start: 0, size: 0 }), context.what, context.path);
       const flags = O_WRONLY | (options.append === true ? O_APPEND : O_TRUNC);
       return new WrittenFile(await reopen(existing, flags), false);
@@ -192,8 +194,9 @@ async function openForWriting(
     if (current.at(-1) === 0x2f) current = current.subarray(0, -1);
     try {
       const flags = O_WRONLY | O_CREAT | O_EXCL | O_NONBLOCK | O_NOCTTY;
-      using file = openConfined(root.fd, current, flags, 0o600);
-      chownAt(file.fd, '', owner, AT_EMPTY_PATH);
+      using directory = root.open(parent, O_DIRECTORY);
+      using file = makeAs(owner, () => openConfined(directory.fd, name, flags, { mode: 0o600 }));
+      giveTo(file, owner);
       return new WrittenFile(file.release(), true);
     } catch (error) {
       if (!hasErrno(error, 'EEXIST')) throw error;
@@ -211,13 +214,23 @@ async function openForWriting(
 }
 
 /** Where the dangling link `path` points; undefined when it is none any more. */
-function findLink(root: OpenFd, path: Buffer): Buffer | undefined {
+function findLink(root: FileRoot, path: Buffer): Buffer | undefined {
   try {
-    using link = openConfined(root.fd, path, O_PATH | O_NOFOLLOW);
+    using link = root.open(path, O_NOFOLLOW);
     return fstatSync(link.fd).isSymbolicLink() ? readlinkAt(link.fd, '') : undefined;
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;
+  }
+}
+
+/** Removing what a machine has mounted on would unmount it there: the kernel minds our own mounts only. */
+function refuseMounted(directory: OpenFd, name: Buffer): void {
+  try {
+    const flags = O_PATH | O_NOFOLLOW;
+    using _ = openConfined(directory.fd, name, flags, { also: RESOLVE_NO_XDEV });
+  } catch (error) {
+    throw hasErrno(error, 'EXDEV') ? new SysError('EBUSY', 'unlinkat', name.toString()) : error;
   }
 }
 

@@ -45,10 +45,15 @@ const longestPath = 4000;
 /**
  * Opens `path` with the directory `rootFd` as its root: neither `..`, links nor a rename at the
  * same moment lead outside, and magic links (/proc/PID/fd) are refused. A path too long for one
- * call is walked in pieces, of which only the first may hold links or `..`.
+ * call is walked in pieces, of which only the first may hold links or `..`. `also`: more of RESOLVE_….
  */
-export function openConfined(rootFd: number, path: Buffer, flags: number, mode = 0): OpenFd {
-  const inRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+export function openConfined(
+  rootFd: number,
+  path: Buffer,
+  flags: number,
+  { mode = 0, also = 0 }: { readonly mode?: number; readonly also?: number } = {},
+): OpenFd {
+  const inRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | also;
   if (path.length <= longestPath) return openRetrying(rootFd, path, flags, mode, inRoot);
   const [first = path, ...pieces] = splitLong(path);
   let directory = openRetrying(rootFd, first, O_PATH | O_DIRECTORY, 0, inRoot);
@@ -60,7 +65,7 @@ export function openConfined(rootFd: number, path: Buffer, flags: number, mode =
       piece,
       last ? flags : O_PATH | O_DIRECTORY,
       last ? mode : 0,
-      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | also,
     );
   }
   return directory;
@@ -70,7 +75,7 @@ export function openConfined(rootFd: number, path: Buffer, flags: number, mode =
  * The kernel answers EAGAIN when it cannot vouch for a `..` because something was renamed meanwhile,
  * anywhere on the host. A guest that renames without end must not hold the daemon here.
  */
-function openRetrying(
+export function openRetrying(
   dirFd: number,
   path: Buffer,
   flags: number,

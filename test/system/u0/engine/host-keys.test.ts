@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { hostPath } from '../../../../src/base/brand.ts';
 import { renewHostKeys } from '../../../../src/engine/instances/host-keys.ts';
+import { plainRoot } from '../../../../src/storage/files/file-root.ts';
 import { openGuestFiles } from '../../../../src/storage/files/guest-files.ts';
 
 const owner = { start: 1, size: 65_536 };
@@ -39,7 +40,7 @@ function make(path: string, content?: string): void {
 }
 
 async function renew(hostname = 'web'): Promise<void> {
-  using files = openGuestFiles(hostPath(root), owner, root);
+  using files = openGuestFiles(plainRoot(hostPath(root)), owner, root);
   await renewHostKeys(files, hostname);
 }
 

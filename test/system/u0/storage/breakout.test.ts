@@ -20,6 +20,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { guestPath, hostPath } from '../../../../src/base/brand.ts';
+import { plainRoot } from '../../../../src/storage/files/file-root.ts';
 import { openGuestFiles } from '../../../../src/storage/files/guest-files.ts';
 import type { GuestFiles } from '../../../../src/storage/types.ts';
 
@@ -37,7 +38,7 @@ beforeEach(() => {
   mkdirSync(`${root}/tmp`);
   writeFileSync(`${root}/etc/hosts`, '127.0.0.1 localhost\n');
   writeFileSync(`${base}/canary`, 'untouched');
-  files = openGuestFiles(hostPath(root), owner, '/data');
+  files = openGuestFiles(plainRoot(hostPath(root)), owner, '/data');
   children = [];
 });
 
