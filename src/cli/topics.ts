@@ -118,11 +118,13 @@ A limit that this host cannot hold is an error at start, not a silence: the kern
 belong to root until an administrator hands them down, once; warren doctor cgroup prints the lines.
 Huge pages are held only where root delegates a cgroup by hand: systemd hands hugetlb to nobody.
 
-limits.cpu=2 is the time of two CPUs; programs inside still count all. A set such as 0-1 pins the
-machine to them, and they count two. free(1) and uptime(1) inside show the host's. limits.kernel.*
-are the limits of setrlimit(2) for all that runs inside, and take effect at the next start, as
-linux.sysctl.* does. Rates of a disk hold for the block device below it: disks that share one share
-the tighter rate, and a file system on none (tmpfs, a network) is an error.`,
+limits.cpu=2 is the time of two CPUs, and programs inside count two. A set such as 0-1 pins the
+machine to them. Where lxcfs runs (warren doctor lxcfs), free(1) and uptime(1) inside show the
+machine's own memory and time; not with security.nesting, which needs /proc as it is, and not those
+of busybox, which do not look there. limits.kernel.* are the limits of setrlimit(2) for all that runs
+inside, and take effect at the next start, as linux.sysctl.* does. Rates of a disk hold for the block
+device below it: disks that share one share the tighter rate, and a file system on none (tmpfs, a
+network) is an error.`,
     keys: 'limits',
   },
   idmaps: {

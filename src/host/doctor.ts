@@ -12,11 +12,12 @@ import { currentUser, refuseRealRoot, userPaths, type Environment } from './acco
 import { checkCgroup } from './checks/cgroup.ts';
 import { fatal, type Check, type CheckContext, type Finding } from './checks/check.ts';
 import { checkCrun } from './checks/crun.ts';
-import { checkFuse, checkLxcfs } from './checks/fuse.ts';
+import { checkFuse } from './checks/fuse.ts';
 import { checkIdmap } from './checks/idmap.ts';
 import { checkImages } from './checks/images.ts';
 import { checkKernel } from './checks/kernel.ts';
 import { checkLimits } from './checks/limits.ts';
+import { checkLxcfs } from './checks/lxcfs.ts';
 import { checkNetwork, checkTun } from './checks/network.ts';
 import { checkOverlay } from './checks/overlay.ts';
 import { checkPolicy } from './checks/policy.ts';

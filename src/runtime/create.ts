@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 
 import { Revert } from '../base/revert.ts';
 import { WarrenError } from '../contract/errors.ts';
+import { setCpuAffinity } from '../sys/kernel/process.ts';
 import { closeFd } from '../sys/kernel/socket.ts';
 import { openPtyPeer } from '../sys/kernel/tty.ts';
 import { processIdentity } from '../sys/proc/identity.ts';
@@ -16,7 +17,7 @@ import { rootOf, type Owner } from './machine-facts.ts';
 import { buildSpec, formatSpec } from './oci/spec.ts';
 import type { OciSpec } from './oci/types.ts';
 import type { Places } from './places.ts';
-import type { CreatedMachine, MachineSpec, ProcessIdentity } from './types.ts';
+import type { BindMount, CreatedMachine, MachineSpec, ProcessIdentity } from './types.ts';
 
 /** `crun create` makes namespaces and mounts and takes 10 ms; this is for a host that swaps. */
 const createTimeoutMs = 60_000;
@@ -25,6 +26,8 @@ export interface CreateContext {
   readonly oci: OciProgram;
   readonly cgroup: CgroupDriver;
   readonly places: Places;
+  /** What of the host's shows a machine its own limits. */
+  readonly views: readonly BindMount[];
   /** Removes everything of the machine, also what is half made. */
   readonly remove: () => Promise<void>;
   readonly onCleanupFailure: (what: string, error: unknown) => void;
@@ -40,7 +43,7 @@ export async function createMachine(
   machine: MachineSpec,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly created: CreatedMachine; readonly document: OciSpec }> {
-  const { oci, cgroup, places, remove, onCleanupFailure } = context;
+  const { oci, cgroup, places, views, remove, onCleanupFailure } = context;
   const { name } = machine;
   const stopIfCancelled = (): void => {
     if (signal?.aborted === true) throw new WarrenError('cancelled', { what: `start ${name}` });
@@ -52,6 +55,7 @@ export async function createMachine(
   const document = buildSpec(machine, {
     hostDir: places.hostDir,
     cgroupsPath: cgroup.cgroupsPath(name),
+    views,
     annotations: cgroup.annotations ?? {},
   });
   writeFileSync(`${places.bundleDir}/config.json`, formatSpec(document), { mode: 0o600 });
@@ -72,6 +76,8 @@ export async function createMachine(
   });
   const init = readInit(pidFile, name);
   const owner = rootOf(document.linux);
+  // Init is not executed yet: it inherits them.
+  if (machine.cpus !== undefined) setCpuAffinity(init.pid, machine.cpus);
   await confine(cgroup, machine, owner);
   await plugBinds({ name, init, bindsDir: places.bindsDir, owner }, machine.mounts);
   stopIfCancelled();

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { WarrenError } from '../contract/errors.ts';
 import { hasErrno } from '../sys/sys-error.ts';
+import { bootIdPath } from './oci/mounts.ts';
 import type { OciIdMapping, OciRlimit, OciSpec } from './oci/types.ts';
 
 /** What `exec` must know of a machine that an earlier daemon may have made. */
@@ -11,6 +12,8 @@ export interface MachineFacts {
   readonly gidMappings: readonly OciIdMapping[];
   /** Those of init. Who enters a machine has the daemon's own until these are set. */
   readonly rlimits: readonly OciRlimit[];
+  /** Its procfs has to stay as it is. */
+  readonly nesting: boolean;
 }
 
 /** From the `config.json` we wrote ourselves. Throws `wrong_state` when the machine has none. */
@@ -26,10 +29,11 @@ export function readFacts(bundleDir: string, name: string): MachineFacts {
   return factsOf(JSON.parse(text) as OciSpec);
 }
 
-export function factsOf({ process, linux }: OciSpec): MachineFacts {
+export function factsOf({ process, linux, mounts }: OciSpec): MachineFacts {
   const { noNewPrivileges, rlimits = [] } = process;
   const { uidMappings, gidMappings } = linux;
-  return { noNewPrivileges, uidMappings, gidMappings, rlimits };
+  const nesting = !mounts.some(({ destination }) => destination === bootIdPath);
+  return { noNewPrivileges, uidMappings, gidMappings, rlimits, nesting };
 }
 
 /** The U0 id of guest id `id`; undefined when the machine's map does not hold it. */

@@ -1,8 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 
 import { isMachineName } from '../base/names.ts';
 import { WarrenError } from '../contract/errors.ts';
 import type { Readiness } from '../sys/kernel/readiness.ts';
+import { parseProcessStatus } from '../sys/proc/status.ts';
+import { setAffinities } from './affinity.ts';
 import { detectCgroups } from './cgroup/detect.ts';
 import type { CgroupDriver } from './cgroup/driver.ts';
 import { checkControllers, readHeld, writeLimits } from './cgroup/limits.ts';
@@ -15,6 +17,7 @@ import { ociProgram } from './crun.ts';
 import { execWithPipes, execWithPty, type ExecContext } from './exec/exec.ts';
 import { allProcesses } from './exec/inside.ts';
 import { plugBinds, unplugBind, type LiveMachine } from './graft.ts';
+import { renewViews, viewFinder } from './lxcfs.ts';
 import {
   factsOf,
   findOutsideId,
@@ -56,6 +59,8 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
   const cgroup = deps.cgroup ?? (await detectCgroups(deps.bus, part));
   const oci = ociProgram(program, paths.ociDir, cgroup);
   const facts = new Map<string, MachineFacts>();
+  const findViews = viewFinder();
+  const { cpus } = parseProcessStatus(readFileSync('/proc/self/status', 'utf8'));
   mkdirSync(paths.ociDir, { recursive: true, mode: 0o700 });
   for (const dir of ['run', 'binds', 'bundles']) {
     mkdirSync(`${paths.mountDir}/${dir}`, { recursive: true });
@@ -98,6 +103,7 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
 
   return {
     cgroup: cgroup.report,
+    cpus,
     checkLimits: (name, limits, keys) => {
       checkControllers(name, limits, keys, cgroup.report.controllers);
     },
@@ -108,7 +114,11 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
       const onCleanupFailure = (what: string, error: unknown): void => {
         log.warn({ err: error, instance: name }, `Cannot ${what}`);
       };
-      const context = { oci, cgroup, places: own, remove: () => remove(name), onCleanupFailure };
+      const context = {
+        ...{ oci, cgroup, places: own, onCleanupFailure },
+        views: machine.nesting ? [] : ((await findViews())?.binds ?? []),
+        remove: () => remove(name),
+      };
       const { created, document } = await createMachine(context, machine, signal);
       facts.set(name, factsOf(document));
       return created;
@@ -134,7 +144,16 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
         }
       };
       return exec(
-        { name, oci, readiness, bundleDir, consolesDir: consoles, candidates },
+        {
+          name,
+          oci,
+          readiness,
+          bundleDir,
+          consolesDir: consoles,
+          candidates,
+          own: cpus,
+          cpus: spec.cpus,
+        },
         known,
         spec,
       );
@@ -166,6 +185,14 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
       const directory = directoryFor(name, 'set the limits of');
       await cgroup.announce?.(name, limits);
       writeLimits(name, directory, limits);
+    },
+    showCpus: (name, wanted) => {
+      const directory = cgroup.findDirectory(name);
+      if (directory !== undefined) setAffinities(directory, wanted);
+    },
+    renewViews: async (name, init) => {
+      if (factsFor(name).nesting) return;
+      await renewViews(liveMachine(name, init), await findViews());
     },
     usage: (name) => {
       const directory = cgroup.findDirectory(name);

@@ -28,6 +28,8 @@ export interface MachineSpec {
   }[];
   readonly sysctl: StringMap;
   readonly limits: CgroupLimits;
+  /** CPUs that programs in it count; undefined: all that there are. */
+  readonly cpus?: readonly number[] | undefined;
 }
 
 export interface BindMount {
@@ -87,6 +89,8 @@ export interface ExecSpec {
   readonly uid: number;
   readonly gid: number;
   readonly additionalGids: readonly number[];
+  /** As those of the machine. */
+  readonly cpus?: readonly number[] | undefined;
   /** With a pty of that size, or with three pipes. */
   readonly terminal?: { readonly width: number; readonly height: number } | undefined;
 }
@@ -152,6 +156,8 @@ export interface MachineRoot extends Disposable {
 /** The OCI runtime and the cgroup driver. It never asks `crun state` whether a machine lives. */
 export interface Runtime {
   readonly cgroup: CgroupReport;
+  /** CPUs that this daemon may use, ascending. */
+  readonly cpus: readonly number[];
   /**
    * Throws `limit_unenforceable` for a limit whose controller is missing, `unsupported` when init
    * needs a cgroup and there is no driver. Run before anything is made.
@@ -181,6 +187,13 @@ export interface Runtime {
   thaw(name: string): Promise<void>;
   /** Sets limits of a running machine; reads each back. */
   applyLimits(name: string, limits: CgroupLimits): Promise<void>;
+  /** Has all that runs in a machine run on these CPUs. No limit: its root may choose others. */
+  showCpus(name: string, cpus: readonly number[]): void;
+  /**
+   * Brings the files by which a running machine sees its own limits to those of the lxcfs that runs now;
+   * it sees the host's when there is none.
+   */
+  renewViews(name: string, init: ProcessIdentity): Promise<void>;
   usage(name: string): Promise<MachineUsage | undefined>;
   /** Undefined when it has no cgroup. */
   accounts(name: string): MachineAccounts | undefined;

@@ -54,6 +54,7 @@ export function fakeRuntime(
   return {
     machines,
     cgroup: { driver: 'cgroupfs', controllers: ['cpu', 'memory', 'pids'], why: '' },
+    cpus: [0, 1],
     checkLimits: () => undefined,
     create: ({ name }) => {
       const { masterFd, slaveFd } = openPty();
@@ -120,6 +121,8 @@ export function fakeRuntime(
     },
     applyLimits: () => Promise.resolve(),
     heldLimits: () => ({}),
+    showCpus: () => undefined,
+    renewViews: () => Promise.resolve(),
     accounts: (name) =>
       machines.get(name)?.state === 'running'
         ? {

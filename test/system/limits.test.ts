@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, expect } from 'vitest';
 
 import type { InstanceState } from '../../src/contract/api/instances.ts';
@@ -52,6 +53,31 @@ test('a resource limit above what the user may have is refused with what an admi
   const stderr = await refused('start', 'greedy');
   expect(stderr).toContain(`may have nofile of ${most} at most`);
   expect(stderr).toContain(`hard nofile ${most + 1}' | sudo tee -a /etc/security/limits.d`);
+});
+
+test('programs find as many processors as limits.cpu says: what runs, what enters, after a restart', async ({
+  skip,
+}) => {
+  const all = availableParallelism();
+  if (all < 2) skip('this host has one processor');
+  const found = async (): Promise<string> =>
+    await warren.ok([
+      'exec',
+      'a',
+      '--',
+      'sh',
+      '-c',
+      'nproc; grep Cpus_allowed_list /proc/1/status',
+    ]);
+  const one = /^1\nCpus_allowed_list:\t\d+\n$/;
+  expect(await found()).toMatch(new RegExp(`^${all}\\n`));
+  // Where the time of it cannot be held, a warning says so.
+  await warren.ok(['config', 'set', 'a', 'warren.limits.missing=warn', 'limits.cpu=1']);
+  expect(await found()).toMatch(one);
+  await warren.ok(['restart', '--force', 'a']);
+  expect(await found()).toMatch(one);
+  await warren.ok(['config', 'unset', 'a', 'limits.cpu']);
+  expect(await found()).toMatch(new RegExp(`^${all}\\n`));
 });
 
 test('rates of a disk hold, or are refused for want of a block device or of the controller', async () => {

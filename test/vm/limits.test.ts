@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { apiPath } from '../../src/client/client.ts';
 import type { DoctorReport } from '../../src/contract/doctor.ts';
 import { eventually } from '../helpers/warren.ts';
-import { openHost, scopeOf, type EmulatedHost } from './host.ts';
+import { openHost, patienceMs, scopeOf, type EmulatedHost } from './host.ts';
 
 const limits = {
   'limits.memory': '64MiB',
@@ -90,9 +90,29 @@ test('a fork bomb ends at the number of processes', async () => {
   await host.exec('tight', `setsid sh -c '${bomb}' </dev/null >/dev/null 2>&1 &`);
   await eventually(async () => {
     expect(await counter('tight', 'pids.events', 'max')).toBeGreaterThan(0);
-  }, 60_000);
+  }, patienceMs);
   expect(Number(await read('tight', 'pids.current'))).toBeLessThanOrEqual(24);
   expect(await host.exec('beside', 'true')).toBe(0);
+});
+
+test('a machine sees its own limits, those that change, and after lxcfs has died', async () => {
+  const memoryIs = (kib: number): Promise<number> =>
+    host.exec('beside', `grep -qx "MemTotal: *${kib} kB" /proc/meminfo`);
+  await change('beside', { 'limits.memory': '96MiB', 'limits.cpu': '1' });
+  expect(await memoryIs(96 * 1024)).toBe(0);
+  expect(await host.exec('beside', '[ "$(nproc)" = 1 ]')).toBe(0);
+  // What runs already, too.
+  const allowed = 'sed -n "s/^Cpus_allowed_list:[[:space:]]*//p" /proc/1/status';
+  expect(await host.exec('beside', `case "$(${allowed})" in 0 | 1) ;; *) exit 1 ;; esac`)).toBe(0);
+  const up = Number((await host.root('cat /proc/uptime')).split('.')[0]);
+  expect(await host.exec('beside', `[ "$(cut -d. -f1 /proc/uptime)" -lt ${up - 10} ]`)).toBe(0);
+  await change('beside', { 'limits.memory': '128MiB', 'limits.cpu': '' });
+  expect(await memoryIs(128 * 1024)).toBe(0);
+  expect(await host.exec('beside', '[ "$(nproc)" = 2 ]')).toBe(0);
+  await host.root('systemctl kill --kill-who=main --signal=KILL lxcfs');
+  await eventually(async () => {
+    expect(await memoryIs(128 * 1024)).toBe(0);
+  }, patienceMs);
 });
 
 test('what is not delegated is refused, until an administrator does what doctor says', async () => {

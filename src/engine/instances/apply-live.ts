@@ -9,6 +9,7 @@ import type { EngineDeps, InstanceRecord } from '../types.ts';
 import { bindShares, changesOf, planShares, type Share } from './disks.ts';
 import { planLimits } from './plan.ts';
 import { planProxies } from './proxies.ts';
+import { visibleCpus } from './visible-cpus.ts';
 
 /**
  * Brings a running machine from one expanded config to another, as far as that works live: limits,
@@ -25,6 +26,7 @@ export async function applyLive(
   const { name, run } = record;
   if (run === undefined) return;
   await applyLimits(deps, name, before, after, undo);
+  showCpus(deps, record, before, after, undo);
   await applyShares(deps, record, run.init, changedShares(before, after), undo);
 
   const { pid } = run.init;
@@ -67,6 +69,7 @@ export async function applyAgain(
   // Never unwound: what was done stays, whatever else fails.
   const undo = new Revert(() => undefined);
   await applyLimits(deps, name, before, after, undo);
+  showCpus(deps, record, before, after, undo);
   const { removed, added } = changedShares(before, after);
   for (const { target } of [...removed, ...added].toReversed()) {
     await deps.runtime.detachMount(name, run.init, target);
@@ -94,6 +97,21 @@ async function applyLimits(
   deps.runtime.checkLimits(name, wanted.limits, wanted.keys);
   undo.push('set the old limits again', () => deps.runtime.applyLimits(name, old.limits));
   await deps.runtime.applyLimits(name, wanted.limits);
+}
+
+function showCpus(
+  { runtime }: EngineDeps,
+  { id, name }: InstanceRecord,
+  before: Expanded,
+  after: Expanded,
+  undo: Revert,
+): void {
+  const [old, wanted] = [before, after].map(({ config }) => visibleCpus(config, id, runtime.cpus));
+  if (isDeepStrictEqual(old, wanted)) return;
+  undo.push('show the old CPUs again', () => {
+    runtime.showCpus(name, old ?? runtime.cpus);
+  });
+  runtime.showCpus(name, wanted ?? runtime.cpus);
 }
 
 /** Opposites are pushed before the effect: to detach what is not there does nothing. */

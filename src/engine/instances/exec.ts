@@ -9,6 +9,7 @@ import type { EngineDeps } from '../types.ts';
 import { lookUpUser } from './accounts.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { statusOf } from './state.ts';
+import { visibleCpus } from './visible-cpus.ts';
 
 export interface ExecInput {
   readonly name: string;
@@ -63,6 +64,7 @@ export async function execInstance(deps: EngineDeps, input: ExecInput): Promise<
     gid: input.gid ?? user?.gid ?? 0,
     additionalGids: user?.groups ?? [],
     terminal: input.terminal,
+    cpus: visibleCpus(config, record.id, deps.runtime.cpus),
   });
 }
 

@@ -16,6 +16,7 @@ import { findBlockDevice } from '../../sys/proc/block-device.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 import { planIdmap } from '../idmap.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
+import { visibleCpus } from './visible-cpus.ts';
 
 /** The limits a machine's config asks for, measured against this host. */
 export function planLimits(
@@ -50,7 +51,7 @@ function blockDeviceOf(device: string, path: string): string | undefined {
 
 /** Everything that `crun create` must know, decided. */
 export function planSpec(
-  deps: Pick<EngineDeps, 'ids'>,
+  deps: Pick<EngineDeps, 'ids' | 'runtime'>,
   record: InstanceRecord,
   expanded: ConfigLayer,
   made: {
@@ -80,6 +81,7 @@ export function planSpec(
     rlimits: effectiveRlimits(config),
     sysctl: readPrefix(config, 'linux.sysctl.*'),
     limits: made.limits,
+    cpus: visibleCpus(config, record.id, deps.runtime.cpus),
   };
 }
 

@@ -83,6 +83,10 @@ export class LiveMachines {
     machine.console?.end();
   }
 
+  list(): LiveMachine[] {
+    return [...this.#machines.values()];
+  }
+
   transition(id: number): Transition | undefined {
     return this.#transitions.get(id);
   }

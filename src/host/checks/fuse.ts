@@ -1,10 +1,4 @@
-import { isReadWritable, missing, ok, warning, type Check } from './check.ts';
-
-/** Without lxcfs, which warren does not run, /proc in a machine is the host's. */
-export const checkLxcfs: Check = () =>
-  warning(
-    "machines see the host's memory and uptime in free(1) and uptime(1), and every processor whatever limits.cpu says; warren info shows what holds them",
-  );
+import { isReadWritable, missing, ok, type Check } from './check.ts';
 
 /** FUSE, for fuse-overlayfs. */
 export const checkFuse: Check = () => {

@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 import { WarrenError } from '../../contract/errors.ts';
 import type { Child } from '../../sys/kernel/children.ts';
+import { setCpuAffinity } from '../../sys/kernel/process.ts';
 import { startProgram } from '../../sys/programs/quiet.ts';
 import type { OciProgram } from '../crun.ts';
 import { formatSpec } from '../oci/spec.ts';
@@ -20,6 +21,9 @@ export interface RuntimeExec {
   /** Pids of the machine, for `kill`. */
   readonly candidates: () => readonly number[];
   readonly oci: OciProgram;
+  /** CPUs of this process, and those that the command is to have instead. */
+  readonly own: readonly number[];
+  readonly cpus?: readonly number[] | undefined;
   /** Prefix of the files of this exec, in the machine's bundle. */
   readonly base: string;
   readonly name: string;
@@ -38,7 +42,7 @@ export interface RunningExec {
 
 /** Starts the OCI runtime's `exec`. Throws `program_failed` when there is no such program. */
 export function runExec(
-  { oci, base, name, candidates }: RuntimeExec,
+  { oci, own, cpus = own, base, name, candidates }: RuntimeExec,
   document: OciProcess,
   stdio: readonly [number, number, number] | 'ignore',
   consoleSocket: string | undefined,
@@ -63,7 +67,8 @@ export function runExec(
   let child: Child;
   try {
     const fds = stdio === 'ignore' ? [null, null, null] : stdio;
-    child = startProgram(oci.program, args, { env: oci.env, fds });
+    const start = (): Child => startProgram(oci.program, args, { env: oci.env, fds });
+    child = cpus === own ? start() : startOn(cpus, own, start);
   } catch (error) {
     removeFiles();
     const what = `run a command in ${name}`;
@@ -98,6 +103,16 @@ export function runExec(
       });
     },
   };
+}
+
+/** A child begins with the CPUs of the thread that forks it, which is ours, and at once. */
+function startOn<T>(cpus: readonly number[], own: readonly number[], start: () => T): T {
+  setCpuAffinity(0, cpus);
+  try {
+    return start();
+  } finally {
+    setCpuAffinity(0, own);
+  }
 }
 
 /** Runs callbacks with the process inside, as soon as there is one; never when crun ends before. */

@@ -1,4 +1,8 @@
+import type { BindMount } from '../types.ts';
 import type { OciMount } from './types.ts';
+
+/** Covered in every machine but those with nesting. */
+export const bootIdPath = '/proc/sys/kernel/random/boot_id';
 
 export interface MountPlan {
   /** Directory of the machine's notify socket, container-manager and boot_id; seen at /run/host. */
@@ -6,6 +10,8 @@ export interface MountPlan {
   readonly nesting: boolean;
   /** Whether there is a cgroup of the machine's own to show. */
   readonly cgroup: boolean;
+  /** Files of the host's to be seen instead of those of procfs and sysfs. */
+  readonly views: readonly BindMount[];
 }
 
 /**
@@ -13,7 +19,7 @@ export interface MountPlan {
  * a user namespace the runtime bind-mounts them itself. Directories of the host follow later
  * (`plugBinds`).
  */
-export function planMounts({ hostDir, nesting, cgroup }: MountPlan): OciMount[] {
+export function planMounts({ hostDir, nesting, cgroup, views }: MountPlan): OciMount[] {
   return [
     mount('/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
     mount('/dev', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']),
@@ -35,7 +41,7 @@ export function planMounts({ hostDir, nesting, cgroup }: MountPlan): OciMount[] 
     mount('/run', 'tmpfs', ['nosuid', 'nodev', 'strictatime', 'mode=755', 'size=20%']),
     mount('/run/lock', 'tmpfs', ['nosuid', 'nodev', 'noexec', 'mode=1777', 'size=5m']),
     bind(hostDir, '/run/host', ['bind', 'ro', 'nosuid', 'nodev', 'noexec']),
-    ...(nesting ? [] : [ownBootId(hostDir)]),
+    ...(nesting ? [] : [ownBootId(hostDir), ...views.map(viewMount)]),
   ];
 }
 
@@ -45,7 +51,12 @@ export function planMounts({ hostDir, nesting, cgroup }: MountPlan): OciMount[] 
  * nothing covers (mount_too_revealing), and the runtime mounts a second proc nowhere but at /proc.
  */
 function ownBootId(hostDir: string): OciMount {
-  return bind(`${hostDir}/boot_id`, '/proc/sys/kernel/random/boot_id', ['bind', 'ro']);
+  return bind(`${hostDir}/boot_id`, bootIdPath, ['bind', 'ro']);
+}
+
+/** They come from a mount that the host's namespace locks as nosuid and nodev, and stay so. */
+function viewMount({ source, target }: BindMount): OciMount {
+  return bind(source, target, ['bind', 'ro', 'nosuid', 'nodev']);
 }
 
 /**

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { StringMap } from '../../contract/api/instances.ts';
 import type { MachineFacts } from '../machine-facts.ts';
-import type { ExecSpec, MachineSpec } from '../types.ts';
+import type { BindMount, ExecSpec, MachineSpec } from '../types.ts';
 import { capabilitySets } from './capabilities.ts';
 import { maskedPaths, planMounts, readonlyPaths } from './mounts.ts';
 import { buildSeccomp } from './seccomp.ts';
@@ -13,6 +13,7 @@ export interface SpecPlacement {
   readonly hostDir: string;
   /** As the cgroup driver wants it written; undefined without a driver. */
   readonly cgroupsPath: string | undefined;
+  readonly views: readonly BindMount[];
   /** For the runtime's own ends. */
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -28,7 +29,7 @@ const unlimited = randomUUID();
 /** `config.json` of a machine. Pure: equal input gives an equal document. */
 export function buildSpec(machine: MachineSpec, placement: SpecPlacement): OciSpec {
   const { nesting } = machine;
-  const { hostDir, cgroupsPath, annotations } = placement;
+  const { hostDir, cgroupsPath, views, annotations } = placement;
   const seccomp = buildSeccomp(machine.seccomp);
   return {
     ociVersion: '1.0.2',
@@ -51,7 +52,7 @@ export function buildSpec(machine: MachineSpec, placement: SpecPlacement): OciSp
       noNewPrivileges: machine.noNewPrivileges,
     },
     root: { path: machine.root, readonly: false },
-    mounts: planMounts({ hostDir, nesting, cgroup: cgroupsPath !== undefined }),
+    mounts: planMounts({ hostDir, nesting, cgroup: cgroupsPath !== undefined, views }),
     annotations,
     linux: {
       namespaces: ['user', 'mount', 'pid', 'network', 'uts', 'ipc', 'cgroup'].map((type) => ({

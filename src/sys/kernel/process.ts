@@ -19,6 +19,9 @@ const prctl = libc.func(
 );
 const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'long']);
 const flock = libc.func('int flock(int fd, int operation)');
+const schedSetaffinity = libc.func(
+  'int sched_setaffinity(int pid, size_t size, const uint8_t *mask)',
+);
 
 const PR_SET_CHILD_SUBREAPER = 36;
 const F_SETFD = 2;
@@ -63,6 +66,16 @@ export function hasEnded(pidfd: number): boolean {
  */
 export function becomeSubreaper(): void {
   check(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) as number, 'prctl PR_SET_CHILD_SUBREAPER');
+}
+
+/**
+ * Has one thread run on these CPUs alone (man 2 sched_setaffinity); 0 is the calling one. What it
+ * starts afterwards does too. `ESRCH` when there is none, `EINVAL` when its cpuset has none of them.
+ */
+export function setCpuAffinity(tid: number, cpus: readonly number[]): void {
+  const mask = Buffer.alloc(1024);
+  for (const cpu of cpus) mask[cpu >> 3] = (mask[cpu >> 3] ?? 0) | (1 << (cpu & 7));
+  check(schedSetaffinity(tid, mask.length, mask) as number, 'sched_setaffinity', `${tid}`);
 }
 
 /** A duplicate of `fd`, numbered `atLeast` or more, close-on-exec. The caller closes it. */

@@ -1,3 +1,6 @@
+/** Where the lxcfs service of a distribution mounts its file system. */
+export const lxcfsMountPoint = '/var/lib/lxcfs';
+
 /** One line of /proc/PID/mountinfo (`man 5 proc_pid_mountinfo`). */
 export interface MountEntry {
   readonly mountId: number;

@@ -1,3 +1,5 @@
+import { parseCpuSet } from '../../base/cpus.ts';
+
 /** Parts of /proc/PID/status (`man 5 proc_pid_status`). */
 export interface ProcessStatus {
   readonly name: string;
@@ -10,6 +12,8 @@ export interface ProcessStatus {
   readonly namespacePids: readonly number[];
   /** Bit n-1 stands for signal n. */
   readonly blockedSignals: bigint;
+  /** CPUs that it may run on, ascending. */
+  readonly cpus: readonly number[];
 }
 
 /** Parses /proc/PID/status; lines that this kernel does not have give empty values. */
@@ -32,6 +36,7 @@ export function parseProcessStatus(text: string): ProcessStatus {
     gids: numbers('Gid'),
     namespacePids: numbers('NSpid'),
     blockedSignals: BigInt(`0x${fields.get('SigBlk') ?? '0'}`),
+    cpus: parseCpuSet(fields.get('Cpus_allowed_list') ?? '') ?? [],
   };
 }
 

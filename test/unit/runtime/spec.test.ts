@@ -5,7 +5,7 @@ import { capabilitySets, guestCapabilities } from '../../../src/runtime/oci/capa
 import { maskedPaths, planMounts } from '../../../src/runtime/oci/mounts.ts';
 import { buildExecProcess, buildSpec, formatSpec } from '../../../src/runtime/oci/spec.ts';
 import type { OciRlimit } from '../../../src/runtime/oci/types.ts';
-import type { MachineSpec } from '../../../src/runtime/types.ts';
+import type { BindMount, MachineSpec } from '../../../src/runtime/types.ts';
 
 const machine: MachineSpec = {
   name: 'web',
@@ -32,6 +32,7 @@ const machine: MachineSpec = {
 const placement = {
   hostDir: '/mnt/run/web',
   cgroupsPath: '/machines/web',
+  views: [],
   annotations: {},
 };
 
@@ -89,7 +90,11 @@ describe('the spec of a machine', () => {
 });
 
 describe('mounts', () => {
-  const plan = { hostDir: '/mnt/run/web', nesting: false, cgroup: true };
+  const memory: BindMount = {
+    ...{ source: hostPath('/var/lib/lxcfs/proc/meminfo'), target: '/proc/meminfo' },
+    ...{ readonly: true, recursive: false, kind: 'file' },
+  };
+  const plan = { hostDir: '/mnt/run/web', nesting: false, cgroup: true, views: [memory] };
 
   it('cover nothing under /proc with nesting', () => {
     const covers = (nesting: boolean): string[] =>
@@ -99,6 +104,7 @@ describe('mounts', () => {
       ].filter((path) => path.startsWith('/proc/'));
     expect(covers(true)).toEqual([]);
     expect(covers(false)).toContain('/proc/sys/kernel/random/boot_id');
+    expect(covers(false)).toContain('/proc/meminfo');
   });
 
   it('come after the file systems they lie on', () => {

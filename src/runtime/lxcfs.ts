@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { access } from 'node:fs/promises';
+
+import { hostPath } from '../base/brand.ts';
+import { lxcfsMountPoint, parseMountinfo } from '../sys/proc/mountinfo.ts';
+import { hasErrno } from '../sys/sys-error.ts';
+import { plugBinds, unplugBind, type LiveMachine } from './graft.ts';
+import type { BindMount } from './types.ts';
+
+/**
+ * What lxcfs answers differently to each machine: memory and swap by its cgroup, processors by its set
+ * of CPUs, the time since its init began.
+ */
+const shown = [
+  '/proc/cpuinfo',
+  '/proc/diskstats',
+  '/proc/loadavg',
+  '/proc/meminfo',
+  '/proc/stat',
+  '/proc/swaps',
+  '/proc/uptime',
+  '/sys/devices/system/cpu/online',
+];
+
+/** The files of the lxcfs that runs, to be bound over those of procfs and sysfs. */
+export interface MachineViews {
+  /** `major:minor` of its file system: another one after a restart of lxcfs. */
+  readonly device: string;
+  readonly binds: readonly BindMount[];
+}
+
+/** How long an answer may take: a file system whose program hangs would hold up every start. */
+const patienceMs = 1000;
+
+/**
+ * Looks for the lxcfs of this host, which its administrator runs as a service. The function that is
+ * returned answers undefined where there is none, or where it does not answer; then machines see the
+ * host's own.
+ */
+export function viewFinder(): () => Promise<MachineViews | undefined> {
+  // One question at a time: each may keep a thread of libuv's four for as long as lxcfs hangs.
+  let asked: Promise<boolean> | undefined;
+  return async () => {
+    const device = findDevice('/proc/self/mountinfo');
+    if (device === undefined) return undefined;
+    asked ??= answers().finally(() => {
+      asked = undefined;
+    });
+    if (!(await withinPatience(asked))) return undefined;
+    const binds = shown.map((target): BindMount => {
+      const source = hostPath(`${lxcfsMountPoint}${target}`);
+      return { source, target, readonly: true, recursive: false, kind: 'file' };
+    });
+    return { device, binds };
+  };
+}
+
+async function answers(): Promise<boolean> {
+  try {
+    for (const path of shown) await access(`${lxcfsMountPoint}${path}`);
+    return true;
+  } catch {
+    // ENOTCONN when its program has died, ENOENT from one that has not all of them.
+    return false;
+  }
+}
+
+async function withinPatience(answer: Promise<boolean>): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      resolve(false);
+    }, patienceMs);
+    void answer.then((value) => {
+      clearTimeout(timer);
+      resolve(value);
+    });
+  });
+}
+
+function findDevice(mountinfo: string): string | undefined {
+  return parseMountinfo(readFileSync(mountinfo, 'utf8')).findLast(
+    ({ mountPoint }) => mountPoint === lxcfsMountPoint,
+  )?.device;
+}
+
+/**
+ * Brings a running machine's files to those of the lxcfs that runs now: those of one that has ended
+ * answer nothing but ENOTCONN. What a guest has mounted over them itself stays. Throws `wrong_state`
+ * when the machine has ended.
+ */
+export async function renewViews(
+  machine: LiveMachine,
+  views: MachineViews | undefined,
+): Promise<void> {
+  const text = readMountinfo(machine.init.pid);
+  if (text === undefined) return;
+  const mounts = parseMountinfo(text);
+  const lacking: BindMount[] = [];
+  for (const target of shown) {
+    const here = mounts.filter(({ mountPoint }) => mountPoint === target);
+    const isOurs = ({ type, device }: (typeof here)[number]): boolean =>
+      type === 'fuse.lxcfs' && device === views?.device;
+    if (here.some(isOurs)) continue;
+    if (here.at(-1)?.type === 'fuse.lxcfs') await unplugBind(machine, target);
+    lacking.push(...(views?.binds.filter((bind) => bind.target === target) ?? []));
+  }
+  await plugBinds(machine, lacking);
+}
+
+function readMountinfo(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/mountinfo`, 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ESRCH', 'EINVAL')) return undefined;
+    throw error;
+  }
+}
