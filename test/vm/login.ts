@@ -29,7 +29,7 @@ export async function logIn(input: LoginInput): Promise<Login> {
     ...['-F', 'none', '-p', String(port), '-i', key, '-o', 'BatchMode=yes', '-o', 'LogLevel=ERROR'],
     // The other end is this process's own child on the loopback, whose key is new with each disk.
     ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
-    ...['-o', 'ConnectTimeout=20', '-o', 'ServerAliveInterval=20', '-S', socket],
+    ...['-o', 'ConnectTimeout=90', '-o', 'ServerAliveInterval=20', '-S', socket],
   ];
   const forwarding =
     forward === undefined

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { apiPath } from '../../src/client/client.ts';
 import type { Operation } from '../../src/contract/api/operations.ts';
 import { eventually } from '../helpers/warren.ts';
-import { openHost, type EmulatedHost } from './host.ts';
+import { openHost, patienceMs, type EmulatedHost } from './host.ts';
 
 const cuts = 10;
 const machine = apiPath('instances', 'kept');
@@ -92,7 +92,7 @@ const actions: Readonly<
 
 test(
   'a power cut in the middle of a snapshot, restore, copy or delete loses no machine and leaks nothing',
-  { timeout: 1_200_000 },
+  { timeout: 1_500_000 },
   async () => {
     const kinds = Object.keys(actions);
     for (let cut = 0; cut < cuts; cut++) {
@@ -107,7 +107,7 @@ test(
       process.stderr.write(`emulated host: power cut ${delayMs} ms into ${round}\n`);
       await eventually(async () => {
         expect(await names('/1.0/instances')).toContain('kept');
-      }, 120_000);
+      }, patienceMs);
       expect(kind === 'restore' ? ['base', round] : [round]).toContain(await read('kept'));
       await check?.();
       expect(await names(`${machine}/snapshots`)).toContain('base');

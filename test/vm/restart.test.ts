@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { apiPath } from '../../src/client/client.ts';
 import type { Instance } from '../../src/contract/api/instances.ts';
 import { eventually } from '../helpers/warren.ts';
-import { openHost, scopeOf, type EmulatedHost } from './host.ts';
+import { openHost, patienceMs, scopeOf, type EmulatedHost } from './host.ts';
 
 let host: EmulatedHost;
 
@@ -36,7 +36,7 @@ test('a restart of the host shuts machines down well and brings them back, thoug
   await eventually(async () => {
     expect(await isThere('ran')).not.toBe('');
     expect(await isThere('wanted')).not.toBe('');
-  }, 120_000);
+  }, patienceMs);
   expect(await isThere('rested')).toBe('');
   expect(await host.root('loginctl show-user warren -p State -p Sessions')).toMatch(
     /State=lingering\nSessions=\n|Sessions=\nState=lingering\n/,

@@ -5,7 +5,7 @@ import type { InstanceState } from '../../src/contract/api/instances.ts';
 import type { Server } from '../../src/contract/api/server.ts';
 import type { DoctorReport } from '../../src/contract/doctor.ts';
 import { eventually } from '../helpers/warren.ts';
-import { openHost, scopeOf, type EmulatedHost } from './host.ts';
+import { openHost, patienceMs, scopeOf, type EmulatedHost } from './host.ts';
 
 let host: EmulatedHost;
 
@@ -72,7 +72,7 @@ test('a daemon that is killed comes back, and what consoles said meanwhile is ke
   await host.root(`kill -STOP ${pid}; sleep 3; kill -KILL ${pid}`);
   await eventually(async () => {
     expect((await status()).pid).not.toBe(pid);
-  }, 60_000);
+  }, patienceMs);
   await eventually(async () => {
     expect(await lastTick()).toBeGreaterThanOrEqual(before + 3);
   });
@@ -87,11 +87,11 @@ test('systemd starts a killed keeper again, which finds its machines', async () 
   await eventually(async () => {
     expect(await property('ActiveState')).toBe('active');
     expect(await property('MainPID')).not.toBe(String(keeper));
-  }, 60_000);
+  }, patienceMs);
   expect(Number(await property('NRestarts'))).toBe(1);
   await eventually(async () => {
     expect(await status()).toMatchObject({ instances_running: 1 });
-  }, 60_000);
+  }, patienceMs);
   expect(await initOf('first')).toBe(init);
   expect(await host.exec('first', 'true')).toBe(0);
 });
@@ -105,7 +105,7 @@ test('an installed service takes over at once, starts with the manager, and mach
   const isTakenUp = async (): Promise<void> => {
     await eventually(async () => {
       expect(await status()).toMatchObject({ instances_running: 1 });
-    }, 60_000);
+    }, patienceMs);
     expect(await property('MainPID', 'warren')).toBe(String((await status()).keeper_pid));
     expect(await initOf('first')).toBe(init);
   };

@@ -17,7 +17,7 @@ declare module 'vitest' {
 }
 
 /** Of everything up to the installed program. */
-const limitMs = 10 * 60_000;
+const limitMs = 20 * 60_000;
 
 /**
  * Boots an emulated host, installs the packed program there as the README tells its administrator to, and
