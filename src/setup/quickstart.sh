@@ -70,7 +70,7 @@ as_user() {
 
 # What the daemon is about to do, for a sign of life.
 stage() {
-  as_user "$link" operation list --format csv 2>/dev/null | cut -d , -f 4 | sed -n '/./ { p; q; }'
+  as_user "$link" operation list --format csv 2>/dev/null | cut -d , -f 4 | tr -d '"' | sed -n '/./ { p; q; }'
 }
 
 first_machine() {

@@ -133,6 +133,31 @@ describe('networks', () => {
     expect((await api.call('DELETE', '/1.0/networks/n2')).status).toBe(404);
   });
 
+  test('have addresses that no other has, and give out none but their own', async () => {
+    const make = (name: string, config: Record<string, string>): ReturnType<typeof api.call> =>
+      api.call('POST', '/1.0/networks', { name, config });
+    expect((await make('one', { 'ipv4.address': '10.3.1.1/24' })).status).toBe(201);
+    const within = await make('two', { 'ipv4.address': '10.3.0.1/16' });
+    expect([within.status, within.json.error]).toEqual([
+      400,
+      'Cannot create the network: config.ipv4.address: 10.3.0.0-10.3.255.255 has addresses of ' +
+        'network one (10.3.1.1/24), wanted others or auto',
+    ]);
+    expect((await make('two', { 'ipv4.address': '10.3.2.1/24' })).status).toBe(201);
+    const patch = (config: Record<string, string>): ReturnType<typeof api.call> =>
+      api.call('PATCH', '/1.0/networks/two', { config });
+    expect((await patch({ 'ipv4.address': '10.3.1.9/30' })).status).toBe(400);
+    for (const range of ['10.3.1.5-10.3.1.9', '10.3.2.0-10.3.2.9', '10.3.2.9-10.3.2.255']) {
+      const outside = await patch({ 'ipv4.dhcp.ranges': range });
+      expect(outside.json.error).toContain(`${range} is not in the network, wanted addresses`);
+    }
+    const ranges = '10.3.2.5-10.3.2.9, 10.3.2.20-10.3.2.254';
+    expect((await patch({ 'ipv4.dhcp.ranges': ranges })).status).toBe(200);
+    for (const name of ['one', 'two']) {
+      expect((await api.call('DELETE', `/1.0/networks/${name}`)).status).toBe(200);
+    }
+  });
+
   test('are bridges', async () => {
     const { status } = await api.call('POST', '/1.0/networks', { name: 'x', type: 'macvlan' });
     expect(status).toBe(501);

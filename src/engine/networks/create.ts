@@ -21,7 +21,7 @@ export async function createNetwork(
 ): Promise<NetworkRecord> {
   const { name, description } = input;
   const config = dropEmpty(input.config);
-  checkNetwork('create the network', name, config);
+  checkNetwork('create the network', name, config, deps.store.networks.list());
   await using undo = new Revert((what, error) => {
     deps.log.warn(
       { err: error, network: name, what },

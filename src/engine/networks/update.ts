@@ -27,7 +27,8 @@ export async function updateNetwork(
     input.config === undefined
       ? current.config
       : await decideAddress(deps, dropEmpty(input.config));
-  checkNetwork(`change network ${name}`, name, config);
+  const others = deps.store.networks.list().filter(({ id }) => id !== current.id);
+  checkNetwork(`change network ${name}`, name, config, others);
   const put = (network: Pick<NetworkRecord, 'description' | 'config'>): void => {
     deps.store.transaction(() => {
       deps.store.networks.set(current.id, network);
