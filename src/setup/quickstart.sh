@@ -127,6 +127,7 @@ remove() {
       userdel --remove "$account"
     else
       sh "$checkout/src/setup/ground.sh" remove "$account"
+      now '/dev/net/tun and /dev/fuse stay open to all users until the host restarts'
     fi
     now "$account, its home, subordinate ids and cgroup are gone"
   fi

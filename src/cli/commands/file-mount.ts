@@ -12,7 +12,8 @@ export const mount = defineCommand({
   name: 'file mount',
   summary: 'Show the files of a machine in a directory here, until ctrl-c',
   details:
-    'Needs sshfs on this host. A stopped machine cannot start meanwhile: that ends the mount.',
+    'Needs sshfs on this host. It shows the root disk, without what is mounted in a running machine. ' +
+    'A stopped machine cannot start meanwhile: that ends the mount.',
   examples: [
     { line: 'warren file mount web/srv ./srv', does: 'a directory of a machine' },
     { line: 'warren file mount web ./web', does: 'all of it' },

@@ -41,11 +41,13 @@ export async function installDebian(
   const what = `build ${suite.distribution} ${suite.release ?? suite.codename}`;
   const mirror = planMirror(suite, await readHostSources());
   await requireFile('/usr/bin/mmdebstrap', what, 'mmdebstrap');
-  await requireFile(
-    mirror.keyring,
-    what,
-    `${suite.distribution}-${suite.distribution === 'debian' ? 'archive-' : ''}keyring`,
-  );
+  if (suite.distribution === 'debian') {
+    await requireFile(mirror.keyring, what, 'debian-archive-keyring');
+  } else {
+    const note =
+      '    (Debian 12 lacks it and takes that of packages.debian.org/trixie/ubuntu-keyring)';
+    await requireFile(mirror.keyring, what, 'ubuntu-keyring', note);
+  }
   const { host, guest } = await readHostSettings();
 
   const packages = variants[variant].packages(suite);
@@ -126,7 +128,12 @@ function buildEnvironment(): Record<string, string> {
   return { ...Object.fromEntries(passed), TMPDIR: '/tmp', HOME: '/root' };
 }
 
-async function requireFile(path: string, what: string, debianPackage: string): Promise<void> {
+async function requireFile(
+  path: string,
+  what: string,
+  debianPackage: string,
+  note = '',
+): Promise<void> {
   try {
     await access(path);
   } catch (cause) {
@@ -134,7 +141,7 @@ async function requireFile(path: string, what: string, debianPackage: string): P
       what,
       found: `${path} does not exist`,
       wanted: `the package ${debianPackage}`,
-      hint: `sudo apt install ${debianPackage}`,
+      hint: `sudo apt install ${debianPackage}${note}`,
     };
     throw new WarrenError('host_lacks', details, { cause });
   }
