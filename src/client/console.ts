@@ -35,8 +35,7 @@ export async function attachConsole(
   if (control === undefined || data === undefined) throw new Error('unreachable');
 
   let how: 'detached' | 'ended' = 'ended';
-  const detach = streams.attach(controlOver(control));
-  control.resume();
+  const detach = streams.attach(controlOver(Promise.resolve(control)));
   const stopInput = copyFromInput(streams.stdin, data, (chunk) =>
     streams.filter(chunk, () => {
       how = 'detached';

@@ -59,13 +59,25 @@ export async function execute(
       websocketPath(operation.id, secrets.get(fd) ?? ''),
     );
   const interactive = request.interactive === true;
-  const names = interactive ? ['control', '0'] : ['control', '0', '1', '2'];
-  const [control, zero, one, two] = await Promise.all(names.map(open));
-  if (control === undefined || zero === undefined) throw new Error('unreachable');
+  const opening = (interactive ? ['0'] : ['0', '1', '2']).map(open);
+  // Last, and not waited for: the command starts without it, and most are over before it is used.
+  const control = open('control');
+  const abandonControl = (): void => {
+    control.then(
+      (websocket) => {
+        websocket.terminate();
+      },
+      () => undefined,
+    );
+  };
+  const [zero, one, two] = await Promise.all(opening).catch((error: unknown) => {
+    abandonControl();
+    throw error;
+  });
+  if (zero === undefined) throw new Error('unreachable');
 
   const settled = client.settle(operation);
   const detach = streams.attach(controlOver(control));
-  control.resume();
   if (!interactive) zero.resume();
   const stopInput = feed(zero, streams.stdin);
   const outputs = [
@@ -81,7 +93,8 @@ export async function execute(
   } finally {
     detach();
     stopInput();
-    for (const websocket of [control, zero, one, two]) websocket?.terminate();
+    for (const websocket of [zero, one, two]) websocket?.terminate();
+    abandonControl();
   }
 }
 
@@ -91,10 +104,24 @@ function feed(websocket: WebSocket, stdin: Readable | undefined): () => void {
   return () => undefined;
 }
 
-/** Wraps the websocket that carries resizes and signals as LXD's text frames. */
-export function controlOver(websocket: WebSocket): Control {
+/**
+ * Wraps the websocket that carries resizes and signals as LXD's text frames. What is said before it is
+ * open waits; if it never opens, there is nobody any more to say it to.
+ */
+export function controlOver(opening: Promise<WebSocket>): Control {
+  opening.then(
+    (websocket) => {
+      websocket.resume();
+    },
+    () => undefined,
+  );
   const send = (message: object): void => {
-    if (websocket.readyState === websocket.OPEN) websocket.send(JSON.stringify(message));
+    opening.then(
+      (websocket) => {
+        if (websocket.readyState === websocket.OPEN) websocket.send(JSON.stringify(message));
+      },
+      () => undefined,
+    );
   };
   return {
     resize: ({ width, height }) => {

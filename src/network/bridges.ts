@@ -4,6 +4,7 @@ import { isRunning } from '../sys/proc/identity.ts';
 import { bridgeHwaddr, ensureBridge, removeOtherBridges } from './addressing.ts';
 import type { NetworkLog } from './log.ts';
 import { stopHelper } from './helper.ts';
+import { withoutReservation } from './dnsmasq.ts';
 import { findNameServers, makeNameService, type NameService } from './names.ts';
 import { switchRules } from './nft.ts';
 import type { Places } from './places.ts';
@@ -132,7 +133,13 @@ export function makeBridges(deps: {
           lease.type === 'gateway' ? { ...lease, hwaddr: bridgeHwaddr(bridge.name) } : lease,
         ),
 
-    releaseLease: (bridge, hwaddr) => service(bridge).release(hwaddr),
+    async releaseLease(bridge, hwaddr) {
+      // Or what is brought back later would know the machine again.
+      configs = configs.map((known) =>
+        known.name === bridge.name ? withoutReservation(known, hwaddr) : known,
+      );
+      await service(bridge).release(hwaddr);
+    },
 
     stopAll,
   };

@@ -159,3 +159,10 @@ export function releasePacket(address: string, server: string, hwaddr: string): 
   packet.set([53, 1, 7, 54, 4, ...bytes(server), 255], 240); // DHCPRELEASE, server identifier, end
   return packet;
 }
+
+/** The same bridge without what it reserves for a hardware address, in any spelling. */
+export function withoutReservation(bridge: BridgeConfig, hwaddr: string): BridgeConfig {
+  const isOther = (reservation: Reservation): boolean =>
+    reservation.hwaddr.toLowerCase() !== hwaddr.toLowerCase();
+  return { ...bridge, reservations: bridge.reservations.filter(isOther) };
+}

@@ -16,6 +16,7 @@ import {
   leasesOf,
   parseLeases,
   releasePacket,
+  withoutReservation,
   type LeaseLine,
   type Reservation,
 } from './dnsmasq.ts';
@@ -125,8 +126,7 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
       const mac = hwaddr.toLowerCase();
       const server = bridge.ipv4?.split('/')[0];
       introduced.delete(mac);
-      const isOther = (reservation: Reservation): boolean => !isOf(mac)(reservation);
-      bridge = { ...bridge, reservations: bridge.reservations.filter(isOther) };
+      bridge = withoutReservation(bridge, mac);
       writeHosts();
       const mine = (): LeaseLine | undefined => given().find((line) => line.hwaddr === mac);
       const lease = mine();

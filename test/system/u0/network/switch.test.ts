@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { afterAll, describe, expect } from 'vitest';
 
 import { findHelpers } from '../../../../src/network/helper.ts';
+import { networkPlaces } from '../../../../src/network/places.ts';
 import type { NicSpec } from '../../../../src/network/types.ts';
 import { needs } from '../../../helpers/needs.ts';
 import { bridge, eventually, openGround, problems, startMachine, type Machine } from './ground.ts';
@@ -136,6 +139,20 @@ describe('a switch with one bridge', () => {
     const leases = await networks.leases(bridge);
     expect(leases.map((lease) => lease.address)).not.toContain(address);
     expect(ping(machines[0] as Machine, 'gone')).toBe(false);
+  });
+
+  test('forgets what it was told of a machine, also when it is looked after later', async () => {
+    const { hwaddr } = (await machine('soon')).nic;
+    const hosts = (): string =>
+      readFileSync(`${networkPlaces(paths).runDir}/${bridge.name}.hosts`, 'utf8');
+    await networks.apply([
+      { ...bridge, reservations: [{ instance: 'soon', hwaddr, address: undefined }] },
+    ]);
+    expect(hosts()).toContain('soon');
+    await networks.releaseLease(bridge, hwaddr);
+    // It is looked after every two seconds.
+    await sleep(4500);
+    expect(hosts()).not.toContain('soon');
   });
 
   test('refuses a machine that is gone, an interface name that is taken, a bridge there is not', async () => {
