@@ -76,6 +76,10 @@ function join(session: ExecSession, sockets: OperationSockets): Output[] {
       stdio.stdin.end();
     });
   }
+  // Who closes them properly may still wait for the exit status, and may have no control socket.
+  sockets.onLost(['1', '2'], () => {
+    session.kill();
+  });
   return [
     { source: stdio.stdout, sent: sendStream(stdio.stdout, resumed(sockets, '1')) },
     { source: stdio.stderr, sent: sendStream(stdio.stderr, resumed(sockets, '2')) },

@@ -7,6 +7,8 @@ import type { WebSocket } from 'ws';
 /** How long a client may take to connect the sockets that the work needs. LXD gives 5 s. */
 const connectTimeoutMs = 5_000;
 const pingIntervalMs = 10_000;
+/** No closing frame came: the client has died, or its connection has (RFC 6455, 7.1.5). */
+const brokenOff = 1006;
 
 /**
  * The websockets of one operation: each has a name (`0`, `1`, `2`, `control`) and a secret that a
@@ -16,6 +18,8 @@ export class OperationSockets {
   readonly #secrets = new Map<string, string>();
   readonly #sockets = new Map<string, WebSocket>();
   #waiting: { readonly required: readonly string[]; readonly resolve: () => void } | undefined;
+  readonly #lost = new Set<string>();
+  #onLost: (() => void) | undefined;
   #onConnect: ((name: string, socket: WebSocket) => void) | undefined;
   #closed = false;
 
@@ -49,8 +53,10 @@ export class OperationSockets {
     const ping = setInterval(() => {
       if (socket.readyState === socket.OPEN) socket.ping();
     }, pingIntervalMs);
-    socket.once('close', () => {
+    socket.once('close', (code) => {
       clearInterval(ping);
+      if (code === brokenOff) this.#lost.add(name);
+      this.#onLost?.();
     });
     this.#onConnect?.(name, socket);
     const waiting = this.#waiting;
@@ -68,6 +74,16 @@ export class OperationSockets {
   onConnect(listener: (name: string, socket: WebSocket) => void): void {
     for (const [name, socket] of this.#sockets) listener(name, socket);
     this.#onConnect = listener;
+  }
+
+  /** Calls back once when all of `names` have been connected and then broke off. */
+  onLost(names: readonly string[], listener: () => void): void {
+    this.#onLost = () => {
+      if (!names.every((name) => this.#lost.has(name))) return;
+      this.#onLost = undefined;
+      listener();
+    };
+    this.#onLost();
   }
 
   /** Resolves when all of `required` are connected. Throws `timeout` after 5 s, `cancelled`. */
