@@ -12,7 +12,8 @@ export interface VariantInfo {
 /** What every machine needs to be reached, to reach others, and to install the rest. */
 const base = ['iproute2', 'netbase'];
 
-const systemd = ['dbus', 'libpam-systemd', 'systemd-sysv'];
+/** systemd mounts by mount(8), which its package has ceased to ask for. */
+const systemd = ['dbus', 'libpam-systemd', 'mount', 'systemd-sysv'];
 
 /**
  * What a person expects to find when they log in. No ssh server: `warren shell` needs none, and
