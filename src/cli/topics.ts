@@ -137,7 +137,11 @@ network) is an error.`,
 
 A machine takes 65,536 ids. With a grant for more than one machine each has ids of its own and none
 can touch the files of another; with the usual grant of 65,536 they share them. Your own id is never
-in a machine unless raw.idmap puts it there, which is how a project directory is shared with it.`,
+in a machine unless raw.idmap puts it there, which is how a project directory is shared with it.
+
+A machine that is to have other ids gets them with its next start: its files, its snapshots and what
+it keeps outside of them are copied for these, as much as they are. Ids that cannot be had are refused
+when they are asked for. A grant may grow; machines whose ids are taken out of it do not start.`,
     keys: 'idmaps',
   },
   policy: {

@@ -1,4 +1,5 @@
 import type { LayerId, OwnerRange } from '../storage/types.ts';
+import type { LayerRecord } from '../store/records.ts';
 import type { EngineDeps } from './types.ts';
 
 /**
@@ -33,7 +34,7 @@ export async function layerFor(
   if (original === undefined) throw new Error(`layer ${layer} has no row`);
   const existing = sameOwner(original.owner, owner)
     ? original
-    : deps.store.layers.findShifted(layer, owner);
+    : (deps.store.layers.findShifted(layer, owner) ?? findSibling(deps, original, owner));
   if (existing !== undefined) {
     deps.store.transaction(() => {
       keep(existing.id);
@@ -47,6 +48,17 @@ export async function layerFor(
     keep(copy);
   });
   return copy;
+}
+
+/** What a copy for other ids was made from, or another copy of that. */
+function findSibling(
+  { store }: EngineDeps,
+  { shiftedFrom }: LayerRecord,
+  owner: OwnerRange,
+): LayerRecord | undefined {
+  const source = shiftedFrom === undefined ? undefined : store.layers.find(shiftedFrom);
+  if (source === undefined) return undefined;
+  return sameOwner(source.owner, owner) ? source : store.layers.findShifted(source.id, owner);
 }
 
 export function sameOwner(a: OwnerRange, b: OwnerRange): boolean {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 
+import type { StringMap } from '../contract/api/instances.ts';
+import { readBool, readInteger } from '../contract/config/read.ts';
 import { WarrenError } from '../contract/errors.ts';
 import type { SliceRecord } from '../store/records.ts';
 import { countIds } from '../userns/idmap.ts';
@@ -70,19 +72,61 @@ function planShared(taken: readonly SliceRecord[], granted: number): SliceRecord
   return isTaken ? undefined : { ...slice, isolated: false };
 }
 
+/** What the expanded config of a machine asks for. */
+export function readSliceWish(config: StringMap): SliceWish {
+  return {
+    isolated: readBool(config, 'security.idmap.isolated'),
+    size: readInteger(config, 'security.idmap.size'),
+    base: readInteger(config, 'security.idmap.base'),
+  };
+}
+
+/** Whether a machine may keep its ids. What is not asked for may be as it is, but for the number. */
+export function isWished(slice: SliceRecord, { isolated, size, base }: SliceWish): boolean {
+  if (base !== undefined && slice.start !== base) return false;
+  if (isolated !== undefined && slice.isolated !== isolated) return false;
+  return isolated === false || slice.size === (size ?? SLICE_SIZE);
+}
+
+/**
+ * Chooses ids that nobody has or is about to have; `own` are those of a machine that leaves them, which they may
+ * overlap unless others share them. Throws `host_lacks`.
+ */
+export function chooseSlice(
+  deps: Pick<EngineDeps, 'store' | 'ids' | 'live'>,
+  name: string,
+  wish: SliceWish,
+  preferred: readonly number[] = [],
+  own?: SliceRecord,
+): SliceRecord {
+  const left = own?.isolated === true ? own.start : undefined;
+  const taken = [...deps.store.slices.list(), ...deps.live.heldSlices].filter(
+    ({ start }) => start !== left,
+  );
+  const granted = grantedIds(deps.ids.u0);
+  const slice = planSlice(taken, granted, wish, preferred);
+  if (slice === undefined) throw lacksIds(deps, name, wish, taken, granted);
+  return slice;
+}
+
 /** Takes ids for a machine; call it in the transaction that inserts the machine. Throws `host_lacks`. */
 export function allocateSlice(
-  deps: Pick<EngineDeps, 'store' | 'ids'>,
+  deps: Pick<EngineDeps, 'store' | 'ids' | 'live'>,
   name: string,
   wish: SliceWish,
   preferred: readonly number[] = [],
 ): { readonly id: number; readonly slice: SliceRecord } {
-  const taken = deps.store.slices.list();
-  const granted = grantedIds(deps.ids.u0);
-  const slice = planSlice(taken, granted, wish, preferred);
-  if (slice === undefined) throw lacksIds(deps, name, wish, taken, granted);
-  const existing = taken.find((other) => other.start === slice.start && !other.isolated);
-  return { id: existing?.id ?? deps.store.slices.insert(slice), slice };
+  const slice = chooseSlice(deps, name, wish, preferred);
+  return { id: recordSlice(deps, slice), slice };
+}
+
+/** The row of a chosen slice: that of the ids from there, or a new one. Call it in a transaction. */
+export function recordSlice({ store }: Pick<EngineDeps, 'store'>, slice: SliceRecord): number {
+  const existing = store.slices.list().find(({ start }) => start === slice.start);
+  if (existing === undefined) return store.slices.insert(slice);
+  // Shared by all, or left by the machine that is to have more or less of it.
+  store.slices.change(existing.id, slice);
+  return existing.id;
 }
 
 function lacksIds(

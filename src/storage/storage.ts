@@ -94,6 +94,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     createUpper: (instanceId, owner, like) => uppers.create(instanceId, owner, like),
     removeUpper: (instanceId) => uppers.remove(instanceId),
     emptyUpper: (instanceId, owner, like) => uppers.empty(instanceId, owner, like),
+    stagePlain: (instanceId, from, to, options) => uppers.stagePlain(instanceId, from, to, options),
     listUppers: () => uppers.list(),
     upperSizes: async (instanceIds) => {
       const sizes = await treeSizes(instanceIds.map((id) => uppers.upperPath(id)));

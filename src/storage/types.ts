@@ -109,6 +109,16 @@ export interface Storage {
   removeUpper(instanceId: number): Promise<void>;
   /** Gives an unmounted machine an empty upper; its plain directories stay. Repeatable. */
   emptyUpper(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
+  /**
+   * Copies a stopped machine's plain directories for other ids; the next `emptyUpper` for them puts the
+   * copies in their place.
+   */
+  stagePlain(
+    instanceId: number,
+    from: OwnerRange,
+    to: OwnerRange,
+    options: { signal?: AbortSignal },
+  ): Promise<void>;
   /** Every machine that has writable directories on disk, for recovery. */
   listUppers(): Promise<number[]>;
   /** Bytes on disk of the upper directories of machines, by id; those that are gone are absent. */

@@ -17,14 +17,17 @@ import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
 import { copyAttributes } from './attributes.ts';
 import { asLayer, asUpper, readKind, writeKind, type Layers } from './layers.ts';
+import { makeShift, makeTreeShift } from './owners.ts';
 import { copyTree, exists, removeTree, syncDirectory } from './trees.ts';
 import type { LayerId, OwnerRange, StorageLog, UndoneFreezes } from './types.ts';
+import { walkTree } from './walk.ts';
 
 /**
  * A machine's own directories, `instances/ID/`:
  *
  * upper, work   of its overlay; `upper.json` when the upper is of a special kind
  * plain/NAME    directories that no overlay covers
+ * plain-START-SIZE  the same for those ids, to which the machine is about to be moved
  * freezing      a link to the layer that a freeze made or was about to make
  */
 export interface Uppers {
@@ -33,8 +36,15 @@ export interface Uppers {
   /** The root directory's own attributes are those of `like`, the layer below. */
   create(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   remove(instanceId: number): Promise<void>;
-  /** A new, empty upper; `plain` stays. Repeatable. */
+  /** A new, empty upper; `plain` stays, or those that were staged for this owner take its place. Repeatable. */
   empty(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
+  /** Copies of its plain directories for other ids, which the next `empty` for them takes. */
+  stagePlain(
+    instanceId: number,
+    from: OwnerRange,
+    to: OwnerRange,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<void>;
   list(): Promise<number[]>;
   freeze(instanceId: number, owner: OwnerRange): Promise<LayerId>;
   copy(
@@ -148,6 +158,19 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
     for (const name of overlays) await removeTree(`${directory}/${name}`);
   };
 
+  const stagedPlain = (instanceId: number, { start, size }: OwnerRange): string =>
+    `${home(instanceId)}/plain-${start}-${size}`;
+
+  const takeStagedPlain = async (instanceId: number, owner: OwnerRange): Promise<void> => {
+    const staged = stagedPlain(instanceId, owner);
+    if (!(await exists(staged))) return;
+    const plain = `${home(instanceId)}/plain`;
+    await removeTree(`${plain}.gone`);
+    await renameIfThere(plain, `${plain}.gone`);
+    await rename(staged, plain);
+    await removeTree(`${plain}.gone`);
+  };
+
   return {
     upperPath,
     workPath,
@@ -161,7 +184,10 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
       const directory = home(instanceId);
       if (!(await exists(directory))) return;
       await removeOverlay(instanceId);
-      await removeTree(`${directory}/plain`);
+      for (const name of await readdir(directory)) {
+        if (/^plain(?:-\d+-\d+)?(?:\.part|\.gone)?$/.test(name))
+          await removeTree(`${directory}/${name}`);
+      }
       try {
         await rmdir(directory);
       } catch (error) {
@@ -172,7 +198,20 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
 
     empty: async (instanceId, owner, like) => {
       await removeOverlay(instanceId);
+      await takeStagedPlain(instanceId, owner);
       await create(instanceId, owner, like);
+    },
+
+    stagePlain: async (instanceId, from, to, { signal }) => {
+      const plain = `${home(instanceId)}/plain`;
+      const staged = stagedPlain(instanceId, to);
+      const part = `${staged}.part`;
+      for (const left of [staged, part]) await removeTree(left);
+      if (!(await exists(plain))) return;
+      await makePrivate(part);
+      await copyTree(plain, part, { signal });
+      await walkTree(part, { enter: makeTreeShift(makeShift(from, to)) }, signal);
+      await rename(part, staged);
     },
 
     freeze: async (instanceId, owner) => {

@@ -72,6 +72,9 @@ export function instanceTable(db: Database) {
   const updateSettings = db.prepare<[string, number, number]>(
     'UPDATE instances SET description = ?, ephemeral = ? WHERE id = ?',
   );
+  const updateSlice = db.prepare<[number, number]>(
+    'UPDATE instances SET slice_id = ? WHERE id = ?',
+  );
   const updatePhase = db.prepare<[string, number]>('UPDATE instances SET phase = ? WHERE id = ?');
   const updateName = db.prepare<[string, number]>('UPDATE instances SET name = ? WHERE id = ?');
   const updateRun = db.prepare<[number, number, string, number, number | null, number, number]>(`
@@ -171,6 +174,10 @@ export function instanceTable(db: Database) {
     /** Writes single keys, `volatile.*` mostly; `undefined` removes one. */
     mergeConfig(id: number, values: Readonly<Record<string, string | undefined>>): void {
       config.merge(id, values);
+    },
+    /** Other ids; the row of the slice must exist. */
+    setSlice(id: number, sliceId: number): void {
+      updateSlice.run(sliceId, id);
     },
     setLayers(id: number, chain: readonly string[]): void {
       layers.replace(id, chain);

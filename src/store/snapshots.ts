@@ -131,6 +131,9 @@ export function snapshotTable(db: Database) {
       }
       updateName.run(name, snapshot.id);
     },
+    setLayers(id: number, chain: readonly string[]): void {
+      layers.replace(id, chain);
+    },
     setSize(id: number, sizeBytes: number): void {
       updateSize.run(sizeBytes, id);
     },

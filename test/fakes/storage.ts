@@ -161,6 +161,7 @@ export function fakeStorage(paths: Paths): StorageService {
           .filter((name) => /^\d+$/.test(name))
           .map(Number),
       ),
+    stagePlain: () => Promise.resolve(),
     plainDirectory: (id, name) => {
       const dir = `${paths.instancesDir}/${id}/plain/${name}`;
       mkdirSync(dir, { recursive: true });

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 
 import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
-import { readBool, readInteger } from '../../contract/config/read.ts';
 import { dropEmpty } from '../../contract/config/validate.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { LayerId } from '../../storage/types.ts';
@@ -10,7 +9,7 @@ import { findImageForSource } from '../images/ensure.ts';
 import { layerFor, removeUnusedLayers } from '../layers.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
 import { checkImagePolicy, checkUseOfImage } from '../policy/policy.ts';
-import { allocateSlice } from '../slices.ts';
+import { allocateSlice, readSliceWish } from '../slices.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
 import { copySnapshots, planCopy, type MadeInstance } from './copy.ts';
 import { dropEmptyKeys } from './devices.ts';
@@ -287,11 +286,7 @@ function insert(
   const { id: sliceId } = allocateSlice(
     deps,
     name,
-    {
-      isolated: readBool(config, 'security.idmap.isolated'),
-      size: readInteger(config, 'security.idmap.size'),
-      base: readInteger(config, 'security.idmap.base'),
-    },
+    readSliceWish(config),
     copies.map(({ owner }) => owner.start),
   );
   const volatile: Record<string, string> = {

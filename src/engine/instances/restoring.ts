@@ -3,9 +3,9 @@ import { ownerOf } from './owner.ts';
 
 /** The machine's own directory, made empty for a restored chain. Repeatable. */
 export async function emptyUpper(deps: EngineDeps, record: InstanceRecord): Promise<void> {
-  // Read again: the chain is newer than the record.
-  const [like] = deps.store.instances.findById(record.id)?.layers ?? [];
-  await deps.storage.emptyUpper(record.id, ownerOf(record), like);
+  // Read again: the chain and the ids are newer than the record.
+  const now = deps.store.instances.findById(record.id) ?? record;
+  await deps.storage.emptyUpper(now.id, ownerOf(now), now.layers[0]);
   deps.store.transaction(() => {
     deps.store.instances.mergeConfig(record.id, { 'volatile.restoring': undefined });
   });

@@ -22,6 +22,7 @@ import { findInit, planLimits, planSpec } from './plan.ts';
 import { killAndWait } from './kill.ts';
 import { planProxies } from './proxies.ts';
 import { finishRestore } from './restoring.ts';
+import { moveToWishedIds } from './other-ids.ts';
 import { checkRlimits } from './rlimits.ts';
 import { isRunning } from './state.ts';
 import { checkInstance } from './validate.ts';
@@ -89,7 +90,9 @@ export async function startLocked(
   await finishRestore(deps, found);
   checkInstance(deps, `start ${name}`, name, found, found, 'start');
   const record = ensureHwaddrs(deps, found);
-  await run(deps, record, expandInstance(deps, record), context);
+  const expanded = expandInstance(deps, record);
+  const owner = await moveToWishedIds(deps, record, expanded.config, context.signal);
+  await run(deps, owner, expanded, context);
 }
 
 async function run(

@@ -4,7 +4,6 @@ import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
 import { dropEmpty, isLive } from '../../contract/config/validate.ts';
-import { WarrenError } from '../../contract/errors.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
@@ -13,6 +12,7 @@ import { applyLive } from './apply-live.ts';
 import { dropEmptyKeys } from './devices.ts';
 import { checkSources } from './disks.ts';
 import { expandInstance, getInstance } from './list.ts';
+import { checkWishedIds } from './other-ids.ts';
 import { isRunning } from './state.ts';
 import { checkInstance } from './validate.ts';
 
@@ -67,9 +67,9 @@ export async function updateInstance(
         : merged(current.config, { ...base.config, ...input.config }),
   };
   checkInstance(deps, `change ${name}`, name, wanted, current);
-  refuseOtherIds(deps, current, wanted);
   const before = expandInstance(deps, current);
-  const { devices } = expandInstance(deps, wanted);
+  const { devices, config } = expandInstance(deps, wanted);
+  checkWishedIds(deps, current, config);
   await checkSources(deps, `change ${name}`, before.devices, devices);
   const hwaddrs = missingHwaddrs(expandInstance(deps, wanted));
   const next = { ...wanted, config: { ...wanted.config, ...hwaddrs } };
@@ -128,27 +128,4 @@ function merged(current: StringMap, given: StringMap): StringMap {
     ...Object.entries(dropEmpty(given)).filter((entry) => !isVolatile(entry)),
     ...Object.entries(current).filter(isVolatile),
   ]);
-}
-
-/** Every file of a machine belongs to its ids, so they are chosen once. */
-function refuseOtherIds(
-  deps: EngineDeps,
-  current: InstanceRecord,
-  wanted: Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>,
-): void {
-  const before = expandInstance(deps, current).config;
-  const after = expandInstance(deps, wanted).config;
-  const keys = ['security.idmap.isolated', 'security.idmap.size', 'security.idmap.base'] as const;
-  const issues = keys
-    .filter((key) => (before[key] ?? '') !== (after[key] ?? ''))
-    .filter(
-      (key) => key !== 'security.idmap.isolated' || after[key] !== `${current.slice.isolated}`,
-    )
-    .map((key) => ({
-      path: `config.${key}`,
-      problem: `the ids of ${current.name} are chosen when it is made, wanted a copy with other ids (warren copy -c ${key}=…)`,
-    }));
-  if (issues.length > 0) {
-    throw new WarrenError('invalid', { what: `change ${current.name}`, issues });
-  }
 }

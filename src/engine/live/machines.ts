@@ -1,6 +1,6 @@
 import { KeyedMutex } from '../../base/mutex.ts';
 import type { ProcessIdentity } from '../../runtime/types.ts';
-import type { ImageRecord } from '../../store/records.ts';
+import type { ImageRecord, SliceRecord } from '../../store/records.ts';
 import type { DiskUse } from '../instances/disk-use.ts';
 import { Asks } from './asks.ts';
 import type { MachineConsole } from './console.ts';
@@ -47,6 +47,8 @@ export class LiveMachines {
   readonly networks = new KeyedMutex();
   /** Layers with a row that something will stand on in a moment. */
   readonly heldLayers = new HeldLayers();
+  /** Ids that a machine is about to move to. */
+  readonly heldSlices = new Set<SliceRecord>();
   readonly networkAsks = new Asks();
   readonly transfers = new Transfers();
   /** Roots of stopped machines that are mounted for their files. */

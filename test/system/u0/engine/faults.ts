@@ -4,7 +4,7 @@ import type { EnginePorts } from '../../../../src/engine/engine.ts';
 const effects = {
   storage: [
     ...(['mountRoot', 'unmountRoot', 'createUpper', 'removeUpper', 'emptyUpper'] as const),
-    'plainDirectory',
+    ...(['plainDirectory', 'stagePlain'] as const),
     ...(['importTree', 'mountView'] as const),
   ],
   volumes: ['create', 'copy', 'shift', 'remove'],
