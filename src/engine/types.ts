@@ -16,6 +16,7 @@ export type {
   ImageRecord,
   InstanceRecord,
   LastExit,
+  MetadataRecord,
   NetworkRecord,
   ProfileRecord,
   ProjectRecord,

@@ -1,8 +1,10 @@
 import { stat } from 'node:fs/promises';
 
 import type { HostPath } from '../base/brand.ts';
+import type { StringMap } from '../contract/api/instances.ts';
 import { WarrenError } from '../contract/errors.ts';
 import { readCompression } from './archive/compression.ts';
+import { normalisePath } from './archive/names.ts';
 import { ArchivePolicy, type Layout } from './archive/policy.ts';
 import type { TarEntry } from './archive/reader.ts';
 import { scanArchive } from './archive/scan.ts';
@@ -10,6 +12,7 @@ import { openArchive } from './archive/source.ts';
 import type { ImageLimits } from './deps.ts';
 import { maxMetadataBytes, parseMetadata } from './metadata.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
+import { TemplateCollector } from './template/files.ts';
 import type { ImageFiles, ImageMetadata, WorkContext } from './types.ts';
 
 export interface CheckDeps {
@@ -20,11 +23,13 @@ export interface CheckDeps {
 
 export interface CheckedImage {
   readonly metadata: ImageMetadata;
+  readonly templateFiles: StringMap;
   /** Of the archive that holds the root file system. */
   readonly layout: Layout;
 }
 
 const what = 'read the image';
+const templatesDirectory = 'templates/';
 
 /** All ids there are: which a machine has is known only when it is unpacked. */
 const anyIds = 2 ** 32;
@@ -39,16 +44,17 @@ export async function checkFiles(
   context: WorkContext,
 ): Promise<CheckedImage> {
   const first = await scanTar(deps, files.metadata, context);
+  const { templateFiles } = first;
   if (files.rootfs !== undefined) {
     if (first.metadata === undefined) throw invalid('the metadata archive has no metadata.yaml');
     if ((await readCompression(files.rootfs)) !== 'squashfs') {
       const second = await scanTar(deps, files.rootfs, context);
       if (!second.looksLikeRoot) throw invalid('the rootfs archive has neither etc, usr nor bin');
     }
-    return { metadata: first.metadata, layout: 'plain' };
+    return { metadata: first.metadata, templateFiles, layout: 'plain' };
   }
   if (first.metadata !== undefined) {
-    if (first.hasRootfs) return { metadata: first.metadata, layout: 'unified' };
+    if (first.hasRootfs) return { metadata: first.metadata, templateFiles, layout: 'unified' };
     throw invalid('it is the metadata half of a split image, wanted its rootfs as well');
   }
   if (!first.looksLikeRoot) {
@@ -62,11 +68,12 @@ export async function checkFiles(
     properties: {},
     templates: {},
   };
-  return { metadata, layout: 'plain' };
+  return { metadata, templateFiles: {}, layout: 'plain' };
 }
 
 interface ScannedTar {
   readonly metadata: ImageMetadata | undefined;
+  readonly templateFiles: StringMap;
   readonly hasRootfs: boolean;
   readonly looksLikeRoot: boolean;
 }
@@ -77,6 +84,7 @@ async function scanTar(
   { signal, progress }: WorkContext,
 ): Promise<ScannedTar> {
   const policy = new ArchivePolicy({ what, limits, idCount: anyIds });
+  const templates = new TemplateCollector();
   let content: Buffer | undefined;
   let hasRootfs = false;
   let looksLikeRoot = false;
@@ -90,14 +98,20 @@ async function scanTar(
           hasRootfs = true;
         }
         looksLikeRoot ||= /^(etc|usr|bin)(\/|$)/.test(path);
+        if (path.startsWith(templatesDirectory)) {
+          const name = path.slice(templatesDirectory.length);
+          return templates.wants(name, { type, size }) ? ('collect' as const) : ('drop' as const);
+        }
         if (path !== 'metadata.yaml') return 'drop' as const;
         if (content !== undefined) throw hostile('it has two metadata.yaml');
         if (type !== '0') throw hostile('its metadata.yaml is no regular file');
         if (size > maxMetadataBytes) throw invalid('its metadata.yaml is larger than 1 MiB');
         return 'collect' as const;
       },
-      content(_entry: unknown, data: Buffer) {
-        content = data;
+      content({ name }: TarEntry, data: Buffer) {
+        const path = normalisePath(name);
+        if (path === 'metadata.yaml') content = data;
+        else templates.add(path.slice(templatesDirectory.length), data);
       },
     };
     await scanArchive(source, handler, { what, stage: 'checking the image', progress });
@@ -105,7 +119,8 @@ async function scanTar(
     await source.close();
   }
   const metadata = content === undefined ? undefined : parseMetadata(content, what);
-  return { metadata, hasRootfs, looksLikeRoot };
+  const templateFiles = metadata === undefined ? {} : templates.files(invalid);
+  return { metadata, templateFiles, hasRootfs, looksLikeRoot };
 }
 
 function invalid(problem: string): WarrenError {

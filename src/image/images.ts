@@ -38,9 +38,9 @@ export function makeImages(deps: ImageDeps): Images {
       guard(`build ${recipe.alias}`, context.signal, () =>
         buildImage(shared, { recipe, target, file, slice }, context),
       ),
-    pack: (root, metadata, file, slice, context) =>
+    pack: (root, description, file, slice, context) =>
       guard('write the image', context.signal, () =>
-        packImage(sandbox, { root, metadata, file, slice }, context),
+        packImage(sandbox, { root, description, file, slice }, context),
       ),
     packBackup: (input, context) =>
       guard('write the backup', context.signal, () => packBackup(sandbox, input, context)),

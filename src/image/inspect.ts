@@ -27,10 +27,11 @@ export async function inspectImage(
     stop.abort();
     throw error;
   });
-  const [{ metadata, layout }, fingerprint] = await Promise.all([check, hash]);
+  const [{ metadata, templateFiles, layout }, fingerprint] = await Promise.all([check, hash]);
   const sizes = await Promise.all(all.map(async (file) => (await stat(file)).size));
   if (files.rootfs === undefined) await deps.layouts.remember(files.metadata, layout);
-  return { fingerprint, metadata, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) };
+  const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
+  return { fingerprint, metadata, templateFiles, sizeBytes };
 }
 
 /** sha256 of the files one after the other, in hexadecimal. */

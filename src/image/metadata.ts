@@ -4,6 +4,7 @@ import { hasControlCharacter } from '../base/text.ts';
 import { WarrenError, type Issue } from '../contract/errors.ts';
 import { parseArchitecture } from './architectures.ts';
 import { parseHostileYaml, type YamlMap } from './hostile-yaml.ts';
+import { isTemplateName } from './template/files.ts';
 import type { ImageMetadata } from './types.ts';
 
 /** Longest `metadata.yaml` that is read. */
@@ -108,7 +109,7 @@ function readTemplates(value: unknown, report: Report): ImageMetadata['templates
 
 function readTemplate(item: YamlMap, at: string, report: Report): Template {
   const template = item.get('template');
-  const isName = typeof template === 'string' && isFileName(template);
+  const isName = typeof template === 'string' && isTemplateName(template);
   if (!isName) report(`${at}.template`, `${show(template)} is no file name`);
 
   const when = item.get('when');
@@ -156,11 +157,6 @@ function isKey(key: unknown): key is string {
 
 function isTrigger(value: unknown): value is (typeof triggers)[number] {
   return (triggers as readonly unknown[]).includes(value);
-}
-
-/** A plain name below `templates/`. */
-function isFileName(name: string): boolean {
-  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/.test(name);
 }
 
 function show(value: unknown): string {

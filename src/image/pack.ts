@@ -6,12 +6,12 @@ import { formatMetadata } from './metadata.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { sandboxTree } from './sandbox/spec.ts';
 import type { SliceIds } from './slice.ts';
-import type { ImageMetadata, ImportedImage, WorkContext } from './types.ts';
+import type { ImageDescription, ImportedImage, WorkContext } from './types.ts';
 import { writeArchive } from './write-archive.ts';
 
 export interface PackInput {
   readonly root: HostPath;
-  readonly metadata: ImageMetadata;
+  readonly description: ImageDescription;
   readonly file: HostPath;
   readonly slice: SliceIds;
 }
@@ -22,18 +22,19 @@ export interface PackInput {
  */
 export async function packImage(
   sandbox: Sandbox,
-  { root, metadata, file, slice }: PackInput,
+  { root, description, file, slice }: PackInput,
   context: WorkContext,
 ): Promise<ImportedImage> {
-  const head = formatEntry(
-    {
-      kind: 'file',
-      path: 'metadata.yaml',
-      mode: 0o644,
-      content: Buffer.from(formatMetadata(metadata), 'utf8'),
-    },
-    metadata.creationDate,
-  );
+  const { metadata, templateFiles } = description;
+  const entry = (path: string, text: string): Buffer =>
+    formatEntry(
+      { kind: 'file', path, mode: 0o644, content: Buffer.from(text, 'utf8') },
+      metadata.creationDate,
+    );
+  const head = Buffer.concat([
+    entry('metadata.yaml', formatMetadata(metadata)),
+    ...Object.entries(templateFiles).map(([name, text]) => entry(`templates/${name}`, text)),
+  ]);
   const written = await writeArchive(
     sandbox,
     {
@@ -47,7 +48,7 @@ export async function packImage(
     },
     context,
   );
-  return { ...written, metadata };
+  return { ...written, ...description };
 }
 
 /**

@@ -47,10 +47,15 @@ export interface ImageFiles {
   readonly rootfs?: HostPath;
 }
 
-export interface ImportedImage {
+/** Metadata, and the contents of the templates it names, by file name. */
+export interface ImageDescription {
+  readonly metadata: ImageMetadata;
+  readonly templateFiles: StringMap;
+}
+
+export interface ImportedImage extends ImageDescription {
   /** sha256 of the file, or of metadata ‖ rootfs. */
   readonly fingerprint: string;
-  readonly metadata: ImageMetadata;
   readonly sizeBytes: number;
 }
 
@@ -93,7 +98,7 @@ export interface Images {
   /** Writes a unified image file from a mounted root (publish). */
   pack(
     root: HostPath,
-    metadata: ImageMetadata,
+    description: ImageDescription,
     file: HostPath,
     slice: { readonly start: number; readonly size: number },
     context: WorkContext,

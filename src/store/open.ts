@@ -18,6 +18,7 @@ import { makeReserve } from './reserve.ts';
 import { sliceTable } from './slices.ts';
 import { snapshotTable } from './snapshots.ts';
 import type { Store } from './store.ts';
+import { templateTable } from './templates.ts';
 import { volumeTable } from './volumes.ts';
 import { warningTable } from './warnings.ts';
 
@@ -83,6 +84,8 @@ function storeOf(db: Sqlite.Database, path: string): Store {
     snapshots: snapshotTable(db),
     images: imageTable(db),
     aliases: aliasTable(db),
+    imageTemplates: templateTable(db, 'images'),
+    instanceTemplates: templateTable(db, 'instances'),
     profiles: profileTable(db),
     networks: networkTable(db),
     layers: layerTable(db),

@@ -95,6 +95,14 @@ export interface ImageRecord {
   readonly aliases: readonly ImageAliasRecord[];
 }
 
+/** What an image says of itself, as an image has it or a machine that was made of one. */
+export interface MetadataRecord {
+  /** The text of a metadata.yaml. */
+  readonly metadata: string;
+  /** Contents of templates by file name. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
 export interface ImageAliasRecord {
   readonly name: string;
   readonly description: string;

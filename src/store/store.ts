@@ -8,6 +8,7 @@ import type { ProfileTable } from './profiles.ts';
 import type { ProjectTable } from './projects.ts';
 import type { SliceTable } from './slices.ts';
 import type { SnapshotTable } from './snapshots.ts';
+import type { TemplateTable } from './templates.ts';
 import type { VolumeTable } from './volumes.ts';
 import type { WarningTable } from './warnings.ts';
 
@@ -29,6 +30,8 @@ export interface Store {
   readonly snapshots: SnapshotTable;
   readonly images: ImageTable;
   readonly aliases: AliasTable;
+  readonly imageTemplates: TemplateTable;
+  readonly instanceTemplates: TemplateTable;
   readonly profiles: ProfileTable;
   readonly networks: NetworkTable;
   readonly layers: LayerTable;

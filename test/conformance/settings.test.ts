@@ -64,6 +64,42 @@ describe('lxc and settings', () => {
     expect(await lxc.well('query /1.0/instances/c1')).toContain('"description": "late"');
   });
 
+  test('config metadata and template change what a machine has of its image', async () => {
+    expect(await lxc.well('config metadata show c1')).toMatch(
+      /^architecture: x86_64\ncreation_date: \d+\nexpiry_date: 0\nproperties:\n[^]*os: BusyBox[^]*\ntemplates: \{\}$/,
+    );
+    expect(await lxc.well('config template list c1 -f csv')).toBe('');
+    await lxc.well('config template create c1 motd.tpl');
+    const text =
+      'This is {{ container.name }}{% if config_get("user.a", "") == "" %}, plain{% endif %}\n';
+    await lxc.well('config template edit c1 motd.tpl', { input: text });
+    expect(await lxc.well('config template show c1 motd.tpl')).toBe(text.trimEnd());
+    expect(await lxc.well('config template list c1 -f csv')).toBe('motd.tpl');
+    const metadata = await lxc.well('config metadata show c1');
+    const template = '\n  /etc/motd:\n    when: [start]\n    template: motd.tpl\n';
+    await lxc.well('config metadata edit c1', {
+      input: metadata.replace('templates: {}', `templates:${template}`),
+    });
+    await lxc.well('restart c1 --force');
+    expect(await lxc.well('exec c1 -- cat /etc/motd')).toBe('This is c1, plain');
+    await lxc.well('config template delete c1 motd.tpl');
+    expect(await lxc.well('config template list c1 -f csv')).toBe('');
+    await lxc.well('restart c1 --force');
+    expect(await lxc.well('warning list -f csv')).toMatch(/Template not applied/);
+    await lxc.well('config metadata edit c1', { input: metadata });
+    await lxc.badly('config metadata show nothing', /Error: .*nothing/);
+    await lxc.badly('config metadata edit nothing', /Error: .*nothing/, { input: metadata });
+    await lxc.badly('config metadata edit c1', /Error: .*architecture/, {
+      input: metadata.replace('x86_64', 'abacus'),
+    });
+    await lxc.badly('config template list nothing', /Error: .*nothing/);
+    await lxc.badly('config template create nothing x.tpl', /Error: .*nothing/);
+    await lxc.badly('config template create c1 ../x', /Error: .*no name of a template/);
+    await lxc.badly('config template show c1 absent.tpl', /Error: .*absent.tpl/);
+    await lxc.badly('config template edit c1 ../x', /Error: /, { input: 'x' });
+    await lxc.badly('config template delete c1 absent.tpl', /Error: .*absent.tpl/);
+  });
+
   test('config device adds, changes and removes devices of a running machine', async () => {
     const port = 'proxy listen=tcp:127.0.0.1:0 connect=tcp:127.0.0.1:80';
     await lxc.badly(`config device add c1 web ${port}`, /Error: .*listen/);

@@ -102,6 +102,27 @@ describe('lxc and the life of a machine', () => {
     await lxc.well('delete c5 --force');
   });
 
+  test('copy --refresh brings an older copy up to date', async () => {
+    await lxc.well('init busybox r0');
+    await lxc.well('snapshot r0 old');
+    await lxc.well('snapshot r0 both');
+    await lxc.well('copy r0 r1 -c user.own=yes');
+    await lxc.well('file push - r0/root/fresh', { input: 'fresh' });
+    await lxc.well('file push - r1/root/stale', { input: 'stale' });
+    await lxc.well('delete r0/old');
+    await lxc.well('snapshot r0 fresh');
+    await lxc.well('copy r0 r1 --refresh');
+    expect(await lxc.well('file pull r1/root/fresh -')).toBe('fresh');
+    await lxc.badly('file pull r1/root/stale -', /Error: .*stale/);
+    const names = JSON.parse(await lxc.well('query /1.0/instances/r1/snapshots')) as string[];
+    expect(names.map((url) => url.split('/').at(-1)).sort()).toEqual(['both', 'fresh']);
+    await lxc.well('start r1');
+    expect(await lxc.well('exec r1 -- hostname')).toBe('r1');
+    await lxc.badly('copy r0 r1 --refresh', /Error: .*running/);
+    await lxc.well('copy r0 r2 --refresh');
+    await lxc.well('delete r0 r1 r2 --force');
+  });
+
   test('snapshot, restore and copy from a snapshot bring files back', async () => {
     await lxc.well('snapshot c1 first');
     await lxc.well('snapshot c1 --no-expiry');

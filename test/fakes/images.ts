@@ -5,7 +5,13 @@ import { WarrenError } from '../../src/contract/errors.ts';
 
 import type { BackupPart } from '../../src/image/backup/layout.ts';
 import type { BackupInput } from '../../src/image/backup/pack.ts';
-import type { ImageFiles, ImageMetadata, Images, ImportedImage } from '../../src/image/types.ts';
+import type {
+  ImageDescription,
+  ImageFiles,
+  ImageMetadata,
+  Images,
+  ImportedImage,
+} from '../../src/image/types.ts';
 
 const metadata: ImageMetadata = {
   architecture: 'x86_64',
@@ -15,14 +21,22 @@ const metadata: ImageMetadata = {
   templates: {},
 };
 
-/** Image files whose content is of no interest: every one unpacks to the same few files. */
+/** What is known of an image; a file that is `image` and JSON says it itself. */
+function descriptionOf(content: Buffer): ImageDescription {
+  const text = content.toString('utf8');
+  if (!text.startsWith('image {')) return { metadata, templateFiles: {} };
+  const said = JSON.parse(text.slice('image '.length)) as Partial<ImageDescription>;
+  return { metadata: { ...metadata, ...said.metadata }, templateFiles: said.templateFiles ?? {} };
+}
+
+/** Image files whose content is of little interest: every one unpacks to the same few files. */
 export function fakeImages(): Images {
   const describe = ({ metadata: file, rootfs }: ImageFiles): ImportedImage => {
     const parts = [file, ...(rootfs === undefined ? [] : [rootfs])];
     const hash = createHash('sha256');
     for (const part of parts) hash.update(readFileSync(part));
     const sizeBytes = parts.reduce((sum, part) => sum + statSync(part).size, 0);
-    return { fingerprint: hash.digest('hex'), metadata, sizeBytes };
+    return { fingerprint: hash.digest('hex'), ...descriptionOf(readFileSync(file)), sizeBytes };
   };
   const images = {
     inspect: (files: ImageFiles) => {
@@ -41,8 +55,8 @@ export function fakeImages(): Images {
       writeFileSync(`${target}/sbin/init`, '#!/bin/sh\n', { mode: 0o755 });
       return Promise.resolve();
     },
-    pack: (root: string, _metadata: ImageMetadata, file: string) => {
-      writeFileSync(file, `packed ${root} ${String(Math.random())}`);
+    pack: (_root: string, description: ImageDescription, file: string) => {
+      writeFileSync(file, `image ${JSON.stringify({ ...description, packed: Math.random() })}`);
       return Promise.resolve(describe({ metadata: file as ImageFiles['metadata'] }));
     },
     recipes: () => [],
@@ -65,6 +79,7 @@ export function fakeImages(): Images {
           parts.shift();
           await images.unpack({ metadata: file as ImageFiles['metadata'] }, target);
         },
+        describe: () => undefined,
         [Symbol.asyncDispose]: () => Promise.resolve(),
       });
     },

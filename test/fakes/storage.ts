@@ -173,8 +173,9 @@ export function fakeStorage(paths: Paths): StorageService {
       const files = openGuestFiles(plainRoot(path), { start, size: 1 }, 'the test directory');
       if (start === 0) return files;
       // The real one takes only what belongs to uid 0 for what it has just made.
-      const makeDirectory: typeof files.makeDirectory = (name, { mode = 0o755 }) => {
-        mkdirSync(`${path}${name.toString()}`, { mode });
+      const makeDirectory: typeof files.makeDirectory = (name, options) => {
+        const { mode = 0o755, parents = false } = options;
+        mkdirSync(`${path}${name.toString()}`, { mode, recursive: parents });
         return Promise.resolve();
       };
       return { ...files, makeDirectory, [Symbol.dispose]: files[Symbol.dispose].bind(files) };

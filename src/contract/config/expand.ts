@@ -64,7 +64,7 @@ export function visibleDevices(devices: DeviceMap): DeviceMap {
   return Object.fromEntries(Object.entries(devices).filter(([, { type }]) => type !== 'none'));
 }
 
-/** By `Object.fromEntries`, since a name such as `__proto__` must stay a name. */
+/** By spreading, which assigns nothing: a name such as `__proto__` stays a name. */
 function merge<T>(maps: readonly Readonly<Record<string, T>>[]): Record<string, T> {
-  return Object.fromEntries(new Map(maps.flatMap((map) => Object.entries(map))));
+  return maps.reduce<Record<string, T>>((all, map) => ({ ...all, ...map }), {});
 }

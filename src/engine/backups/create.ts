@@ -1,9 +1,11 @@
 import { Revert } from '../../base/revert.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { BackupCompression, BackupTree } from '../../image/backup/layout.ts';
+import { formatMetadata } from '../../image/metadata.ts';
 import type { LayerId } from '../../storage/types.ts';
 import { captureInstance } from '../instances/capture.ts';
 import { getInstance } from '../instances/list.ts';
+import { describeInstance } from '../instances/metadata.ts';
 import { finishRestore } from '../instances/restoring.ts';
 import { isRunning } from '../instances/state.ts';
 import { removeUnusedLayers } from '../layers.ts';
@@ -64,7 +66,7 @@ export async function createBackup(
     {
       kind: 'container',
       index,
-      beside: { 'backup.yaml': backup, 'metadata.yaml': metadataOf(record) },
+      beside: { 'backup.yaml': backup, ...besideOf(deps, record) },
       trees,
       file: staged.file,
       slice: record.slice,
@@ -138,16 +140,15 @@ async function mountAll(
   return { trees, frozenMs };
 }
 
-/** The image's `metadata.yaml` as LXD keeps it beside a machine's root; JSON is YAML. */
-function metadataOf(record: InstanceRecord): string {
-  const properties = Object.entries(record.config)
-    .filter(([key]) => key.startsWith('image.'))
-    .map(([key, value]) => [key.slice('image.'.length), value]);
-  return `${JSON.stringify({
-    architecture: record.architecture,
-    creation_date: Math.floor(record.createdAtMs / 1000),
-    expiry_date: 0,
-    properties: Object.fromEntries(properties) as Record<string, string>,
-    templates: {},
-  })}\n`;
+/** The image's `metadata.yaml` and templates, as LXD keeps them beside a machine's root. */
+function besideOf(deps: EngineDeps, record: InstanceRecord): Readonly<Record<string, string>> {
+  const { metadata, templateFiles } = describeInstance(deps, record);
+  const templates = Object.entries(templateFiles).map(([name, text]) => [
+    `templates/${name}`,
+    text,
+  ]);
+  return {
+    'metadata.yaml': formatMetadata(metadata),
+    ...(Object.fromEntries(templates) as Record<string, string>),
+  };
 }

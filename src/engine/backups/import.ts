@@ -3,6 +3,7 @@ import { WarrenError, type Issue } from '../../contract/errors.ts';
 import type { HostPath } from '../../base/brand.ts';
 import { parseArchitecture } from '../../image/architectures.ts';
 import type { BackupPart } from '../../image/backup/layout.ts';
+import { formatMetadata } from '../../image/metadata.ts';
 import type { LayerId } from '../../storage/types.ts';
 import { createInstance, type CreateInstanceInput } from '../instances/create.ts';
 import { checkInstanceName } from '../instances/names.ts';
@@ -128,6 +129,16 @@ async function unpackAll(
       throw error;
     }
     base = chain;
+  }
+  const described = reader.describe();
+  if (described !== undefined) {
+    deps.store.transaction(() => {
+      const { metadata, templateFiles: files } = described;
+      deps.store.instanceTemplates.replace(record.id, {
+        metadata: formatMetadata(metadata),
+        files,
+      });
+    });
   }
   const [first] = missing;
   if (missing.size === 0) return;

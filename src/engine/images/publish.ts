@@ -8,6 +8,7 @@ import { chooseInstanceName } from '../instances/names.ts';
 import { createInstance } from '../instances/create.ts';
 import { removeInstance } from '../instances/delete.ts';
 import { getInstance } from '../instances/list.ts';
+import { describeInstance } from '../instances/metadata.ts';
 import { finishRestore } from '../instances/restoring.ts';
 import { isRunning } from '../instances/state.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
@@ -76,19 +77,20 @@ async function publishStopped(
       hint: `warren stop ${name}`,
     });
   }
+  const { metadata: origin, templateFiles } = describeInstance(deps, record);
   const metadata: ImageMetadata = {
     architecture: record.architecture,
     creationDate: Math.floor(deps.now() / 1000),
     expiryDate: 0,
     properties: input.properties ?? inheritedProperties(record.config),
-    templates: {},
+    templates: origin.templates,
   };
   const file = hostPath(`${deps.paths.imagesDir}/publish-${randomUUID()}`);
   context.progress({ stage: 'packing the root file system' });
   await finishRestore(deps, record);
   const root = await deps.storage.mountRoot(record.id, record.layers);
   try {
-    await deps.images.pack(root, metadata, file, record.slice, context);
+    await deps.images.pack(root, { metadata, templateFiles }, file, record.slice, context);
   } finally {
     await deps.storage.unmountRoot(record.id);
   }

@@ -1,6 +1,7 @@
 import { Revert } from '../../base/revert.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { formatMetadata } from '../../image/metadata.ts';
 import type { ImageFiles, ImportedImage } from '../../image/types.ts';
 import type { OwnerRange, StagedLayer } from '../../storage/types.ts';
 import { SLICE_SIZE, sliceAt } from '../../userns/slices.ts';
@@ -50,7 +51,7 @@ export async function recordImage(
   imported: ImportedImage,
   image: NewImage,
 ): Promise<ImageRecord> {
-  const { fingerprint, metadata } = imported;
+  const { fingerprint, metadata, templateFiles } = imported;
   const { store } = deps;
   await using undo = new Revert((what, error) => {
     deps.log.warn({ err: error, fingerprint, what }, 'a failed import was not undone completely');
@@ -78,6 +79,7 @@ export async function recordImage(
       format: files.rootfs === undefined ? 'unified' : 'split',
       recipe: image.recipe,
     });
+    store.imageTemplates.replace(id, { metadata: formatMetadata(metadata), files: templateFiles });
     store.layers.insert({ id: layer.id, owner: imageOwner(deps), shiftedFrom: undefined });
     store.layers.addToImage(id, layer.id);
     for (const alias of image.aliases) store.aliases.insert({ ...alias, imageId: id });

@@ -1,6 +1,6 @@
 import type { LayerId } from '../../storage/types.ts';
 import { getSnapshot } from '../snapshots/list.ts';
-import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
+import type { EngineDeps, InstanceRecord, MetadataRecord, WorkContext } from '../types.ts';
 import { layerFor } from '../layers.ts';
 import { captureInstance } from './capture.ts';
 import { getInstance } from './list.ts';
@@ -13,8 +13,11 @@ export interface CopyOrigin {
   readonly config: InstanceRecord['config'];
   readonly devices: InstanceRecord['devices'];
   readonly description: string;
+  readonly described: MetadataRecord | undefined;
   /** Id of the machine whose snapshots come along. */
   readonly snapshotsOf: number | undefined;
+  /** How long the source was frozen for it, in milliseconds, when it runs. */
+  readonly frozenMs: number | undefined;
 }
 
 export interface CopySource {
@@ -33,22 +36,35 @@ export interface MadeInstance extends InstanceRecord {
  * Finds or makes the layers of the source and lets `make` stand the new machine on them, while the
  * source can neither change nor go. The source's snapshots come along unless `instanceOnly`.
  */
-export async function planCopy(
+export async function planCopy<Made>(
+  deps: EngineDeps,
+  source: CopySource,
+  context: WorkContext,
+  make: (origin: CopyOrigin) => Promise<Made>,
+): Promise<Made> {
+  getInstance(deps, source.instance);
+  using _ = await deps.live.locks.wait(source.instance);
+  return await planCopyLocked(deps, source, context, make);
+}
+
+/** The same for a caller that holds the source's lock. */
+export async function planCopyLocked<Made>(
   deps: EngineDeps,
   source: CopySource,
   { signal }: WorkContext,
-  make: (origin: CopyOrigin) => Promise<InstanceRecord>,
-): Promise<MadeInstance> {
-  getInstance(deps, source.instance);
-  using _ = await deps.live.locks.wait(source.instance);
+  make: (origin: CopyOrigin) => Promise<Made>,
+): Promise<Made> {
   const instance = getInstance(deps, source.instance);
+  const described = deps.store.instanceTemplates.find(instance.id);
   if (source.snapshot !== undefined) {
     const snapshot = getSnapshot(deps, source.instance, source.snapshot);
     return await make({
       ...snapshot,
       config: inheritable(snapshot.config),
       profiles: snapshot.profiles.filter((name) => deps.store.profiles.find(name) !== undefined),
+      described,
       snapshotsOf: undefined,
+      frozenMs: undefined,
     });
   }
   let layers: readonly LayerId[] = [];
@@ -58,19 +74,20 @@ export async function planCopy(
       for (const layer of chain) deps.live.heldLayers.add(layer);
     });
     const withSnapshots = source.instanceOnly ? undefined : instance.id;
-    const made = await make({
+    return await make({
       ...instance,
       layers,
       config: inheritable(instance.config),
+      described,
       snapshotsOf: withSnapshots,
+      frozenMs,
     });
-    return { ...made, frozenMs };
   } finally {
     for (const layer of layers) deps.live.heldLayers.delete(layer);
   }
 }
 
-/** Gives a new machine the snapshots of the one it is a copy of, for its own ids. */
+/** Gives a machine the snapshots of the one it is a copy of that it has not, for its own ids. */
 export async function copySnapshots(
   deps: EngineDeps,
   sourceId: number,
@@ -78,7 +95,9 @@ export async function copySnapshots(
   signal: AbortSignal,
 ): Promise<void> {
   const owner = ownerOf(target);
+  const present = new Set(deps.store.snapshots.list(target.id).map(({ name }) => name));
   for (const snapshot of deps.store.snapshots.list(sourceId)) {
+    if (present.has(snapshot.name)) continue;
     const held: LayerId[] = [];
     try {
       const layers: LayerId[] = [];

@@ -10,7 +10,13 @@ import { layerFor, removeUnusedLayers } from '../layers.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
 import { checkImagePolicy, checkUseOfImage } from '../policy/policy.ts';
 import { allocateSlice, readSliceWish } from '../slices.ts';
-import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
+import type {
+  EngineDeps,
+  ImageRecord,
+  InstanceRecord,
+  MetadataRecord,
+  WorkContext,
+} from '../types.ts';
 import { copySnapshots, planCopy, type MadeInstance } from './copy.ts';
 import { dropEmptyKeys } from './devices.ts';
 import { checkSources } from './disks.ts';
@@ -79,6 +85,8 @@ interface Origin {
   readonly image: ImageRecord | undefined;
   readonly architecture: string | undefined;
   readonly snapshotsOf: number | undefined;
+  /** What is known of the image, with its templates. */
+  readonly described: MetadataRecord | undefined;
   readonly fill: FillInstance | undefined;
 }
 
@@ -105,7 +113,7 @@ export async function createInstance(
     return await planCopy(deps, source, context, async (origin) => {
       const copy: Origin = { ...noOrigin, ...origin, trigger: 'copy' };
       if (input.standIn !== true) await refuseLargeCopy(deps, input, copy);
-      return await make(deps, input, copy, context);
+      return { ...(await make(deps, input, copy, context)), frozenMs: origin.frozenMs };
     });
   }
   if (source.type === 'none' || source.type === 'backup') {
@@ -141,6 +149,7 @@ const noOrigin: Origin = {
   image: undefined,
   architecture: undefined,
   snapshotsOf: undefined,
+  described: undefined,
   fill: undefined,
 };
 
@@ -157,6 +166,7 @@ function originOfImage(deps: EngineDeps, image: ImageRecord): Origin {
     config: { ...properties, 'volatile.base_image': image.fingerprint },
     image,
     architecture: image.architecture,
+    described: deps.store.imageTemplates.find(image.id),
   };
 }
 
@@ -296,7 +306,7 @@ function insert(
   };
   const withVolatile = { ...settings, config: { ...settings.config, ...volatile } };
   const hwaddrs = missingHwaddrs(expandInstance(deps, withVolatile));
-  return store.instances.insert({
+  const id = store.instances.insert({
     ...withVolatile,
     config: { ...withVolatile.config, ...hwaddrs },
     name,
@@ -305,4 +315,6 @@ function insert(
     sliceId,
     layers: origin.layers,
   });
+  if (origin.described !== undefined) store.instanceTemplates.replace(id, origin.described);
+  return id;
 }

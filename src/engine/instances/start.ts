@@ -25,6 +25,7 @@ import { finishRestore } from './restoring.ts';
 import { moveToWishedIds } from './other-ids.ts';
 import { checkRlimits } from './rlimits.ts';
 import { isRunning } from './state.ts';
+import { applyTemplates } from './templates.ts';
 import { checkInstance } from './validate.ts';
 
 export interface StartInstanceInput {
@@ -195,8 +196,10 @@ async function prepareRoot(
   const trigger = record.config['volatile.apply_template'];
   if (trigger !== undefined) {
     await writeIdentity(files, ownNameOf(record.name), trigger as IdentityTrigger);
+    await applyTemplates(deps, record, expanded, files, trigger as IdentityTrigger);
     deps.store.instances.mergeConfig(record.id, { 'volatile.apply_template': undefined });
   }
+  await applyTemplates(deps, record, expanded, files, 'start');
   const plain: BindMount[] = [];
   if (readBool(expanded.config, 'security.nesting') === true) {
     // The kernel refuses an overlay whose upper directory lies on an overlay.

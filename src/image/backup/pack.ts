@@ -19,7 +19,7 @@ export interface BackupInput {
   readonly kind: BackupKind;
   /** Contents of `backup/index.yaml`. */
   readonly index: string;
-  /** Contents of the `backup.yaml` and `metadata.yaml` beside each root file system. */
+  /** Contents of the `backup.yaml`, `metadata.yaml` and templates beside each root file system. */
   readonly beside: Readonly<Record<string, string>>;
   /** In the order of the archive. */
   readonly trees: readonly BackupTree[];

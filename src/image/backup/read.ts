@@ -10,7 +10,8 @@ import type { Child } from '../sandbox/child.ts';
 import { childFailure, throwIfCancelled } from '../sandbox/failure.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SliceIds } from '../slice.ts';
-import type { WorkContext } from '../types.ts';
+import type { ImageDescription, WorkContext } from '../types.ts';
+import { BesideCollector } from './beside.ts';
 import {
   backupIndexPath,
   partDirectory,
@@ -80,6 +81,11 @@ export interface BackupReader extends AsyncDisposable {
    * entries go through `ArchivePolicy` and then to tar, which sees only the target.
    */
   unpack(target: HostPath): Promise<void>;
+  /**
+   * The image's metadata and templates that stand beside the machine's own root; complete once `next`
+   * has told of the end. Undefined where there is no metadata. Throws `invalid`.
+   */
+  describe(): ImageDescription | undefined;
 }
 
 /** What is to be passed on to one tar. */
@@ -120,17 +126,21 @@ export async function openBackup(
     return current;
   };
   let passing: Segment | undefined;
+  const beside = new BesideCollector();
   const reader = new TarReader({
     entry: (entry) => {
       passing = undefined;
-      const part = partOf(normalise(entry.name), kind);
-      if (part === undefined) return 'drop';
+      const path = normalise(entry.name);
+      const part = partOf(path, kind);
+      if (part === undefined) return beside.wants(path, entry) ? 'collect' : 'drop';
       const segment = segmentOf(part);
       if (!isKept(segment, entry)) return 'drop';
       passing = segment;
       return 'keep';
     },
-    content: () => undefined,
+    content: (entry, content) => {
+      beside.add(normalise(entry.name), content);
+    },
     emit: (piece) => {
       passing?.pieces.push(piece);
     },
@@ -198,6 +208,7 @@ export async function openBackup(
       }
       queue.shift();
     },
+    describe: () => beside.describe(),
     [Symbol.asyncDispose]: () => source.close(),
   };
 }

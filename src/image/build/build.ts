@@ -66,8 +66,8 @@ export async function buildImage(
       context.progress({ stage, percent: Math.floor(100 * installShare) });
     },
   };
-  const metadata = describe(source, hostArchitecture, mtime);
-  const image = await packImage(sandbox, { root: target, metadata, file, slice }, packing);
+  const description = { metadata: describe(source, hostArchitecture, mtime), templateFiles: {} };
+  const image = await packImage(sandbox, { root: target, description, file, slice }, packing);
   context.progress({ stage: 'done', percent: 100 });
   return image;
 }

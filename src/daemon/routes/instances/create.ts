@@ -3,6 +3,7 @@ import { WarrenError } from '../../../contract/errors.ts';
 import { createInstance } from '../../../engine/instances/create.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
 import { chooseInstanceName } from '../../../engine/instances/names.ts';
+import { refreshInstance } from '../../../engine/instances/refresh.ts';
 import { startInstance } from '../../../engine/instances/start.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
@@ -11,7 +12,9 @@ import { startImport } from './import.ts';
 import { startWarnings } from './start-warnings.ts';
 import { instanceTrees, startOn } from './tree.ts';
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { AsyncResponse } from '../../../contract/api/envelope.ts';
+import type { CopySource } from '../../../engine/instances/copy.ts';
 import type { CreateInstanceInput, CreateSource } from '../../../engine/instances/create.ts';
 import type { DaemonContext } from '../../context.ts';
 
@@ -29,7 +32,13 @@ export function instanceCreateRoutes(app: FastifyInstance, context: DaemonContex
       const start = fields.boolean('start') ?? false;
       const project = projectOfRequest(request);
       const input = readInput(fields, project, () => chooseInstanceName(engine, project));
-      if (input.source.type === 'copy') getInstance(engine, input.source.instance);
+      if (input.source.type === 'copy') {
+        getInstance(engine, input.source.instance);
+        const refresh = fields.object('source')?.boolean('refresh') ?? false;
+        if (refresh && engine.store.instances.find(input.name) !== undefined) {
+          return startRefresh(context, reply, input.name, input.source);
+        }
+      }
       return startOn(context, reply, input.name, {
         description: 'Creating instance',
         cancellable: true,
@@ -43,6 +52,23 @@ export function instanceCreateRoutes(app: FastifyInstance, context: DaemonContex
       });
     });
   }
+}
+
+/** What is there already is brought up to date; its settings are the client's to change. */
+function startRefresh(
+  context: DaemonContext,
+  reply: FastifyReply,
+  name: string,
+  source: CopySource,
+): AsyncResponse {
+  return startOn(context, reply, name, {
+    description: 'Refreshing instance',
+    cancellable: true,
+    work: async (work) => {
+      await refreshInstance(context.engine, { name, source }, work);
+      return undefined;
+    },
+  });
 }
 
 function readInput(fields: Fields, project: string, chooseName: () => string): CreateInstanceInput {
@@ -84,9 +110,6 @@ function readSource(fields: Fields, project: string): CreateSource {
   } else if (type === 'copy') {
     const [instance = '', snapshot, ...rest] = source.requiredString('source').split('/');
     if (rest.length > 0) source.issue('source', 'wanted INSTANCE or INSTANCE/SNAPSHOT');
-    if (source.boolean('refresh') === true) {
-      throw new WarrenError('unsupported', { what, why: 'copies cannot be refreshed yet' });
-    }
     const instanceOnly =
       source.boolean('instance_only') ?? source.boolean('container_only') ?? false;
     const from = source.string('project') ?? '';

@@ -76,13 +76,21 @@ for top, dirs, files in os.walk(b'.'):
   execFileSync('python3', ['-c', script, target, String(slice.start)]);
 }
 
+const templateFiles = { 'hostname.tpl': '{{ container.name }}\n' };
+
 describe('pack and unpack', () => {
   it('keep modes, owners, times, attributes, links, holes and names', async () => {
     const tree = ground.target();
     makeTree(tree);
     const file = hostPath(`${ground.base}/packed`);
-    const packed = await ground.images.pack(tree, metadata, file, slice, ground.context);
-    expect(packed.metadata).toEqual(metadata);
+    const packed = await ground.images.pack(
+      tree,
+      { metadata, templateFiles },
+      file,
+      slice,
+      ground.context,
+    );
+    expect(packed).toMatchObject({ metadata, templateFiles });
     expect(packed.fingerprint).toBe(sha256(readFileSync(file)));
     expect(packed.sizeBytes).toBe(statSync(file).size);
     expect(statSync(file).size).toBeLessThan(100_000);
@@ -97,7 +105,9 @@ describe('pack and unpack', () => {
 
     // The same tree packs into the same bytes, and for another slice into the same guest ids.
     const again = hostPath(`${ground.base}/again`);
-    expect(await ground.images.pack(copy, metadata, again, slice, ground.context)).toEqual(packed);
+    expect(
+      await ground.images.pack(copy, { metadata, templateFiles }, again, slice, ground.context),
+    ).toEqual(packed);
     const shifted = hostPath(`${ground.base}/target-shifted`);
     mkdirSync(shifted);
     const other = { start: 20_001, size: 20_000 };
@@ -112,9 +122,9 @@ describe('pack and unpack', () => {
     const tree = ground.target();
     execFileSync('mkdir', ['-p', `${tree}/etc`]);
     const file = hostPath(`${ground.base}/packed`);
-    await ground.images.pack(tree, metadata, file, slice, ground.context);
+    await ground.images.pack(tree, { metadata, templateFiles }, file, slice, ground.context);
     const names = ground.run('tar', '-tf', file).trim().split('\n');
-    expect(names).toEqual(['metadata.yaml', 'rootfs/', 'rootfs/etc/']);
+    expect(names).toEqual(['metadata.yaml', 'templates/hostname.tpl', 'rootfs/', 'rootfs/etc/']);
   });
 });
 
@@ -288,7 +298,9 @@ describe('packing', () => {
     );
     try {
       const file = hostPath(`${small}/image`);
-      const found = await failure(ground.images.pack(tree, metadata, file, slice, ground.context));
+      const found = await failure(
+        ground.images.pack(tree, { metadata, templateFiles }, file, slice, ground.context),
+      );
       expect(found.code).toBe('no_space');
       expect(readdirSync(small)).toEqual([]);
     } finally {
@@ -302,7 +314,9 @@ describe('packing', () => {
     const stop = new AbortController();
     const file = hostPath(`${ground.base}/image`);
     const context = { signal: stop.signal, progress: () => undefined };
-    const work = failure(ground.images.pack(tree, metadata, file, slice, context));
+    const work = failure(
+      ground.images.pack(tree, { metadata, templateFiles }, file, slice, context),
+    );
     await sleep(20);
     stop.abort();
     expect((await work).code).toBe('cancelled');
