@@ -14,6 +14,7 @@ export type { Progress, WorkContext } from '../image/types.ts';
 export type {
   ImageAliasRecord,
   ImageRecord,
+  ImageSourceRecord,
   InstanceRecord,
   LastExit,
   MetadataRecord,

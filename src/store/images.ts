@@ -4,7 +4,7 @@ import { WarrenError } from '../contract/errors.ts';
 import { likePrefix } from './like.ts';
 import { ownedList } from './lists.ts';
 import { keyValues } from './maps.ts';
-import type { ImageAliasRecord, ImageRecord } from './records.ts';
+import type { ImageAliasRecord, ImageRecord, ImageSourceRecord } from './records.ts';
 
 interface ImageRow {
   id: number;
@@ -75,7 +75,14 @@ export function imageTable(db: Database) {
   const updateUsed = db.prepare<[number, number]>(
     'UPDATE images SET last_used_at = ? WHERE id = ?',
   );
+  const updateCached = db.prepare<[number, number]>('UPDATE images SET cached = ? WHERE id = ?');
   const remove = db.prepare<[number]>('DELETE FROM images WHERE id = ?');
+  const selectSource = db.prepare<[number], ImageSourceRecord>(
+    'SELECT server, protocol, alias FROM images_sources WHERE image_id = ?',
+  );
+  const insertSource = db.prepare<[number, string, string, string]>(
+    'INSERT INTO images_sources (image_id, server, protocol, alias) VALUES (?, ?, ?, ?)',
+  );
 
   function complete(row: ImageRow): ImageRecord {
     const aliases = selectAliases.all(row.id).map((alias): ImageAliasRecord => ({
@@ -97,6 +104,7 @@ export function imageTable(db: Database) {
       expiresAtMs: row.expires_at ?? undefined,
       format: row.format,
       recipe: row.recipe ?? undefined,
+      source: selectSource.get(row.id),
       properties: properties.read(row.id),
       profiles: profiles.read(row.id),
       aliases,
@@ -135,6 +143,10 @@ export function imageTable(db: Database) {
       const id = Number(result.lastInsertRowid);
       properties.replace(id, image.properties);
       profiles.replace(id, image.profiles);
+      if (image.source !== undefined) {
+        const { server, protocol, alias } = image.source;
+        insertSource.run(id, server, protocol, alias);
+      }
       return id;
     },
     setSettings(id: number, settings: ImageSettings): void {
@@ -142,6 +154,9 @@ export function imageTable(db: Database) {
       updateSettings.run(settings.public ? 1 : 0, autoUpdate ? 1 : 0, expiresAtMs ?? null, id);
       properties.replace(id, settings.properties);
       profiles.replace(id, settings.profiles);
+    },
+    setCached(id: number, cached: boolean): void {
+      updateCached.run(cached ? 1 : 0, id);
     },
     setUsed(id: number, atMs: number): void {
       updateUsed.run(atMs, id);

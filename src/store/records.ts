@@ -92,7 +92,16 @@ export interface ImageRecord {
   readonly format: 'unified' | 'split';
   /** What it was built from, such as `debian/12`. */
   readonly recipe: string | undefined;
+  /** Where it was downloaded from. */
+  readonly source: ImageSourceRecord | undefined;
   readonly aliases: readonly ImageAliasRecord[];
+}
+
+export interface ImageSourceRecord {
+  readonly server: string;
+  readonly protocol: string;
+  /** What it was asked for as: an alias there, or a fingerprint. */
+  readonly alias: string;
 }
 
 /** What an image says of itself, as an image has it or a machine that was made of one. */

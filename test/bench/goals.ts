@@ -1,4 +1,4 @@
-import { rows, type Line, type RowId } from './rows.ts';
+import { lineTitle, rows, type Line, type RowId } from './rows.ts';
 
 import type { Samples } from './samples.ts';
 
@@ -23,6 +23,10 @@ const aheadRows: readonly RowId[] = [
   'disk',
   'disk-booted',
 ];
+/** Of a thousand machines, in milliseconds. */
+const limitsOfLists: Partial<Record<RowId, number>> = { 'list-full': 150, 'lxc-list': 300 };
+const streamGoal = 200_000_000;
+
 const rivals = ['lxd dir', 'lxd btrfs', 'podman'];
 
 /** What warren means to reach, held against what was measured; unmeasured goals are left out. */
@@ -102,6 +106,16 @@ export function judge(samples: Samples): readonly Verdict[] {
     ...(firstList === undefined
       ? []
       : atMost('list of few ≤ 1.5× node -e 0', 1.5, firstList, { id: 'version' }, 'node')),
+    ...samples.lines
+      .filter(({ id, size = 0 }) => limitsOfLists[id] !== undefined && size >= 1000)
+      .flatMap((line) => {
+        const found = samples.summary(line, warren)?.median;
+        const limit = limitsOfLists[line.id] ?? 0;
+        if (found === undefined) return [];
+        const goal = `${lineTitle(line)} ≤ ${limit} ms`;
+        return [{ goal, found: `${found.toFixed(0)} ms`, isMet: found <= limit }];
+      }),
+    ...judgeStream(samples),
     ...(processes === undefined
       ? []
       : [
@@ -111,5 +125,21 @@ export function judge(samples: Samples): readonly Verdict[] {
             isMet: processes.median === 0,
           },
         ]),
+  ];
+}
+
+/** A stream reaches the goal, or what a bare websocket does in the same round. */
+function judgeStream(samples: Samples): readonly Verdict[] {
+  const line: Line = { id: 'stream' };
+  const found = samples.summary(line, 'warren')?.median;
+  if (found === undefined) return [];
+  const ratio = samples.ratio(line, 'warren', line, 'node');
+  const beside = ratio === undefined ? '' : `, ${ratio.toFixed(2)}× a bare websocket`;
+  return [
+    {
+      goal: 'output of a command through the stock client ≥ 200 MB/s, or a bare websocket’s',
+      found: `${(found / 1_000_000).toFixed(0)} MB/s${beside}`,
+      isMet: found >= streamGoal || (ratio ?? 0) >= 1,
+    },
   ];
 }

@@ -36,8 +36,9 @@ const { values: options } = parseArgs({
 
 const rowIds = Object.keys(rows) as RowId[];
 const standingRows: readonly RowId[] = ['memory', 'processes', 'disk', 'disk-booted'];
+const listRows: readonly RowId[] = ['list', 'lxc-list', 'list-full'];
 const lifeRows: readonly RowId[] = rowIds.filter(
-  (id) => id !== 'version' && id !== 'list' && !standingRows.includes(id),
+  (id) => id !== 'version' && !listRows.includes(id) && !standingRows.includes(id),
 );
 
 const controller = new AbortController();
@@ -105,7 +106,7 @@ async function main(): Promise<void> {
         await runRound(bench, peers, round, wants(lifeRows));
     }
     if (wants(standingRows)) await measureStanding(bench, peers);
-    if (wants(['list'])) await measureLists(bench, peers, sizes);
+    if (wants(listRows)) await measureLists(bench, peers, sizes);
     print(samples, peers);
   } finally {
     for (const peer of prepared.reverse())
@@ -129,7 +130,7 @@ function choosePeers(host: Host): readonly Peer[] {
     lxcPeer(host, image, options.account),
     podmanPeer(host, image),
     crunPeer(host, image, options.account),
-    nodePeer(),
+    nodePeer(host),
   ];
   const names = options.peers?.split(',');
   for (const name of names ?? [])

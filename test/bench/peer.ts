@@ -18,12 +18,16 @@ export interface Peer {
 
   readonly version?: () => Command;
   readonly list?: () => Command;
+  /** The stock client's. */
+  readonly lxcList?: () => Command;
   readonly create?: (machine: string) => Command;
   /** Returns as soon as the manager has started init. */
   readonly start?: (machine: string) => Command;
   /** Returns when the machine is booted. */
   readonly startAndWait?: (machine: string) => Command;
   readonly exec?: (machine: string, words: readonly string[]) => Command;
+  /** Writes the length of what `cat` of a file in the machine gave through the stock client. */
+  readonly stream?: (machine: string) => Command;
   readonly stop?: (machine: string) => Command;
   /** Deletes a machine in whatever state. */
   readonly remove?: (machine: string) => Command;

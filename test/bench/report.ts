@@ -43,6 +43,8 @@ function formatFigure(value: number, unit: Unit): string {
       return Math.abs(value) < 1024 * 1024
         ? `${(value / 1024).toFixed(0)} KiB`
         : `${(value / 1024 / 1024).toFixed(1)} MiB`;
+    case 'rate':
+      return `${(value / 1_000_000).toFixed(0)} MB/s`;
     case 'count':
       return value.toFixed(value % 1 === 0 ? 0 : 1);
   }

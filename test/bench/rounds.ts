@@ -3,6 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { bootTimes } from './boot.ts';
 import { monotonicUs, type Command, type Host } from './host.ts';
 
+import { streamBytes, streamFile } from './stream.ts';
+
 import type { Api } from './api.ts';
 import type { Peer } from './peer.ts';
 import type { RowId } from './rows.ts';
@@ -97,6 +99,17 @@ export async function runRound(
         samples.add({ id: 'socket-exec' }, peer.name, round, (monotonicUs() - startedUs) / 1000);
       }),
     );
+  await each('stream', (peer) => {
+    const machine = nameOf(peer);
+    const command = peer.stream?.(machine);
+    if (command === undefined || !samples.wants('stream')) return Promise.resolve();
+    const fill = `head -c ${streamBytes} /dev/zero > ${streamFile}`;
+    if (peer.exec !== undefined) host.run(peer.exec(machine, ['sh', '-c', fill]));
+    const { ms, stdout } = host.run(command);
+    if (Number(stdout) !== streamBytes) throw new Error(`${stdout.trim()} bytes came out`);
+    samples.add({ id: 'stream' }, peer.name, round, (streamBytes * 1000) / ms);
+    return Promise.resolve();
+  });
   await each('stop', (peer) => {
     timed('stop', peer, peer.stop?.(nameOf(peer)));
     return Promise.resolve();

@@ -7,21 +7,24 @@ export const rows = {
   booted: { title: 'start → booted', unit: 'ms' },
   wait: { title: 'start that waits for booted', unit: 'ms' },
   exec: { title: 'exec true', unit: 'ms' },
+  stream: { title: 'lxc exec m -- cat FILE | wc -c', unit: 'rate' },
   'socket-init': { title: 'start → init executed, socket', unit: 'ms' },
   'socket-exec': { title: 'exec true, socket', unit: 'ms' },
   stop: { title: 'stop', unit: 'ms' },
   delete: { title: 'delete', unit: 'ms' },
   list: { title: 'list', unit: 'ms' },
+  'lxc-list': { title: 'lxc list', unit: 'ms' },
+  'list-full': { title: 'every machine with its state, socket', unit: 'ms' },
   memory: { title: 'own memory per machine', unit: 'bytes' },
   processes: { title: 'own processes per machine', unit: 'count' },
   disk: { title: 'disk per machine, new', unit: 'bytes' },
   'disk-booted': { title: 'disk per machine, booted once', unit: 'bytes' },
 } as const satisfies Record<string, { readonly title: string; readonly unit: Unit }>;
 
-export type Unit = 'ms' | 'bytes' | 'count';
+export type Unit = 'ms' | 'bytes' | 'count' | 'rate';
 export type RowId = keyof typeof rows;
 
-/** One line of the table: a row, and for `list` the size of the database. */
+/** One line of the table: a row, and for lists the size of the database. */
 export interface Line {
   readonly id: RowId;
   readonly size?: number;

@@ -87,7 +87,10 @@ mkdir -p "$work/program"
 (cd "$checkout" && tar -cf - package.json dist profiles node_modules) | tar -xf - -C "$work/program"
 ! is_root || chown -R "$account:" "$work"
 (cd "$checkout" && node_modules/.bin/esbuild test/bench/main.ts --bundle --platform=node --format=esm \
-  --log-level=warning --outfile="$state/bench.mjs")
+  --log-level=warning --outfile="$state/bench.mjs" &&
+  node_modules/.bin/esbuild test/bench/ws-pipe.ts --bundle --platform=node --format=esm \
+    --log-level=warning --outfile="$state/ws-pipe.mjs" \
+    '--banner:js=import { createRequire } from "node:module"; const require = createRequire(import.meta.url);')
 
 # LXD's daemon is root's and belongs into the host's own view; the others run in the account's.
 if is_root && command -v lxd >/dev/null 2>&1; then

@@ -30,6 +30,10 @@ export class Samples {
     rounds.set(round, [...(rounds.get(round) ?? []), ...values]);
   }
 
+  wants(id: RowId): boolean {
+    return this.#wanted.has(id);
+  }
+
   note(text: string): void {
     if (!this.#notes.includes(text)) this.#notes.push(text);
   }

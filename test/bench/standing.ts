@@ -1,6 +1,7 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 
 import { bootTimes } from './boot.ts';
+import { monotonicUs } from './host.ts';
 import { ownProcesses } from './processes.ts';
 
 import type { Command } from './host.ts';
@@ -95,6 +96,13 @@ export async function measureLists(
         bench.signal.throwIfAborted();
         if (peer.list !== undefined)
           samples.add({ id: 'list', size }, peer.name, round, host.run(peer.list()).ms);
+        if (peer.lxcList !== undefined && samples.wants('lxc-list'))
+          samples.add({ id: 'lxc-list', size }, peer.name, round, host.run(peer.lxcList()).ms);
+        if (peer.api === undefined || !samples.wants('list-full')) continue;
+        const startedUs = monotonicUs();
+        await peer.api.call('GET', '/1.0/instances?recursion=2');
+        const ms = (monotonicUs() - startedUs) / 1000;
+        samples.add({ id: 'list-full', size }, peer.name, round, ms);
       }
   }
 }

@@ -116,16 +116,6 @@ describe('making machines', () => {
   test.each([
     [{ type: 'virtual-machine', source: { type: 'none' } }],
     [{ source: { type: 'migration' } }],
-    [
-      {
-        source: {
-          type: 'image',
-          alias: 'x',
-          server: 'https://images.example',
-          protocol: 'simplestreams',
-        },
-      },
-    ],
   ])('says that it has no %j', async (body) => {
     expect((await api.call('POST', '/1.0/instances', body)).status).toBe(501);
   });

@@ -22,6 +22,9 @@ export function imageView(record: ImageRecord): Image {
     last_used_at: timeOf(record.lastUsedAtMs),
     expires_at: timeOf(record.expiresAtMs),
     ...(record.recipe === undefined ? {} : { update_source: updateSource(record.recipe) }),
+    ...(record.source === undefined
+      ? {}
+      : { update_source: { ...record.source, certificate: '', image_type: 'container' } }),
   };
 }
 

@@ -10,6 +10,7 @@ import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
 import { findImage, getImage, listImages } from './list.ts';
 import { imageOwner, recordImage, replaceImage } from './record.ts';
+import { fetchImage, type RemoteImage } from './remote.ts';
 
 /**
  * The image for a reference a person typed: local alias, else fingerprint prefix, else a recipe that
@@ -55,9 +56,17 @@ export async function findImageForSource(
   source:
     | { readonly alias: string }
     | { readonly fingerprint: string }
-    | { readonly properties: StringMap },
+    | { readonly properties: StringMap }
+    | { readonly remote: RemoteImage },
   context: WorkContext,
 ): Promise<ImageRecord> {
+  if ('remote' in source) {
+    const { remote } = source;
+    // Followed when it has a name there, as LXD does it.
+    const autoUpdate = !/^[0-9a-f]{12,64}$/.test(remote.reference);
+    const input = { remote, public: false, autoUpdate, cached: true, aliases: [] };
+    return await fetchImage(deps, input, context);
+  }
   if ('alias' in source) return ensureImage(deps, source.alias, context);
   if ('fingerprint' in source) return ensureImage(deps, source.fingerprint, context);
   const wanted = Object.entries(source.properties);

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { StringMap } from '../../contract/api/instances.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { ImageFiles } from '../../image/types.ts';
-import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
+import type { EngineDeps, ImageRecord, ImageSourceRecord, WorkContext } from '../types.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
 import { checkAliasName } from './aliases.ts';
 import { imageOwner, recordImage, refuseExisting } from './record.ts';
@@ -23,6 +23,11 @@ export interface ImportImageInput {
   readonly aliases: readonly { readonly name: string; readonly description: string }[];
   /** `publish`: packed from a machine here, and allowed already. */
   readonly origin?: 'import' | 'publish';
+  /** Fetched for a launch, not asked for by itself. */
+  readonly cached?: boolean;
+  readonly source?: ImageSourceRecord;
+  /** See `NewImage`. */
+  readonly replaces?: ImageRecord | undefined;
 }
 
 const what = 'import the image';
@@ -62,7 +67,7 @@ export async function importImage(
     await deps.images.unpack(files, layer.path, owner, context);
     return await recordImage(deps, layer, files, imported, {
       ...input,
-      cached: false,
+      cached: input.cached ?? false,
       recipe: undefined,
     });
   } finally {

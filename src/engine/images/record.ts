@@ -7,7 +7,7 @@ import type { OwnerRange, StagedLayer } from '../../storage/types.ts';
 import { SLICE_SIZE, sliceAt } from '../../userns/slices.ts';
 import { removeUnusedLayers } from '../layers.ts';
 import { grantedIds } from '../slices.ts';
-import type { EngineDeps, ImageRecord } from '../types.ts';
+import type { EngineDeps, ImageRecord, ImageSourceRecord } from '../types.ts';
 import { removeImageFiles, storeImageFiles } from './files.ts';
 import { getImage } from './list.ts';
 
@@ -21,6 +21,7 @@ export interface NewImage {
   readonly cached: boolean;
   readonly expiresAtMs: number | undefined;
   readonly recipe: string | undefined;
+  readonly source?: ImageSourceRecord | undefined;
   readonly aliases: readonly { readonly name: string; readonly description: string }[];
   /** Its aliases go over, and its rows go; the caller then calls `finishReplacement`. */
   readonly replaces?: ImageRecord | undefined;
@@ -78,6 +79,7 @@ export async function recordImage(
         image.expiresAtMs ?? (metadata.expiryDate > 0 ? metadata.expiryDate * 1000 : undefined),
       format: files.rootfs === undefined ? 'unified' : 'split',
       recipe: image.recipe,
+      source: image.source,
     });
     store.imageTemplates.replace(id, { metadata: formatMetadata(metadata), files: templateFiles });
     store.layers.insert({ id: layer.id, owner: imageOwner(deps), shiftedFrom: undefined });

@@ -6,6 +6,7 @@ import { dropEmpty } from '../../contract/config/validate.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { LayerId } from '../../storage/types.ts';
 import { findImageForSource } from '../images/ensure.ts';
+import type { RemoteImage } from '../images/remote.ts';
 import { layerFor, removeUnusedLayers } from '../layers.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
 import { checkImagePolicy, checkUseOfImage } from '../policy/policy.ts';
@@ -33,6 +34,8 @@ export type CreateSource =
   | { readonly type: 'image'; readonly fingerprint: string }
   /** The newest image that has all these properties. */
   | { readonly type: 'image'; readonly properties: StringMap }
+  /** Of a server, fetched when it is not here. */
+  | { readonly type: 'image'; readonly remote: RemoteImage }
   | { readonly type: 'none' }
   | {
       readonly type: 'copy';

@@ -1,4 +1,5 @@
 import { first } from './first.ts';
+import { imageSources } from './image-sources.ts';
 import { projects } from './projects.ts';
 import { templates } from './templates.ts';
 import { volumes } from './volumes.ts';
@@ -7,4 +8,4 @@ import { volumes } from './volumes.ts';
  * Every step of the schema, oldest first; `user_version` counts those that were taken. Append only:
  * a step that has been released never changes.
  */
-export const migrations: readonly string[] = [first, volumes, projects, templates];
+export const migrations: readonly string[] = [first, volumes, projects, templates, imageSources];

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { fillEmpty, openApi } from '../api.ts';
 import { diskUsage } from '../disk.ts';
+import { streamWords } from '../stream.ts';
 import { CommandError, hasProgram } from '../host.ts';
 import { Unavailable } from '../peer.ts';
 
@@ -59,9 +60,11 @@ export function lxdPeer(host: Host, image: Image, driver: 'dir' | 'btrfs'): Peer
     },
     version: () => lxc('--version'),
     list: () => lxc('list'),
+    lxcList: () => lxc('list'),
     create: (machine) => lxc('init', alias, machine, '--storage', driver, '--network', network),
     start: (machine) => lxc('start', machine),
     exec: (machine, words) => lxc('exec', machine, '--', ...words),
+    stream: (machine) => ({ ...lxc(), argv: streamWords(machine) }),
     stop: (machine) => lxc('stop', machine),
     remove: (machine) => lxc('delete', '--force', machine),
     api,

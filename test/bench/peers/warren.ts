@@ -2,7 +2,9 @@ import { join } from 'node:path';
 
 import { fillEmpty, openApi } from '../api.ts';
 import { diskUsage } from '../disk.ts';
+import { hasProgram } from '../host.ts';
 import { imageAlias } from '../image.ts';
+import { streamWords } from '../stream.ts';
 
 import type { Command, Host } from '../host.ts';
 import type { Peer } from '../peer.ts';
@@ -18,6 +20,13 @@ export function warrenPeer(host: Host): Peer {
   const warren = warrenCommand(host);
   const directory = join(host.work, 'warren');
   const api = openApi(join(directory, 'unix.socket'), host.uid);
+  const env = { LXD_DIR: directory, LXD_CONF: join(host.work, 'lxc') };
+  const stock = !hasProgram(host, 'lxc')
+    ? {}
+    : {
+        lxcList: (): Command => ({ argv: ['lxc', 'list'], env }),
+        stream: (machine: string): Command => ({ argv: streamWords(machine), env }),
+      };
   return {
     name: 'warren',
     about: 'as an ordinary user; bridge, DHCP and slirp4netns',
@@ -30,6 +39,7 @@ export function warrenPeer(host: Host): Peer {
     },
     version: () => warren('--version'),
     list: () => warren('list'),
+    ...stock,
     create: (machine) => warren('init', imageAlias, machine),
     start: (machine) => warren('start', '--no-wait', machine),
     startAndWait: (machine) => warren('start', machine),

@@ -1,6 +1,7 @@
 import { WarrenError } from '../../../contract/errors.ts';
 import { ensureImage } from '../../../engine/images/ensure.ts';
 import { publishImage } from '../../../engine/images/publish.ts';
+import { fetchImage } from '../../../engine/images/remote.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
 import { getSnapshot } from '../../../engine/snapshots/list.ts';
 import { maxJsonBytes, parseJson, readText } from '../../http/body.ts';
@@ -53,7 +54,7 @@ function startFrom(
     source?.issue('type', 'is missing');
     fields.done();
   } else if (type === 'image') {
-    return startEnsure(context, reply, source);
+    return startEnsure(context, reply, fields, source);
   } else if (type === 'instance' || type === 'container' || type === 'snapshot') {
     return startPublish(context, request, reply, fields, source);
   }
@@ -63,30 +64,48 @@ function startFrom(
   });
 }
 
-/** Builds a recipe, or finds that the image is here. */
-function startEnsure(context: DaemonContext, reply: FastifyReply, source: Fields): AsyncResponse {
+/** Fetches an image of a server, builds a recipe, or finds that the image is here. */
+function startEnsure(
+  context: DaemonContext,
+  reply: FastifyReply,
+  fields: Fields,
+  source: Fields,
+): AsyncResponse {
+  const { engine } = context;
   const server = source.string('server') ?? '';
   const alias = source.string('alias') ?? '';
   // The stock client puts the alias into `fingerprint`.
   const reference = alias === '' ? (source.string('fingerprint') ?? '') : alias;
   if (reference === '') source.issue('alias', 'is missing');
-  source.done();
-  if (server !== '') {
-    throw new WarrenError('unsupported', {
-      what,
-      why: `images of remote servers (${server}) are not supported by warren yet`,
-    });
-  }
+  const protocol = source.string('protocol') ?? '';
+  const input = {
+    remote: { server, protocol, reference },
+    public: fields.boolean('public') ?? false,
+    autoUpdate: fields.boolean('auto_update') ?? false,
+    cached: false,
+    aliases: readAliases(fields),
+  };
+  fields.done();
   const operation = context.operations.start({
     description: 'Downloading image',
     resources: {},
     cancellable: true,
     work: async (work) => {
-      const { fingerprint, sizeBytes } = await ensureImage(context.engine, reference, work);
+      const { fingerprint, sizeBytes } =
+        server === ''
+          ? await ensureImage(engine, reference, work)
+          : await fetchImage(engine, input, work);
       return { fingerprint, size: String(sizeBytes) };
     },
   });
   return accepted(reply, operation.render());
+}
+
+function readAliases(fields: Fields): PublishImageInput['aliases'] {
+  return (fields.list('aliases') ?? []).map((alias) => ({
+    name: alias.requiredString('name'),
+    description: alias.string('description') ?? '',
+  }));
 }
 
 function startPublish(
@@ -99,10 +118,7 @@ function startPublish(
   const { engine } = context;
   const [own = '', snapshot] = source.requiredString('name').split('/');
   const instance = machineOf(request, own);
-  const aliases = (fields.list('aliases') ?? []).map((alias) => ({
-    name: alias.requiredString('name'),
-    description: alias.string('description') ?? '',
-  }));
+  const aliases = readAliases(fields);
   const compression = fields.string('compression_algorithm') ?? '';
   if (compression !== '' && compression !== 'gzip') {
     fields.issue('compression_algorithm', `"${compression}" is not offered, wanted gzip`);

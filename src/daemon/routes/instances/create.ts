@@ -130,16 +130,14 @@ function readSource(fields: Fields, project: string): CreateSource {
 
 function readImageSource(source: Fields): CreateSource {
   const server = source.string('server') ?? '';
-  if (server !== '') {
-    throw new WarrenError('unsupported', {
-      what,
-      why: `images of remote servers (${server}) are not supported by warren yet`,
-      hint: 'warren image list --recipes',
-    });
-  }
   const alias = source.string('alias') ?? '';
-  if (alias !== '') return { type: 'image', alias };
   const fingerprint = source.string('fingerprint') ?? '';
+  if (server !== '' && alias + fingerprint !== '') {
+    const reference = alias === '' ? fingerprint : alias;
+    const protocol = source.string('protocol') ?? '';
+    return { type: 'image', remote: { server, protocol, reference } };
+  }
+  if (alias !== '') return { type: 'image', alias };
   if (fingerprint !== '') return { type: 'image', fingerprint };
   const properties = source.stringMap('properties');
   if (properties !== undefined) return { type: 'image', properties };
