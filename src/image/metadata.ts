@@ -55,6 +55,14 @@ export function formatMetadata(metadata: ImageMetadata): string {
   });
 }
 
+/**
+ * Whether a text that `formatMetadata` wrote names no template. Most do not, and to read all of it
+ * would be a noticeable part of a start.
+ */
+export function namesNoTemplate(text: string): boolean {
+  return /^templates: \{\}$/m.test(text);
+}
+
 function readRoot(root: YamlMap, report: Report): ImageMetadata | undefined {
   const named = root.get('architecture');
   const architecture = typeof named === 'string' ? parseArchitecture(named) : undefined;

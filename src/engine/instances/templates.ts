@@ -3,6 +3,7 @@ import { ownNameOf } from '../../base/names.ts';
 import { readBool } from '../../contract/config/read.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
+import { namesNoTemplate } from '../../image/metadata.ts';
 import { TemplateError } from '../../image/template/error.ts';
 import { renderTemplate } from '../../image/template/render.ts';
 import type { GuestFiles } from '../../storage/types.ts';
@@ -25,7 +26,8 @@ export async function applyTemplates(
   files: GuestFiles,
   trigger: IdentityTrigger | 'start',
 ): Promise<void> {
-  if (deps.store.instanceTemplates.find(record.id) === undefined) return;
+  const kept = deps.store.instanceTemplates.find(record.id);
+  if (kept === undefined || namesNoTemplate(kept.metadata)) return;
   const { metadata, templateFiles } = describeInstance(deps, record);
   const problems: string[] = [];
   for (const [path, template] of Object.entries(metadata.templates)) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { WarrenError } from '../../../src/contract/errors.ts';
-import { formatMetadata, parseMetadata } from '../../../src/image/metadata.ts';
+import { formatMetadata, namesNoTemplate, parseMetadata } from '../../../src/image/metadata.ts';
 
 const parse = (text: string) => parseMetadata(Buffer.from(text), 'read the image');
 
@@ -132,4 +132,14 @@ d: [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]
     },
     60_000,
   );
+});
+
+describe('namesNoTemplate', () => {
+  it('knows it of what was written', () => {
+    const metadata = parse(`${good}properties: {x: "a\\ntemplates: {}\\n"}\n`);
+    expect(namesNoTemplate(formatMetadata(metadata))).toBe(true);
+    const entry = { when: [], template: 'x', createOnly: false, properties: {} };
+    const templates = { '/etc/x': entry };
+    expect(namesNoTemplate(formatMetadata({ ...metadata, templates }))).toBe(false);
+  });
 });
