@@ -29,8 +29,8 @@ export interface MachineViews {
   readonly binds: readonly BindMount[];
 }
 
-/** How long an answer may take: a file system whose program hangs would hold up every start. */
-const patienceMs = 1000;
+/** How long an answer may take, on a busy host too: one whose program hangs holds up every start for as long. */
+const patienceMs = 5000;
 
 /**
  * Looks for the lxcfs of this host, which its administrator runs as a service. The function that is
