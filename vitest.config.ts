@@ -1,4 +1,20 @@
+import { statSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import type { TestSequencer, TestSpecification } from 'vitest/node';
+
+/** The longest first: of the emulated host's files two run at a time, and the last is waited for alone. */
+class LongestFirst implements TestSequencer {
+  shard(files: TestSpecification[]): TestSpecification[] {
+    return files;
+  }
+
+  sort(files: TestSpecification[]): TestSpecification[] {
+    const length = ({ moduleId }: TestSpecification): number =>
+      moduleId.endsWith('/vm/power-cut.test.ts') ? Infinity : statSync(moduleId).size;
+    const lengths = new Map(files.map((file) => [file, length(file)]));
+    return files.toSorted((a, b) => (lengths.get(b) ?? 0) - (lengths.get(a) ?? 0));
+  }
+}
 
 /**
  * unit, meta   pure logic and the tree itself; run anywhere
@@ -10,6 +26,7 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
       { test: { name: 'meta', include: ['test/meta/**/*.test.ts'], testTimeout: 60_000 } },
@@ -62,8 +79,8 @@ export default defineConfig({
           pool: 'forks',
           // Two computers at a time, with a processor each when both are busy.
           maxWorkers: 2,
-          testTimeout: 600_000,
-          hookTimeout: 300_000,
+          testTimeout: 900_000,
+          hookTimeout: 600_000,
         },
       },
     ],

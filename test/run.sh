@@ -40,11 +40,19 @@ mkdir -p "$tree"
 (cd "$checkout" && tar -cf - --exclude=./.git --exclude=./node_modules/.vite .) | tar -xf - -C "$tree"
 ! is_root || chown -R "$account:" "$tree"
 
+as_user() {
+  if is_root; then
+    (cd "$tree" && sh "$checkout/src/setup/ground.sh" run "$account" "$@")
+  else
+    (cd "$tree" && "$@")
+  fi
+}
+
 in_ground() {
   if is_root; then
     (cd "$tree" && sh "$checkout/test/policies.sh" sh "$checkout/src/setup/ground.sh" run "$account" "$@")
   else
-    (cd "$tree" && "$@")
+    as_user "$@"
   fi
 }
 
@@ -60,6 +68,13 @@ map_options() {
 # In CI a test may not be skipped for want of something that this kind of machine can do.
 [ -z "${CI-}" ] || require='userns overlay crun network tun mirror cgroup lxc pylxd ansible'
 ! { [ -n "${CI-}" ] && is_root; } || require="$require policies"
+
+# The emulated host's disk takes minutes where it is not in the cache, most of them waiting for packages:
+# it is built beside the first tiers, and the last one waits for what is left of that.
+disk_log=$home/vm-disk.log
+case " $tiers " in
+  *' vm '*) as_user sh test/vm/base.sh "$home/images" >"$disk_log" 2>&1 & ;;
+esac
 
 failed=0
 for tier in $tiers; do

@@ -18,6 +18,10 @@ packages=$(printf '%s,' "$@")
 
 hash=$({ cat "$0" && echo "$packages" && sha256sum <"$node"; } | sha256sum | cut -c 1-12)
 base=$cache/vm-$hash
+mkdir -p "$cache"
+# Whoever comes second waits for what the first one builds.
+exec 9>"$cache/vm.lock"
+flock 9
 if [ -d "$base" ]; then
   echo "$base"
   exit
@@ -70,7 +74,6 @@ env VM_NODE="$node" VM_PART="$part" mmdebstrap --mode=unshare --variant=minbase 
   --customize-hook='sh "$VM_PART/customize" "$1"' bookworm /dev/null >&2
 rm "$part/essential" "$part/customize"
 rmdir "$part/tree"
-mkdir -p "$cache"
 rm -rf "$cache"/vm-????????????
 chmod 0755 "$part"
 mv "$part" "$base"
