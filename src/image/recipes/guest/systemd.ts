@@ -9,6 +9,7 @@ export const maskedUnits: Readonly<Record<string, string>> = {
   'sys-kernel-config.mount': 'configfs cannot be mounted in a user namespace',
   'dev-hugepages.mount': 'hugetlbfs cannot be mounted in a user namespace',
   'proc-sys-fs-binfmt_misc.automount': 'automounts need a device a machine has not',
+  'systemd-journald-audit.socket': 'what the kernel audits is told to the host alone',
   'systemd-remount-fs.service': 'the root is mounted as it is to be before init starts',
 };
 
