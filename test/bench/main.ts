@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util';
 
 import { judge } from './goals.ts';
 import { openHost, type Host } from './host.ts';
-import { provideImage } from './image.ts';
+import { provideImage, type Image } from './image.ts';
 import { Unavailable, type Peer } from './peer.ts';
+import { cpPeer } from './peers/cp.ts';
 import { crunPeer } from './peers/crun.ts';
 import { lxcPeer } from './peers/lxc.ts';
 import { lxdPeer } from './peers/lxd.ts';
@@ -15,6 +16,7 @@ import { formatTable, formatVerdicts } from './report.ts';
 import { runRound, type Bench } from './rounds.ts';
 import { rows, type RowId } from './rows.ts';
 import { Samples } from './samples.ts';
+import { measureSlices } from './slices.ts';
 import { measureLists, measureStanding } from './standing.ts';
 
 const { values: options } = parseArgs({
@@ -37,9 +39,15 @@ const { values: options } = parseArgs({
 const rowIds = Object.keys(rows) as RowId[];
 const standingRows: readonly RowId[] = ['memory', 'processes', 'disk', 'disk-booted'];
 const listRows: readonly RowId[] = ['list', 'lxc-list', 'list-full'];
-const lifeRows: readonly RowId[] = rowIds.filter(
-  (id) => id !== 'version' && !listRows.includes(id) && !standingRows.includes(id),
-);
+const sliceRows: readonly RowId[] = [
+  'slice-first',
+  'slice-next',
+  'slice-shared',
+  'slice-disk',
+  'slice-share',
+];
+const otherRows: readonly RowId[] = ['version', ...listRows, ...standingRows, ...sliceRows];
+const lifeRows: readonly RowId[] = rowIds.filter((id) => !otherRows.includes(id));
 
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -83,7 +91,8 @@ async function main(): Promise<void> {
   const prepared: Peer[] = [];
   const broken = new Set<Peer>();
   try {
-    for (const peer of choosePeers(host)) {
+    const { image, chosen } = choosePeers(host);
+    for (const peer of chosen) {
       bench.say(`preparing ${peer.name}`);
       controller.signal.throwIfAborted();
       try {
@@ -106,6 +115,9 @@ async function main(): Promise<void> {
         await runRound(bench, peers, round, wants(lifeRows));
     }
     if (wants(standingRows)) await measureStanding(bench, peers);
+    const [warren] = peers;
+    if (wants(sliceRows) && warren !== undefined)
+      await measureSlices(bench, warren, image, warrenCommand(host));
     if (wants(listRows)) await measureLists(bench, peers, sizes);
     print(samples, peers);
   } finally {
@@ -120,7 +132,7 @@ async function main(): Promise<void> {
 }
 
 /** Warren comes first: the image that it builds is what the others start from. */
-function choosePeers(host: Host): readonly Peer[] {
+function choosePeers(host: Host): { readonly image: Image; readonly chosen: readonly Peer[] } {
   const warren = warrenPeer(host);
   const image = provideImage(host, warrenCommand(host));
   const all = [
@@ -130,13 +142,15 @@ function choosePeers(host: Host): readonly Peer[] {
     lxcPeer(host, image, options.account),
     podmanPeer(host, image),
     crunPeer(host, image, options.account),
+    cpPeer(host, image),
     nodePeer(host),
   ];
   const names = options.peers?.split(',');
   for (const name of names ?? [])
     if (!all.some((peer) => peer.name === name))
       throw new Error(`no peer "${name}"; there are: ${all.map((peer) => peer.name).join(', ')}`);
-  return all.filter((peer) => peer === warren || (names?.includes(peer.name) ?? true));
+  const chosen = all.filter((peer) => peer === warren || (names?.includes(peer.name) ?? true));
+  return { image, chosen };
 }
 
 function print(samples: Samples, peers: readonly Peer[]): void {

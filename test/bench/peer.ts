@@ -31,6 +31,11 @@ export interface Peer {
   readonly stop?: (machine: string) => Command;
   /** Deletes a machine in whatever state. */
   readonly remove?: (machine: string) => Command;
+  /** Keeps the state of a stopped machine, and brings it back. */
+  readonly snapshot?: (machine: string) => Command;
+  readonly restore?: (machine: string) => Command;
+  /** A second machine of a stopped one, which `remove` takes away. */
+  readonly copy?: (machine: string, copy: string) => Command;
   /** LXD's API, where it is spoken. */
   readonly api?: Api;
 

@@ -45,6 +45,8 @@ function formatFigure(value: number, unit: Unit): string {
         : `${(value / 1024 / 1024).toFixed(1)} MiB`;
     case 'rate':
       return `${(value / 1_000_000).toFixed(0)} MB/s`;
+    case 'percent':
+      return `${value.toFixed(1)} %`;
     case 'count':
       return value.toFixed(value % 1 === 0 ? 0 : 1);
   }

@@ -136,6 +136,18 @@ export async function runRound(
     else if (peer.remove !== undefined) host.run(peer.remove(nameOf(peer)));
     return Promise.resolve();
   });
+  await each('snapshot, restore, copy', (peer) => {
+    if (peer.snapshot === undefined) return Promise.resolve();
+    const [kept, copy] = [`${nameOf(peer)}-kept`, `${nameOf(peer)}-copy`];
+    if (peer.create !== undefined) host.run(peer.create(kept));
+    timed('snapshot', peer, peer.snapshot(kept));
+    timed('restore', peer, peer.restore?.(kept));
+    timed('copy', peer, peer.copy?.(kept, copy));
+    if (peer.remove === undefined) return Promise.resolve();
+    if (peer.copy !== undefined) host.run(peer.remove(copy));
+    host.run(peer.remove(kept));
+    return Promise.resolve();
+  });
   for (const peer of peers)
     if (!alive.has(peer) && peer.remove !== undefined)
       try {

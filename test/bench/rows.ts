@@ -12,6 +12,9 @@ export const rows = {
   'socket-exec': { title: 'exec true, socket', unit: 'ms' },
   stop: { title: 'stop', unit: 'ms' },
   delete: { title: 'delete', unit: 'ms' },
+  snapshot: { title: 'snapshot of a new machine', unit: 'ms' },
+  restore: { title: 'restore it', unit: 'ms' },
+  copy: { title: 'copy of that machine', unit: 'ms' },
   list: { title: 'list', unit: 'ms' },
   'lxc-list': { title: 'lxc list', unit: 'ms' },
   'list-full': { title: 'every machine with its state, socket', unit: 'ms' },
@@ -19,9 +22,14 @@ export const rows = {
   processes: { title: 'own processes per machine', unit: 'count' },
   disk: { title: 'disk per machine, new', unit: 'bytes' },
   'disk-booted': { title: 'disk per machine, booted once', unit: 'bytes' },
+  'slice-first': { title: 'create, first machine of further ids', unit: 'ms' },
+  'slice-next': { title: 'create, next machine of these ids', unit: 'ms' },
+  'slice-shared': { title: 'create, machine of the image’s own ids', unit: 'ms' },
+  'slice-disk': { title: 'disk for further ids', unit: 'bytes' },
+  'slice-share': { title: 'disk for further ids, of the image', unit: 'percent' },
 } as const satisfies Record<string, { readonly title: string; readonly unit: Unit }>;
 
-export type Unit = 'ms' | 'bytes' | 'count' | 'rate';
+export type Unit = 'ms' | 'bytes' | 'count' | 'percent' | 'rate';
 export type RowId = keyof typeof rows;
 
 /** One line of the table: a row, and for lists the size of the database. */

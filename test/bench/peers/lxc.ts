@@ -83,7 +83,12 @@ export function lxcPeer(host: Host, image: Image, account: string): Peer {
     start: (machine) => named('start', machine),
     exec: (machine, words) => named('attach', machine, '--', ...words),
     stop: (machine) => named('stop', machine, '--timeout', '60'),
-    remove: (machine) => named('destroy', machine, '--force'),
+    // The first one is snap0.
+    snapshot: (machine) => named('snapshot', machine),
+    restore: (machine) => named('snapshot', machine, '--restore', 'snap0'),
+    copy: (machine, copy) =>
+      named('copy', machine, '-N', copy, '--snapshot', '--backingstorage', 'overlay'),
+    remove: (machine) => named('destroy', machine, '--force', '--snapshots'),
     // Its database is a directory with a configuration file for each machine.
     fill: (names) => {
       const config = readFileSync(join(directory, 'base/config'), 'utf8');

@@ -66,6 +66,9 @@ export function lxdPeer(host: Host, image: Image, driver: 'dir' | 'btrfs'): Peer
     exec: (machine, words) => lxc('exec', machine, '--', ...words),
     stream: (machine) => ({ ...lxc(), argv: streamWords(machine) }),
     stop: (machine) => lxc('stop', machine),
+    snapshot: (machine) => lxc('snapshot', machine, 'kept'),
+    restore: (machine) => lxc('restore', machine, 'kept'),
+    copy: (machine, copy) => lxc('copy', machine, copy),
     remove: (machine) => lxc('delete', '--force', machine),
     api,
     fill: async (wanted) => {
