@@ -106,6 +106,8 @@ export async function runRound(
     const fill = `head -c ${streamBytes} /dev/zero > ${streamFile}`;
     if (peer.exec !== undefined) host.run(peer.exec(machine, ['sh', '-c', fill]));
     const { ms, stdout } = host.run(command);
+    // Deleting it would count as deleting the machine, with those alone that have this row.
+    if (peer.exec !== undefined) host.run(peer.exec(machine, ['rm', streamFile]));
     if (Number(stdout) !== streamBytes) throw new Error(`${stdout.trim()} bytes came out`);
     samples.add({ id: 'stream' }, peer.name, round, (streamBytes * 1000) / ms);
     return Promise.resolve();

@@ -86,7 +86,7 @@ function withFd(fd, use) {
   try {
     return use(fd);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 function make(fd, name, isDirectory, { uid, gid }) {
@@ -109,7 +109,7 @@ function openMade(rootFd, target, kind, owner) {
   for (let depth = 1; depth < names.length + 1; depth++) {
     const path = names.slice(0, depth).join('/');
     try {
-      closeSync(openBelow(rootFd, path));
+      close(openBelow(rootFd, path));
     } catch (error) {
       if (error.errno !== ENOENT) throw error;
       withFd(openBelow(rootFd, names.slice(0, depth - 1).join('/') || '.'), (fd) => {

@@ -18,12 +18,14 @@ export interface KernelThread extends Disposable {
  * would have another name in dist/ than under vitest. It defines `work`, a table of functions.
  */
 const prologue = `
-const { openSync, closeSync, writeFileSync } = require('node:fs');
+const { openSync, writeFileSync } = require('node:fs');
 const { parentPort, workerData } = require('node:worker_threads');
 const koffi = require(workerData.koffi);
 const libc = koffi.load('libc.so.6');
 const setns = libc.func('int setns(int fd, int nstype)');
 const unshare = libc.func('int unshare(int flags)');
+// For descriptors of kernel calls: Node warns of the end of one that it has not opened.
+const close = libc.func('int close(int fd)');
 function check(call, result) {
   if (Number(result) === -1) throw { call, errno: koffi.errno() };
   return Number(result);
