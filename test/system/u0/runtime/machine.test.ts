@@ -60,7 +60,10 @@ describe('a machine', () => {
     const { init } = await ground.run('env', {
       environment: { GREETING: 'hello', container: 'x' },
     });
-    const environment = readFileSync(`/proc/${init.pid}/environ`, 'utf8').split('\0');
+    // Empty while the exec that makes this process init is under way.
+    const written = () => readFileSync(`/proc/${init.pid}/environ`, 'utf8');
+    await expect.poll(written).not.toBe('');
+    const environment = written().split('\0');
     expect(environment).toEqual(
       expect.arrayContaining([
         'container=lxc',
