@@ -18,6 +18,21 @@ export function syncBody<T>(metadata: T): SyncResponse<T> {
   };
 }
 
+/**
+ * The sync answer of a long list, from the JSON of each of its objects. As one text it would be copied
+ * several times on its way out, which takes longer than everything else about a thousand machines.
+ */
+export function syncListBody(reply: FastifyReply, items: readonly string[]): Buffer {
+  const head = JSON.stringify(syncBody([])).slice(0, -'[]}'.length);
+  const pieces = ['[', ...items.map((item, index) => (index === 0 ? item : `,${item}`)), ']}'];
+  pieces.unshift(head);
+  const body = Buffer.allocUnsafe(pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0));
+  let at = 0;
+  for (const piece of pieces) at += body.write(piece, at);
+  void reply.type('application/json; charset=utf-8');
+  return body;
+}
+
 /** The answer of a route that made a named object: 201 with its URL. */
 export function created(reply: FastifyReply, location: string): SyncResponse<null> {
   void reply.code(201).header('Location', location);

@@ -61,12 +61,15 @@ export async function instanceFullView(
   return fullView(instanceView(deps, record, expanded), report, views, backups);
 }
 
-/** Of every machine that `wanted` chooses, with what is known of their disks. */
-export async function instanceFullViews(
+/**
+ * The JSON of every machine that `wanted` chooses, with what is known of their disks. Each becomes
+ * text at once, so that not everything about a thousand machines is in memory at a time.
+ */
+export async function instanceFullTexts(
   deps: EngineDeps,
   records: readonly InstanceRecord[],
   wanted: (view: Instance) => boolean,
-): Promise<InstanceFull[]> {
+): Promise<string[]> {
   const expandOne = expander(deps);
   const backups = await listAllBackups(deps);
   const snapshots = new Map<number, SnapshotRecord[]>(records.map(({ id }) => [id, []]));
@@ -84,7 +87,7 @@ export async function instanceFullViews(
     const report = await readInstanceState(deps, record, expanded, 'known');
     const own = snapshots.get(record.id) ?? [];
     const views = own.map((snapshot) => snapshotView(deps, snapshot, expandOne(snapshot)));
-    return fullView(view, report, views, backups.get(record.id) ?? []);
+    return JSON.stringify(fullView(view, report, views, backups.get(record.id) ?? []));
   });
 }
 

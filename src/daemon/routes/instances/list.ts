@@ -2,9 +2,9 @@ import { WarrenError } from '../../../contract/errors.ts';
 import { expander, listInstances } from '../../../engine/instances/list.ts';
 import { instancesOf } from '../../../engine/projects/list.ts';
 import { parseFilter } from '../../http/filter.ts';
-import { syncBody } from '../../http/replies.ts';
+import { syncListBody } from '../../http/replies.ts';
 import { projectOfRequest, query, recursionOf, wantsAllProjects } from '../../http/request.ts';
-import { instanceFullViews, instanceView } from '../../views/instances.ts';
+import { instanceFullTexts, instanceView } from '../../views/instances.ts';
 import { instanceUrl } from '../../views/urls.ts';
 import { listAnswer } from '../listing.ts';
 import { instanceTrees } from './tree.ts';
@@ -17,7 +17,7 @@ import type { DaemonContext } from '../../context.ts';
 export function instanceListRoutes(app: FastifyInstance, context: DaemonContext): void {
   const { engine } = context;
   for (const tree of instanceTrees) {
-    app.get(`/1.0/${tree}`, async (request) => {
+    app.get(`/1.0/${tree}`, async (request, reply) => {
       const type = query(request, 'instance-type') ?? '';
       if (type !== '' && type !== 'container' && type !== 'virtual-machine') {
         const problem = `"${type}" is no type, wanted container`;
@@ -35,7 +35,7 @@ export function instanceListRoutes(app: FastifyInstance, context: DaemonContext)
         );
       }
       const wanted = parseFilter(query(request, 'filter'));
-      return syncBody(await instanceFullViews(engine, records, wanted));
+      return syncListBody(reply, await instanceFullTexts(engine, records, wanted));
     });
   }
 }
