@@ -1,4 +1,4 @@
-import { catalogue, WarrenError } from '../contract/errors.ts';
+import { catalogue, WarrenError, type ErrorDetails } from '../contract/errors.ts';
 import { ServerError } from '../client/errors.ts';
 import { paint, plain, type Look } from './render/look.ts';
 import { findCommand } from './registry.ts';
@@ -71,16 +71,46 @@ function mended(error: WarrenError, words: readonly string[]): string | undefine
 function fallback({ code, details }: WarrenError, words: readonly string[]): string | undefined {
   if (code === 'invalid') return helpOf(words);
   if (code === 'stale') return `warren ${quoteWords(words)}`;
-  if (code !== 'not_found') return undefined;
-  const { kind, name } = details as { kind: string; name: string };
+  if (code === 'wrong_state') return towards(details as ErrorDetails<'wrong_state'>, words);
+  return code === 'not_found' || code === 'exists'
+    ? listBeside(details as ErrorDetails<'exists'>, words)
+    : undefined;
+}
+
+/** The list of what lies beside a device or snapshot, in the object that was named with it. */
+function listBeside(
+  { kind, name }: { readonly kind: string; readonly name: string },
+  words: readonly string[],
+): string | undefined {
   const [group, verb, , owner] = words;
   if (kind === 'device' && verb === 'device' && owner !== undefined) {
     return `warren ${group ?? ''} device list ${quoteWords([owner])}`;
   }
+  if (kind !== 'snapshot' || group === 'storage') return undefined;
   const at = words.findIndex((word) => word === name || word.endsWith(`/${name}`));
-  const instance = words[at] === name ? words[at - 1] : words[at]?.slice(0, -name.length - 1);
-  const isSnapshot = kind === 'snapshot' && group !== 'storage' && instance !== undefined;
-  return isSnapshot ? `warren snapshot list ${quoteWords([instance])}` : undefined;
+  // `web/s` names its machine itself, also where `web` and `s` were two words.
+  const [instance = ''] = name.includes('/')
+    ? name.split('/')
+    : [words[at] === name ? words[at - 1] : words[at]?.slice(0, -name.length - 1)];
+  return instance === '' ? undefined : `warren snapshot list ${quoteWords([instance])}`;
+}
+
+/** What brings a machine into the state that was wanted, or shows the one that it is in. */
+function towards(
+  { name, state, wanted }: ErrorDetails<'wrong_state'>,
+  words: readonly string[],
+): string | undefined {
+  if (!words.some((word) => word === name || word.startsWith(`${name}/`))) return undefined;
+  const [verb] = words;
+  const next: Readonly<Record<string, string | undefined>> = {
+    start: state === 'running' ? 'restart' : 'info',
+    stop: 'info',
+    unfreeze: 'info',
+    resume: 'info',
+  };
+  const other = { running: 'start', stopped: 'stop' }[wanted];
+  const command = next[verb ?? ''] ?? other;
+  return command === undefined ? undefined : `warren ${command} ${quoteWords([name])}`;
 }
 
 /** The help of the command that the words begin with. */

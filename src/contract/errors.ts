@@ -28,7 +28,7 @@ export const catalogue = {
     exit: 3,
     message: ({ what, issues }) =>
       `Cannot ${what}: ${issues.map(({ path, problem }) => (path === '' ? problem : `${path}: ${problem}`)).join('; ')}`,
-    hint: ({ issues }) => topicOf(issues.map(({ path }) => path)),
+    hint: ({ issues }) => listOfMissing(issues) ?? topicOf(issues.map(({ path }) => path)),
   }),
   not_found: row<{ kind: string; name: string; nearest?: string | undefined }>({
     status: 404,
@@ -41,7 +41,7 @@ export const catalogue = {
     status: 409,
     exit: 5,
     message: ({ kind, name }) => `Cannot create ${kind} "${name}": one of that name exists already`,
-    hint: ({ kind }) => listCommands[kind],
+    hint: ({ kind }) => listCommands[kind] ?? listOfOwner(kind),
   }),
   in_use: row<{ kind: string; name: string; users: readonly string[] }>({
     status: 400,
@@ -189,6 +189,12 @@ function listOfOwner(kind: string): string | undefined {
   if (part === undefined || owner === undefined) return undefined;
   if (part === 'profile') return `warren config show ${owner}`;
   return `warren exec ${owner} -- cat ${part === 'user' ? '/etc/passwd' : '/etc/group'}`;
+}
+
+/** The list of what a request names and there is not. */
+function listOfMissing(issues: readonly Issue[]): string | undefined {
+  const kinds = issues.map(({ problem }) => /^there is no ([a-z ]+) "/.exec(problem)?.[1]);
+  return kinds.map((kind) => listCommands[kind ?? '']).find((command) => command !== undefined);
 }
 
 /** The topic about the keys that a request has wrong. */

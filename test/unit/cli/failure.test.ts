@@ -18,6 +18,11 @@ function only(error: unknown, words: readonly string[] = []): Failure {
   return failures[0] as Failure;
 }
 
+/** What a machine named `web` refuses because of its state. */
+function wrongState(action: string, state: string, wanted: string): WarrenError {
+  return new WarrenError('wrong_state', { name: 'web', action, state, wanted });
+}
+
 describe('a failure', () => {
   test('has the sentence, the hint and the exit code of its row', () => {
     const error = new WarrenError('limit_unenforceable', {
@@ -69,6 +74,45 @@ describe('a failure', () => {
       new WarrenError('not_found', { kind: 'snapshot', name: 's' }),
       'restore web s',
       'warren snapshot list web',
+    ],
+    [
+      new WarrenError('not_found', { kind: 'snapshot', name: 'web/s' }),
+      'snapshot restore web s',
+      'warren snapshot list web',
+    ],
+    [
+      new WarrenError('not_found', { kind: 'snapshot', name: 'web/s' }),
+      'delete web/s',
+      'warren snapshot list web',
+    ],
+    [
+      new WarrenError('exists', { kind: 'snapshot', name: 's' }),
+      'snapshot web s',
+      'warren snapshot list web',
+    ],
+    [
+      new WarrenError('exists', { kind: 'device', name: 'd' }),
+      'config device add web d disk',
+      'warren config device list web',
+    ],
+    [
+      new WarrenError('exists', { kind: 'profile of web', name: 'strict' }),
+      'profile add web strict',
+      'warren config show web',
+    ],
+    [wrongState('start', 'running', 'stopped'), 'start web', 'warren restart web'],
+    [wrongState('stop', 'stopped', 'running'), 'stop web', 'warren info web'],
+    [wrongState('freeze', 'stopped', 'running'), 'pause web', 'warren start web'],
+    [wrongState('unfreeze', 'stopped', 'frozen'), 'resume web', 'warren info web'],
+    [wrongState('rename', 'running', 'stopped'), 'rename web db', 'warren stop web'],
+    [wrongState('rename', 'running', 'stopped'), 'query /1.0/instances/other', undefined],
+    [
+      new WarrenError('invalid', {
+        what: 'create web',
+        issues: [{ path: 'profiles', problem: 'there is no profile "labb"' }],
+      }),
+      'launch busybox web -p labb',
+      'warren profile list',
     ],
     [
       new WarrenError('not_found', { kind: 'device', name: 'd' }),
