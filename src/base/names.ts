@@ -37,6 +37,26 @@ export function projectOf(machine: string): string {
   return at === -1 ? 'default' : machine.slice(0, at);
 }
 
+/**
+ * The name under which the engine knows what a project other than `default` has of its own besides
+ * machines, its profiles: `PROJECT/NAME`. No such name has a slash itself: one that has names nothing.
+ */
+export function nameIn(project: string, name: string): string {
+  if (project !== 'default') return `${project}/${name}`;
+  return name.includes('/') ? `/${name}` : name;
+}
+
+/** What its project calls it. */
+export function nameWithout(named: string): string {
+  return named.slice(named.indexOf('/') + 1);
+}
+
+/** The project that has it. */
+export function projectWith(named: string): string {
+  const at = named.indexOf('/');
+  return at === -1 ? 'default' : named.slice(0, at);
+}
+
 /** Profiles, snapshots, networks, devices: 1–63 of letters, digits and `._-`, never `.` or `..`. */
 export function isObjectName(name: string): boolean {
   return /^[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,62}$/.test(name);

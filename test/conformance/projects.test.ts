@@ -97,6 +97,37 @@ describe('lxc and projects', () => {
     await lxc.well('delete c4 --project lab');
   });
 
+  test('profiles of a project are its own where it has that feature', async () => {
+    await lxc.well('project create own -c features.profiles=true');
+    expect(await lxc.well('project list -f csv')).toMatch(/^own,NO,YES,NO,/m);
+    expect(await lxc.well('profile list -f csv --project own')).toMatch(/^default,[^\n]*,0$/);
+    await lxc.badly('profile show strict --project own', /Error: .*not found|Error: .*strict/);
+    await lxc.well('profile create big --project own');
+    await lxc.well('profile set big user.size=big --project own');
+    await lxc.badly('profile show big', /Error: .*big/);
+    await lxc.well('init busybox o1 -p default -p big --project own');
+    expect(await lxc.well('list -f csv -c nP --project own')).toBe('o1,"default\nbig"');
+    expect(await lxc.well('config show o1 --expanded --project own')).toMatch(/user\.size: big/);
+    expect(await lxc.well('profile show big --project own')).toMatch(/instances\/o1\?project=own/);
+    await lxc.well('profile device add default root disk path=/ pool=default --project own');
+    await lxc.well('profile device add default eth0 nic network=warrenbr0 --project own');
+    await lxc.well('start o1 --project own');
+    expect(await lxc.well('exec o1 --project own -- hostname')).toBe('o1');
+    await lxc.badly('init busybox o2 -p strict --project own', /Error: .*no profile "strict"/);
+    await lxc.badly('profile delete big --project own', /Error: .*used by o1/);
+    await lxc.badly('project set own features.profiles=false', /Error: .*used by o1/);
+    await lxc.badly('project delete own', /Error: .*used by o1, profile big/);
+    await lxc.well('profile copy big huge --project own');
+    await lxc.well('profile rename huge large --project own');
+    await lxc.well('profile delete large --project own');
+    await lxc.badly('profile delete default --project own', /Error: .*always there/);
+    await lxc.well('delete -f o1 --project own');
+    await lxc.well('profile delete big --project own');
+    await lxc.well('project set own features.profiles=false');
+    expect(await lxc.well('profile list -f csv --project own')).toMatch(/^strict,/m);
+    await lxc.well('project delete own');
+  });
+
   test('limits of a project hold its machines', async () => {
     await lxc.badly('project set lab limits.memory=1GiB', /Error: .*limits\.memory allows 1 GiB/);
     await lxc.well('project set lab limits.instances=1');

@@ -1,9 +1,19 @@
 import type { KeyRow, UnsupportedKey } from './key.ts';
 
-const shared = 'machines are what a project keeps apart; the rest is shared by all projects';
+const shared = 'it is shared by all projects';
 
-/** Config keys of a project. `features.*` are what is true of each, and cannot be chosen. */
+/** What a project may have of its own besides its machines. */
+export type ProjectFeature = 'features.profiles';
+
+/** Config keys of a project. */
 export const projectKeys = [
+  {
+    key: 'features.profiles',
+    type: 'bool',
+    default: 'false',
+    live: true,
+    summary: 'Whether it has profiles of its own; can be changed while it is empty',
+  },
   {
     key: 'limits.instances',
     type: 'integer',
@@ -49,7 +59,9 @@ export const projectKeys = [
 
 /** Keys of LXD's projects that have no meaning here. */
 export const unsupportedProjectKeys: readonly UnsupportedKey[] = [
-  { key: 'features.*', why: shared },
+  { key: 'features.images', why: shared },
+  { key: 'features.networks', why: shared },
+  { key: 'features.storage.volumes', why: shared },
   { key: 'limits.networks', why: 'networks are shared by all projects' },
   { key: 'limits.virtual-machines', why: 'there are no virtual machines' },
   { key: 'restricted*', why: 'what machines may be is for the policy of the administrator' },
@@ -57,13 +69,12 @@ export const unsupportedProjectKeys: readonly UnsupportedKey[] = [
   { key: 'backups.*', why: 'the compression is chosen with each export' },
 ];
 
-/** What a project has of its own. Shown, and taken when it is said as it is. */
-export function projectFeatures(name: string): Readonly<Record<string, string>> {
+/** What all projects share, as each of them shows it and takes it when it is said as it is. */
+export function fixedFeatures(name: string): Readonly<Record<string, string>> {
   const own = `${name === 'default'}`;
   return {
     'features.images': own,
     'features.networks': own,
-    'features.profiles': own,
     'features.storage.volumes': own,
   };
 }

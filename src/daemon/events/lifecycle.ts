@@ -1,5 +1,5 @@
-import { projectOf } from '../../base/names.ts';
-import { instanceUrl } from '../views/urls.ts';
+import { projectOf, projectWith } from '../../base/names.ts';
+import { instanceUrl, profileUrl } from '../views/urls.ts';
 
 import type { LifecycleMetadata } from '../../contract/api/events.ts';
 import type { EventSink, LifecycleSubject } from '../../engine/types.ts';
@@ -15,9 +15,10 @@ export function lifecycleSink(hub: EventHub): EventSink {
   };
 }
 
-/** Machines are of a project, all else is of `default`. */
+/** Machines are of a project, profiles may be, all else is of `default`. */
 function projectOfSubject(subject: LifecycleSubject): string {
   if (subject.kind === 'instance') return projectOf(subject.name);
+  if (subject.kind === 'profile') return projectWith(subject.name);
   return 'instance' in subject ? projectOf(subject.instance) : 'default';
 }
 
@@ -37,7 +38,7 @@ function urlOf(subject: LifecycleSubject): string {
     case 'image-alias':
       return `/1.0/images/aliases/${name}`;
     case 'profile':
-      return `/1.0/profiles/${name}`;
+      return profileUrl(subject.name);
     case 'volume':
       return `${volumesUrl}/${name}`;
     case 'volume-snapshot':

@@ -1,7 +1,7 @@
 import { isProjectName } from '../../base/names.ts';
 
 /**
- * A value with machines named as their project names them, for whoever asked in that project: the
+ * A value with machines and profiles named as their project names them, for whoever asked in that project: the
  * engine's sentences have the whole names.
  */
 export function inWordsOf<T>(project: string, value: T): T {
@@ -9,7 +9,7 @@ export function inWordsOf<T>(project: string, value: T): T {
   // Whatever a request calls its project comes here, and is about to be a regular expression.
   if (!isProjectName(project)) return value;
   const text = JSON.stringify(value);
-  return JSON.parse(
-    text.replaceAll(new RegExp(`(?<![\\w-])${project}_(?=[a-zA-Z])`, 'g'), ''),
-  ) as T;
+  const machines = `(?<![\\w-])${project}_(?=[a-zA-Z])`;
+  const others = `(?<![\\w/.-])${project}/(?=[\\w-])`;
+  return JSON.parse(text.replaceAll(new RegExp(`${machines}|${others}`, 'g'), '')) as T;
 }

@@ -1,31 +1,35 @@
+import { nameIn } from '../../base/names.ts';
 import { createProfile } from '../../engine/profiles/create.ts';
 import { deleteProfile } from '../../engine/profiles/delete.ts';
 import { getProfile, listProfiles } from '../../engine/profiles/list.ts';
 import { renameProfile } from '../../engine/profiles/rename.ts';
 import { updateProfile } from '../../engine/profiles/update.ts';
+import { ownerOfFeature } from '../../engine/projects/features.ts';
 import { readJson } from '../http/body.ts';
 import { checkIfMatch, etagOf } from '../http/etag.ts';
 import { Fields } from '../http/fields.ts';
 import { created, syncBody } from '../http/replies.ts';
-import { header, param } from '../http/request.ts';
+import { header, param, projectOfRequest } from '../http/request.ts';
+import { profileUrl } from '../views/urls.ts';
 import { profileView } from '../views/profiles.ts';
 import { listAnswer } from './listing.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { SyncResponse } from '../../contract/api/envelope.ts';
-import type { ProfileRecord } from '../../engine/types.ts';
+import type { EngineDeps, ProfileRecord } from '../../engine/types.ts';
 import type { DaemonContext } from '../context.ts';
 
 /** `/1.0/profiles`. Every answer is sync: the stock client does not wait. */
 export function profileRoutes(app: FastifyInstance, context: DaemonContext): void {
   const { engine } = context;
   const all = '/1.0/profiles';
-  const url = (name: string): string => `${all}/${encodeURIComponent(name)}`;
+  const named = (request: FastifyRequest, name: string): string =>
+    nameIn(ownerOf(engine, request), name);
   app.get(all, (request) =>
     listAnswer(
       request,
-      listProfiles(engine),
-      (record) => url(record.name),
+      listProfiles(engine, ownerOf(engine, request)),
+      (record) => profileUrl(record.name),
       (record) => profileView(engine, record),
     ),
   );
@@ -33,35 +37,40 @@ export function profileRoutes(app: FastifyInstance, context: DaemonContext): voi
     const what = 'create the profile';
     const fields = new Fields(what, await readJson(request.raw, what));
     const input = {
-      name: fields.requiredString('name'),
+      name: named(request, fields.requiredString('name')),
       description: fields.string('description') ?? '',
       config: fields.stringMap('config') ?? {},
       devices: fields.deviceMap('devices') ?? {},
     };
     fields.done();
     createProfile(engine, input);
-    return created(reply, url(input.name));
+    return created(reply, profileUrl(input.name));
   });
   app.get(`${all}/:name`, (request, reply) => {
-    const record = getProfile(engine, param(request, 'name'));
+    const record = getProfile(engine, named(request, param(request, 'name')));
     void reply.header('ETag', etagOf(writablePart(record)));
     return syncBody(profileView(engine, record));
   });
   app.put(`${all}/:name`, async (request) => change(context, request, 'replace'));
   app.patch(`${all}/:name`, async (request) => change(context, request, 'merge'));
   app.post(`${all}/:name`, async (request, reply) => {
-    const name = param(request, 'name');
+    const name = named(request, param(request, 'name'));
     const what = `rename the profile ${name}`;
     const fields = new Fields(what, await readJson(request.raw, what));
-    const newName = fields.requiredString('name');
+    const newName = named(request, fields.requiredString('name'));
     fields.done();
     renameProfile(engine, name, newName);
-    return created(reply, url(newName));
+    return created(reply, profileUrl(newName));
   });
   app.delete(`${all}/:name`, (request) => {
-    deleteProfile(engine, param(request, 'name'));
+    deleteProfile(engine, named(request, param(request, 'name')));
     return syncBody(null);
   });
+}
+
+/** The project whose profiles a request is about. */
+function ownerOf(engine: EngineDeps, request: FastifyRequest): string {
+  return ownerOfFeature(engine, projectOfRequest(request), 'features.profiles');
 }
 
 async function change(
@@ -69,7 +78,7 @@ async function change(
   request: FastifyRequest,
   how: 'replace' | 'merge',
 ): Promise<SyncResponse<null>> {
-  const name = param(request, 'name');
+  const name = nameIn(ownerOf(engine, request), param(request, 'name'));
   const what = `change the profile ${name}`;
   const fields = new Fields(what, await readJson(request.raw, what));
   const record = getProfile(engine, name);

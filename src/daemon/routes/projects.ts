@@ -1,5 +1,5 @@
 import { parseSize } from '../../base/units.ts';
-import { projectFeatures } from '../../contract/config/project-keys.ts';
+import { fixedFeatures } from '../../contract/config/project-keys.ts';
 import { listImages } from '../../engine/images/list.ts';
 import { expander } from '../../engine/instances/list.ts';
 import { listNetworks } from '../../engine/networks/list.ts';
@@ -18,7 +18,7 @@ import { checkIfMatch, etagOf } from '../http/etag.ts';
 import { Fields } from '../http/fields.ts';
 import { accepted, created, syncBody } from '../http/replies.ts';
 import { header, param } from '../http/request.ts';
-import { instanceUrl } from '../views/urls.ts';
+import { instanceUrl, profileUrl } from '../views/urls.ts';
 import { volumeUrl } from '../views/volumes.ts';
 import { listAnswer } from './listing.ts';
 
@@ -118,11 +118,14 @@ function writablePart({ config, description }: ProjectRecord): unknown {
 }
 
 function projectView(engine: EngineDeps, { name, description, config }: ProjectRecord): Project {
-  const own = instancesOf(engine, name).map((record) => instanceUrl(record.name));
+  const own = [
+    ...instancesOf(engine, name).map((record) => instanceUrl(record.name)),
+    ...listProfiles(engine, name).map((profile) => profileUrl(profile.name)),
+  ];
   return {
     name,
     description,
-    config: { ...projectFeatures(name), ...config },
+    config: { 'features.profiles': `${name === 'default'}`, ...fixedFeatures(name), ...config },
     used_by: name === 'default' ? [...own, ...sharedUrls(engine)] : own,
   };
 }
@@ -131,7 +134,6 @@ function projectView(engine: EngineDeps, { name, description, config }: ProjectR
 function sharedUrls(engine: EngineDeps): string[] {
   return [
     ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
-    ...listProfiles(engine).map((profile) => `/1.0/profiles/${encodeURIComponent(profile.name)}`),
     ...listNetworks(engine).map((network) => `/1.0/networks/${encodeURIComponent(network.name)}`),
     ...listVolumes(engine).map((volume) => volumeUrl(volume.name)),
   ];

@@ -1,5 +1,5 @@
 import { mapLimited } from '../../base/limited.ts';
-import { ownNameOf, projectOf } from '../../base/names.ts';
+import { nameWithout, ownNameOf, projectOf } from '../../base/names.ts';
 import { statusCodes } from '../../contract/api/envelope.ts';
 import { listAllBackups, listBackups } from '../../engine/backups/records.ts';
 import { expander, expandInstance } from '../../engine/instances/list.ts';
@@ -41,7 +41,7 @@ export function instanceView(
     last_used_at: timeOf(record.lastUsedAtMs),
     ephemeral: record.ephemeral,
     stateful: false,
-    profiles: record.profiles,
+    profiles: record.profiles.map(nameWithout),
     config: record.config,
     devices: record.devices,
     expanded_config: expanded.config,
@@ -160,7 +160,7 @@ export function snapshotView(
     devices: record.devices,
     expanded_config: expanded.config,
     expanded_devices: expanded.devices,
-    profiles: record.profiles,
+    profiles: record.profiles.map(nameWithout),
     ephemeral: record.ephemeral,
   };
 }

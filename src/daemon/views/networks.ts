@@ -1,5 +1,5 @@
 import { usersOfNetwork } from '../../engine/networks/list.ts';
-import { instanceUrl } from './urls.ts';
+import { instanceUrl, profileUrl } from './urls.ts';
 
 import type { InstanceStateNetwork } from '../../contract/api/instances.ts';
 import type { Network, NetworkState } from '../../contract/api/networks.ts';
@@ -16,10 +16,7 @@ export function networkView(deps: EngineDeps, record: NetworkRecord): Network {
     managed: true,
     status: 'Created',
     locations: ['none'],
-    used_by: [
-      ...instances.map((instance) => instanceUrl(instance)),
-      ...profiles.map((profile) => `/1.0/profiles/${profile}`),
-    ],
+    used_by: [...instances.map((instance) => instanceUrl(instance)), ...profiles.map(profileUrl)],
   };
 }
 

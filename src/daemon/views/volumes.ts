@@ -3,7 +3,7 @@ import type { StorageVolume, VolumeSnapshot } from '../../contract/api/storage-p
 import type { ImageRecord, InstanceRecord, VolumeRecord } from '../../engine/types.ts';
 import type { VolumeUsers } from '../../engine/volumes/list.ts';
 import { timeOf } from './times.ts';
-import { instanceUrl } from './urls.ts';
+import { instanceUrl, profileUrl } from './urls.ts';
 
 export const poolsUrl = '/1.0/storage-pools';
 
@@ -25,10 +25,7 @@ export function volumeView(
     description,
     created_at: timeOf(createdAtMs),
     config,
-    used_by: [
-      ...instances.map((user) => instanceUrl(user)),
-      ...profiles.map((user) => `/1.0/profiles/${encodeURIComponent(user)}`),
-    ],
+    used_by: [...instances.map((user) => instanceUrl(user)), ...profiles.map(profileUrl)],
   };
 }
 

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 
-import { ownNameOf } from '../../base/names.ts';
+import { nameWithout, ownNameOf } from '../../base/names.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import { expandInstance } from '../instances/list.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord } from '../types.ts';
@@ -72,7 +72,7 @@ function containerOf(deps: EngineDeps, record: InstanceRecord): object {
     config: unshifted(record.config),
     devices,
     ephemeral,
-    profiles,
+    profiles: profiles.map(nameWithout),
     stateful: false,
     created_at: timeOf(record.createdAtMs),
     last_used_at: timeOf(record.lastUsedAtMs),
@@ -97,7 +97,7 @@ function snapshotOf(record: InstanceRecord, snapshot: SnapshotRecord): object {
     config: unshifted(snapshot.config),
     devices,
     ephemeral,
-    profiles,
+    profiles: profiles.map(nameWithout),
     stateful: false,
     created_at: timeOf(snapshot.createdAtMs),
     expires_at: timeOf(snapshot.expiresAtMs),

@@ -12,6 +12,7 @@ import { instanceIssues } from '../instances/validate.ts';
 import { layerFor } from '../layers.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { parseBackupIndex, type BackedUp, type BackupIndex } from './parse-index.ts';
+import { profilesFor } from '../projects/features.ts';
 
 /** A backup whose index was read and found good. */
 export interface ReadBackup {
@@ -49,7 +50,7 @@ export async function importBackup(
 ): Promise<InstanceRecord> {
   const what = `import ${name}`;
   refuseShifted(what, index);
-  checkSnapshots(deps, what, index);
+  checkSnapshots(deps, what, name, index);
   const input: CreateInstanceInput = {
     name,
     description: index.description,
@@ -79,12 +80,14 @@ function refuseShifted(what: string, { config }: BackupIndex): void {
 }
 
 /** A snapshot may name profiles that are gone: a restore leaves them out. All else must be right. */
-function checkSnapshots(deps: EngineDeps, what: string, index: BackupIndex): void {
+function checkSnapshots(deps: EngineDeps, what: string, machine: string, index: BackupIndex): void {
   const issues = index.snapshots.flatMap((snapshot): Issue[] =>
     instanceIssues(deps, {
       config: ownConfig(snapshot),
       devices: snapshot.devices,
-      profiles: snapshot.profiles.filter((name) => deps.store.profiles.find(name) !== undefined),
+      profiles: profilesFor(deps, machine, snapshot.profiles).filter(
+        (name) => deps.store.profiles.find(name) !== undefined,
+      ),
     }).map(({ path, problem }) => ({ path: `snapshots.${snapshot.name}.${path}`, problem })),
   );
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
@@ -197,7 +200,7 @@ function insertSnapshot(
     ephemeral: snapshot.ephemeral,
     config: { ...ownConfig(snapshot), ...(isCopy ? { 'volatile.apply_template': 'copy' } : {}) },
     devices: snapshot.devices,
-    profiles: snapshot.profiles,
+    profiles: profilesFor(deps, record.name, snapshot.profiles),
     layers,
     sizeBytes: 0,
   });

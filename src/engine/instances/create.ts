@@ -27,6 +27,7 @@ import { expandInstance, getInstance } from './list.ts';
 import { checkInstanceName } from './names.ts';
 import { ownerOf } from './owner.ts';
 import { checkInstance, instanceIssues, refuseIssues } from './validate.ts';
+import { profilesFor, sameProfilesFor } from '../projects/features.ts';
 
 export type CreateSource =
   /** `alias`: local alias, then fingerprint prefix, then a recipe that is built on demand. */
@@ -65,7 +66,7 @@ export interface CreateInstanceInput {
   readonly config: StringMap;
   readonly devices: DeviceMap;
   readonly ephemeral: boolean;
-  /** Undefined: the image's profiles or `default` (a copy: the source's). */
+  /** By the names that its project has for them. Undefined: the image's or `default` (a copy: the source's). */
   readonly profiles: readonly string[] | undefined;
   readonly source: CreateSource;
   /**
@@ -110,7 +111,7 @@ export async function createInstance(
     throw new WarrenError('exists', { kind: 'instance', name });
   }
   // Before an image is built for minutes: what the request itself says must be right.
-  if (input.profiles !== undefined) check(deps, input, settingsOf(input, noOrigin));
+  if (input.profiles !== undefined) check(deps, input, settingsOf(deps, input, noOrigin));
   await checkSources(deps, `create ${name}`, {}, devicesAsked(deps, input));
   if (source.type === 'copy') {
     return await planCopy(deps, source, context, async (origin) => {
@@ -138,7 +139,7 @@ export async function createInstance(
 function devicesAsked(deps: EngineDeps, input: CreateInstanceInput): DeviceMap {
   const { source, profiles } = input;
   return source.type === 'image' || source.type === 'none' || profiles !== undefined
-    ? expandInstance(deps, settingsOf(input, noOrigin)).devices
+    ? expandInstance(deps, settingsOf(deps, input, noOrigin)).devices
     : dropEmptyKeys(input.devices);
 }
 
@@ -174,6 +175,7 @@ function originOfImage(deps: EngineDeps, image: ImageRecord): Origin {
 }
 
 function settingsOf(
+  deps: EngineDeps,
   input: CreateInstanceInput,
   origin: Origin,
 ): Pick<InstanceRecord, 'config' | 'devices' | 'profiles' | 'description' | 'ephemeral'> {
@@ -185,7 +187,10 @@ function settingsOf(
     ephemeral: input.ephemeral,
     config: { ...origin.config, ...Object.fromEntries(own) },
     devices: { ...origin.devices, ...dropEmptyKeys(input.devices) },
-    profiles: input.profiles ?? origin.profiles,
+    profiles:
+      input.profiles === undefined
+        ? sameProfilesFor(deps, input.name, origin.profiles)
+        : profilesFor(deps, input.name, input.profiles),
   };
 }
 
@@ -198,7 +203,7 @@ async function make(
   const { name } = input;
   const { signal } = context;
   const { store, storage } = deps;
-  const settings = settingsOf(input, origin);
+  const settings = settingsOf(deps, input, origin);
   check(deps, input, settings);
   signal.throwIfAborted();
 
@@ -258,7 +263,7 @@ async function refuseLargeCopy(
   input: CreateInstanceInput,
   origin: Origin,
 ): Promise<void> {
-  const { sizeBytes } = rootDisk(expandInstance(deps, settingsOf(input, origin)).devices);
+  const { sizeBytes } = rootDisk(expandInstance(deps, settingsOf(deps, input, origin)).devices);
   if (sizeBytes === undefined) return;
   const { snapshotsOf } = origin;
   const snapshots = snapshotsOf === undefined ? [] : deps.store.snapshots.list(snapshotsOf);

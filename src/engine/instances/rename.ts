@@ -1,10 +1,14 @@
 import { ownNameOf, projectOf } from '../../base/names.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { missingHwaddrs } from '../networks/nics.ts';
+import { checkPolicy } from '../policy/policy.ts';
+import { sameProfilesFor } from '../projects/features.ts';
 import { checkProjectLimits } from '../projects/limits.ts';
-import type { EngineDeps, WorkContext } from '../types.ts';
-import { expandInstance, getInstance } from './list.ts';
+import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
+import { expander, expandInstance, getInstance } from './list.ts';
 import { checkInstanceName } from './names.ts';
 import { isRunning } from './state.ts';
+import { instanceIssues, refuseIssues } from './validate.ts';
 
 export interface RenameInstanceInput {
   readonly name: string;
@@ -31,13 +35,14 @@ export async function renameInstance(
       wanted: 'stopped',
     });
   }
-  if (projectOf(newName) !== projectOf(name)) {
-    const planned = { machine: newName, record: undefined, expanded: expandInstance(deps, record) };
-    checkProjectLimits(deps, `move ${name}`, [planned]);
-  }
+  const profiles = sameProfilesFor(deps, newName, record.profiles);
+  const moved = { ...record, profiles };
+  if (projectOf(newName) !== projectOf(name)) checkMove(deps, record, newName, moved);
   const trigger = record.config['volatile.apply_template'] ?? 'rename';
   deps.store.transaction(() => {
     deps.store.instances.rename(record.id, newName);
+    deps.store.instances.setSettings(record.id, moved);
+    deps.store.instances.mergeConfig(record.id, missingHwaddrs(expandInstance(deps, moved)));
     deps.store.instances.mergeConfig(record.id, { 'volatile.apply_template': trigger });
     deps.store.warnings.deleteOf(`instance ${name}`);
   });
@@ -49,4 +54,24 @@ export async function renameInstance(
       ...(projectOf(newName) === projectOf(name) ? {} : { old_project: projectOf(name) }),
     },
   });
+}
+
+/**
+ * Profiles of the same names may say something else where the other project has its own, or not be
+ * there.
+ */
+function checkMove(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  newName: string,
+  moved: InstanceRecord,
+): void {
+  const what = `move ${record.name}`;
+  const expanded = expandInstance(deps, moved);
+  if (moved.profiles.join() !== record.profiles.join()) {
+    refuseIssues(what, instanceIssues(deps, moved));
+    const judged = { own: moved.config, expanded, current: record };
+    checkPolicy(deps, what, judged, expander(deps), 'change');
+  }
+  checkProjectLimits(deps, what, [{ machine: newName, record: undefined, expanded }]);
 }

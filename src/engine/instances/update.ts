@@ -15,6 +15,7 @@ import { expandInstance, getInstance } from './list.ts';
 import { checkWishedIds } from './other-ids.ts';
 import { isRunning } from './state.ts';
 import { checkInstance } from './validate.ts';
+import { profilesFor } from '../projects/features.ts';
 
 /** The new value of each field that is given; what is undefined stays. */
 export interface UpdateInstanceInput {
@@ -25,6 +26,7 @@ export interface UpdateInstanceInput {
   readonly devices?: DeviceMap | undefined;
   /** `merge`: config and devices are laid over the present ones instead of taking their place. */
   readonly mode?: 'replace' | 'merge' | undefined;
+  /** By the names that its project has for them. */
   readonly profiles?: readonly string[] | undefined;
   readonly ephemeral?: boolean | undefined;
   /** Called under the machine's lock with the present record; throws `stale` for a wrong ETag. */
@@ -56,7 +58,8 @@ export async function updateInstance(
   const wanted = {
     description: input.description ?? current.description,
     ephemeral: input.ephemeral ?? current.ephemeral,
-    profiles: input.profiles ?? current.profiles,
+    profiles:
+      input.profiles === undefined ? current.profiles : profilesFor(deps, name, input.profiles),
     devices:
       input.devices === undefined
         ? current.devices

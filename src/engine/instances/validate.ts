@@ -1,3 +1,4 @@
+import { nameWithout } from '../../base/names.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
 import { validateDevices } from '../../contract/config/devices.ts';
 import { readIdmap } from '../../contract/config/read.ts';
@@ -28,7 +29,7 @@ export function instanceIssues(
   ];
   for (const name of settings.profiles) {
     if (name === profileOverride?.name || deps.store.profiles.find(name) !== undefined) continue;
-    issues.push({ path: 'profiles', problem: `there is no profile "${name}"` });
+    issues.push({ path: 'profiles', problem: `there is no profile "${nameWithout(name)}"` });
   }
   if (new Set(settings.profiles).size !== settings.profiles.length) {
     issues.push({ path: 'profiles', problem: 'a profile is named twice, wanted each once' });

@@ -1,10 +1,11 @@
+import { nameWithout } from '../../base/names.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps } from '../types.ts';
 import { getProfile, usersOfProfile } from './list.ts';
 
 /** Throws `in_use`, `forbidden` for `default`. */
 export function deleteProfile(deps: EngineDeps, name: string): void {
-  if (name === 'default') {
+  if (nameWithout(name) === 'default') {
     throw new WarrenError('forbidden', {
       what: 'delete profile default',
       why: 'it is always there',

@@ -1,3 +1,4 @@
+import { nameWithout } from '../../base/names.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps } from '../types.ts';
 import { getProfile } from './list.ts';
@@ -5,13 +6,13 @@ import { nameIssues } from './validate.ts';
 
 /** `default` keeps its name: `forbidden`. Throws `exists`, `not_found`. */
 export function renameProfile(deps: EngineDeps, name: string, newName: string): void {
-  if (name === 'default') {
+  if (nameWithout(name) === 'default') {
     throw new WarrenError('forbidden', {
       what: 'rename profile default',
       why: 'it is always there',
     });
   }
-  const issues = nameIssues(newName);
+  const issues = nameIssues(nameWithout(newName));
   if (issues.length > 0)
     throw new WarrenError('invalid', { what: `rename profile ${name}`, issues });
   deps.store.transaction(() => {
@@ -20,6 +21,6 @@ export function renameProfile(deps: EngineDeps, name: string, newName: string): 
   deps.events.lifecycle({
     action: 'profile-renamed',
     subject: { kind: 'profile', name: newName },
-    context: { old_name: name },
+    context: { old_name: nameWithout(name) },
   });
 }

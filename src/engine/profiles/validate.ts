@@ -1,4 +1,4 @@
-import { isObjectName } from '../../base/names.ts';
+import { isObjectName, nameWithout } from '../../base/names.ts';
 import { validateDevices } from '../../contract/config/devices.ts';
 import { validateConfig } from '../../contract/config/validate.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
@@ -12,7 +12,7 @@ export function checkProfile(
   profile: Omit<ProfileRecord, 'id'>,
 ): void {
   const issues: Issue[] = [
-    ...nameIssues(profile.name),
+    ...nameIssues(nameWithout(profile.name)),
     ...validateConfig(profile.config, 'profile'),
     ...validateDevices(profile.devices),
   ];

@@ -1,11 +1,16 @@
-import { isProjectName } from '../../base/names.ts';
+import { isProjectName, nameIn, nameWithout } from '../../base/names.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
-import { projectFeatures } from '../../contract/config/project-keys.ts';
+import { fixedFeatures } from '../../contract/config/project-keys.ts';
 import { dropEmpty, validateConfig } from '../../contract/config/validate.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, ProjectRecord } from '../types.ts';
+import { parseBool } from '../../contract/config/values.ts';
+import { listProfiles } from '../profiles/list.ts';
+import { hasFeature } from './features.ts';
 import { checkNewLimits } from './limits.ts';
 import { getProject, instancesOf } from './list.ts';
+
+const profiles = 'features.profiles';
 
 export interface CreateProjectInput {
   readonly name: string;
@@ -17,7 +22,11 @@ export interface CreateProjectInput {
 export function createProject(deps: EngineDeps, input: CreateProjectInput): ProjectRecord {
   const { name } = input;
   const config = checkConfig('create the project', name, input.config, nameIssues(name));
-  const created = deps.store.transaction(() => deps.store.projects.insert({ ...input, config }));
+  const created = deps.store.transaction(() => {
+    const project = deps.store.projects.insert({ ...input, config });
+    followFeatures(deps, project);
+    return project;
+  });
   tell(deps, 'created', name);
   return created;
 }
@@ -41,12 +50,16 @@ export function updateProject(deps: EngineDeps, input: UpdateProjectInput): void
       input.config === undefined ? current.config : checkConfig(what, name, input.config, []);
     checkNewLimits(deps, what, name, config);
     const description = input.description ?? current.description;
+    if (hasFeature({ name, config }, profiles) !== hasFeature(current, profiles)) {
+      refuseUsed(deps, name);
+    }
     deps.store.projects.set(current.id, { description, config });
+    followFeatures(deps, { name, config });
   });
   tell(deps, 'updated', name);
 }
 
-/** Of one without machines, as in LXD: their names have the project's in them. Throws `in_use`. */
+/** Of an empty one, as in LXD: names of what it has have the project's in them. Throws `in_use`. */
 export function renameProject(deps: EngineDeps, name: string, newName: string): void {
   const what = `rename the project ${name}`;
   const issues = nameIssues(newName);
@@ -55,27 +68,53 @@ export function renameProject(deps: EngineDeps, name: string, newName: string): 
     const project = getProject(deps, name);
     refuseChange(deps, what, name);
     deps.store.projects.rename(project.id, newName);
+    const own = deps.store.profiles.find(nameIn(name, 'default'));
+    if (own !== undefined) deps.store.profiles.rename(own.id, nameIn(newName, 'default'));
   });
   tell(deps, 'renamed', newName);
 }
 
-/** Throws `in_use` while it has machines, `forbidden` for `default`. */
+/** Throws `in_use` while it has machines or profiles, `forbidden` for `default`. */
 export function deleteProject(deps: EngineDeps, name: string): void {
   deps.store.reclaim(() => {
     const project = getProject(deps, name);
     refuseChange(deps, `delete the project ${name}`, name);
     deps.store.projects.delete(project.id);
+    followFeatures(deps, { name, config: {} });
   });
   tell(deps, 'deleted', name);
 }
 
+/** What a project with profiles of its own always has, which nothing else can have made. */
+function followFeatures(deps: EngineDeps, project: Pick<ProjectRecord, 'name' | 'config'>): void {
+  if (project.name === 'default') return;
+  const name = nameIn(project.name, 'default');
+  const own = deps.store.profiles.find(name);
+  if (!hasFeature(project, profiles)) {
+    if (own !== undefined) deps.store.profiles.delete(own.id);
+  } else if (own === undefined) {
+    const description = `Default profile of the project ${project.name}`;
+    deps.store.profiles.insert({ name, description, config: {}, devices: {} });
+  }
+}
+
 function refuseChange(deps: EngineDeps, what: string, name: string): void {
   if (name === 'default') throw new WarrenError('forbidden', { what, why: 'it is always there' });
+  refuseUsed(deps, name);
+}
+
+/** Throws `in_use` for a project that has anything but the default profile. */
+function refuseUsed(deps: EngineDeps, name: string): void {
   // Those that are still being made as well.
   const prefix = `${name}_`;
   const making = deps.store.instances.list().filter((record) => record.name.startsWith(prefix));
-  if (making.length === 0) return;
-  const users = instancesOf(deps, name).map((record) => record.name.slice(prefix.length));
+  const own = listProfiles(deps, name)
+    .map((profile) => nameWithout(profile.name))
+    .filter((profile) => profile !== 'default')
+    .map((profile) => `profile ${profile}`);
+  if (making.length + own.length === 0) return;
+  const machines = instancesOf(deps, name).map((record) => record.name.slice(prefix.length));
+  const users = [...machines, ...own];
   throw new WarrenError('in_use', {
     kind: 'project',
     name,
@@ -83,17 +122,24 @@ function refuseChange(deps: EngineDeps, what: string, name: string): void {
   });
 }
 
-/** The config to be stored: without the features, which are what they are. */
+/** The config to be stored: without features that are what they are. */
 function checkConfig(
   what: string,
   name: string,
   given: StringMap,
   issues: readonly Issue[],
 ): StringMap {
-  const features = projectFeatures(name);
+  const fixed = fixedFeatures(name);
+  const isDefault = name === 'default';
   const config = Object.fromEntries(
-    Object.entries(dropEmpty(given)).filter(([key, value]) => features[key] !== value),
+    Object.entries(dropEmpty(given)).filter(
+      ([key, value]) => fixed[key] !== value && !(isDefault && key === profiles),
+    ),
   );
+  if (isDefault && parseBool(given[profiles] ?? 'true') !== true) {
+    const problem = 'what the default project has is what the others share';
+    issues = [...issues, { path: `config.${profiles}`, problem }];
+  }
   const all = [...issues, ...validateConfig(config, 'project')];
   if (all.length > 0) throw new WarrenError('invalid', { what, issues: all });
   return config;

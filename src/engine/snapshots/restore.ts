@@ -8,6 +8,7 @@ import { checkInstance } from '../instances/validate.ts';
 import { removeUnusedLayers } from '../layers.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord, WorkContext } from '../types.ts';
 import { getSnapshot } from './list.ts';
+import { sameProfilesFor } from '../projects/features.ts';
 
 export interface RestoreSnapshotInput {
   readonly instance: string;
@@ -70,6 +71,9 @@ function settingsOf(
       ...(trigger === undefined ? {} : { 'volatile.apply_template': trigger }),
     },
     devices: snapshot.devices,
-    profiles: snapshot.profiles.filter((name) => deps.store.profiles.find(name) !== undefined),
+    // It may have been made in another project.
+    profiles: sameProfilesFor(deps, record.name, snapshot.profiles).filter(
+      (name) => deps.store.profiles.find(name) !== undefined,
+    ),
   };
 }

@@ -7,7 +7,7 @@ import { listProfiles } from '../../../engine/profiles/list.ts';
 import { listVolumes } from '../../../engine/volumes/list.ts';
 import { syncBody } from '../../http/replies.ts';
 import { param } from '../../http/request.ts';
-import { instanceUrl } from '../../views/urls.ts';
+import { instanceUrl, profileUrl } from '../../views/urls.ts';
 import { volumeUrl } from '../../views/volumes.ts';
 import { listAnswer } from '../listing.ts';
 
@@ -78,7 +78,7 @@ function poolView(engine: EngineDeps): StoragePool {
         .filter(({ devices }) =>
           Object.values(devices).some(({ pool, type }) => type === 'disk' && pool === 'default'),
         )
-        .map(({ name }) => `/1.0/profiles/${encodeURIComponent(name)}`),
+        .map(({ name }) => profileUrl(name)),
     ],
   };
 }
