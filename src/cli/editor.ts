@@ -16,7 +16,8 @@ export async function parseYaml(text: string, what: string): Promise<unknown> {
   try {
     return parse(text) as unknown;
   } catch (error) {
-    const message = (error as Error).message.split('\n')[0] ?? '';
+    // Its first line ends with a colon, and the text itself follows.
+    const message = ((error as Error).message.split('\n')[0] ?? '').replace(/:$/, '');
     throw new UsageError(`Cannot read ${what}: ${message}`);
   }
 }
@@ -70,15 +71,18 @@ export async function editText(
   }
 }
 
-async function runEditor({ env }: Context, path: string): Promise<void> {
+async function runEditor({ env, interrupts }: Context, path: string): Promise<void> {
   const words = [env['VISUAL'], env['EDITOR']].find((value) => value !== undefined && value !== '');
   const [program = 'vi', ...args] = (words ?? 'vi').split(/\s+/);
   const { spawn } = await import('node:child_process');
-  await new Promise<void>((resolve, reject) => {
+  // Ctrl-c is the editor's: most do not end of it, and then our text must still be there.
+  const restore = interrupts.override(() => undefined);
+  const ended = new Promise<void>((resolve, reject) => {
     const child = spawn(program, [...args, path], { stdio: 'inherit' });
     const failed = (outcome: string): void => {
       const what = 'edit this';
-      reject(new WarrenError('program_failed', { what, program, outcome, output: '' }));
+      const hint = 'EDITOR=nano warren …';
+      reject(new WarrenError('program_failed', { what, program, outcome, output: '', hint }));
     };
     child.once('error', () => {
       failed('is not installed; $EDITOR names another one');
@@ -88,6 +92,7 @@ async function runEditor({ env }: Context, path: string): Promise<void> {
       else failed(code === null ? 'was ended by a signal' : `exited with ${code}`);
     });
   });
+  await ended.finally(restore);
 }
 
 /**

@@ -14,12 +14,9 @@ export class Interrupts implements Disposable {
     process.on('SIGINT', this.#onSignal);
   }
 
-  /** Puts in a handler for a while: commands that hand signals on. */
-  override(handler: () => void): () => void {
-    const entry = async (): Promise<boolean> => {
-      handler();
-      return await Promise.resolve(true);
-    };
+  /** Puts in a handler for a while: commands that hand signals on. One that returns false ends the process. */
+  override(handler: () => unknown): () => void {
+    const entry = async (): Promise<boolean> => await Promise.resolve(handler() !== false);
     this.#handlers.push(entry);
     return () => {
       this.#handlers = this.#handlers.filter((other) => other !== entry);

@@ -130,12 +130,18 @@ export const catalogue = {
     exit: 16,
     message: ({ what }) => `${what} was cancelled`,
   }),
-  program_failed: row<{ what: string; program: string; outcome: string; output: string }>({
+  program_failed: row<{
+    what: string;
+    program: string;
+    outcome: string;
+    output: string;
+    hint?: string;
+  }>({
     status: 500,
     exit: 17,
     message: ({ what, program, outcome, output }) =>
       `Cannot ${what}: ${program} ${outcome}${output === '' ? '' : `: ${output}`}`,
-    hint: () => 'warren doctor',
+    hint: ({ hint }) => hint ?? 'warren doctor',
   }),
   daemon_unreachable: row<{ socket: string; why: string }>({
     status: 503,

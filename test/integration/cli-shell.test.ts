@@ -169,9 +169,21 @@ case $runs in\n${cases}\n*) exit 9 ;;\nesac\n`,
     });
     expect(failing.exitCode).toBe(catalogue.program_failed.exit);
     expect(failing.stdout).toMatch(/Cannot edit this: \S+ exited with 9/);
+    expect(failing.stdout).toMatch(/try:\S* +EDITOR=nano warren/);
     const absent = await onTerminal('warren profile edit strict', { env: { EDITOR: '/no/such' } });
     expect(absent.stdout).toMatch(/\/no\/such is not installed; \$EDITOR names another one/);
     expect(await ok('profile', 'show', 'strict')).toBe(before);
+  });
+
+  test('has ctrl-c to itself: what it writes afterwards is not lost', async () => {
+    const path = join(line.place, 'patient');
+    // As ctrl-c on a terminal: a signal for everything in the foreground.
+    const script = `trap '' INT; kill -INT 0; sleep 0.3; sed -i 's/^description:.*/description: kept/' "$1"`;
+    writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    await ok('profile', 'create', 'patient');
+    const result = await onTerminal('exec warren profile edit patient', { env: { EDITOR: path } });
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(await ok('profile', 'show', 'patient')).toMatch(/^description: kept$/m);
   });
 
   test('is not asked for where the text comes on standard input', async () => {
@@ -202,6 +214,48 @@ describe('ctrl-c', () => {
     expect(stderr).toMatch(/^warning: cancelling; .*\nerror: .*cancelled$/m);
     expect(operations.list().filter(({ isFinal }) => !isFinal)).toEqual([]);
     expect(await ok('list', '-c', 's', '--format', 'csv', 'two')).toBe('running\n');
+  });
+});
+
+describe('ctrl-c in a launch', () => {
+  /** A launch as a process of its own, and what it said on standard error at its end. */
+  function launch(name: string): {
+    interrupt: () => void;
+    ended: Promise<[number | null, string]>;
+  } {
+    const options = ['-p', 'strict', '-c', 'security.protection.delete=true'];
+    const child = spawn(process.execPath, [cli, 'launch', 'base', name, ...options], {
+      env: { ...process.env, WARREN_DIR: line.daemon.dir },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const ended = once(child, 'close').then(([code]) => [code, stderr] as [number | null, string]);
+    return { interrupt: () => child.kill('SIGINT'), ended };
+  }
+
+  /** The daemon has this under way. */
+  const isAt = (description: string): Promise<void> =>
+    eventually(() => {
+      const running = line.daemon.context.operations.list().filter(({ isFinal }) => !isFinal);
+      expect(running.map(({ spec }) => spec.description)).toContain(description);
+    });
+
+  test('takes back a machine that is being started, protected or not', async () => {
+    const { runtime } = line.daemon;
+    const start = runtime.start.bind(runtime);
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    Object.assign(runtime, { start: (name: string) => gate.then(() => start(name)) });
+    const { interrupt, ended } = launch('fleeting');
+    await isAt('Starting instance');
+    interrupt();
+    setTimeout(open, 200);
+    const [code, stderr] = await ended;
+    Object.assign(runtime, { start });
+    expect(stderr).toMatch(/^warning: cancelling; .*\nerror: Launching fleeting was cancelled\n$/);
+    expect(code).toBe(catalogue.cancelled.exit);
+    expect(await ok('list', '-c', 'n', '--format', 'csv')).toBe('one\ntwo\n');
   });
 });
 

@@ -2,11 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { apiPath, Client, withQuery } from '../../client/client.ts';
+import { apiPath, Client } from '../../client/client.ts';
 import { hostError, runHost } from '../../client/daemon-start.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import { Transport } from '../../client/transport.ts';
 import { defineCommand } from '../command.ts';
+import { deleteMachine } from '../delete-machine.ts';
 import { formatDaemon } from '../render/server-info.ts';
 import { forEachOf } from '../together.ts';
 import { volumePath } from '../volumes.ts';
@@ -159,26 +160,6 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
   for (const { fingerprint } of images) {
     await client.operate('DELETE', apiPath('images', fingerprint));
   }
-}
-
-/** Whatever it is doing, and whoever protects it. */
-async function deleteMachine(
-  client: Context['client'],
-  { name, project }: Instance,
-): Promise<void> {
-  const path = (...rest: readonly string[]): string =>
-    withQuery(apiPath('instances', name, ...rest), { project });
-  const { value, etag } = await client.getTagged<Instance>(path());
-  if (value.status !== 'Stopped') {
-    await client.operate('PUT', path('state'), { action: 'stop', timeout: 0, force: true });
-    if (value.ephemeral) return;
-  }
-  const key = 'security.protection.delete';
-  if (value.expanded_config[key] !== undefined) {
-    const config = { ...value.config, [key]: 'false' };
-    await client.operate('PATCH', path(), { config }, etag);
-  }
-  await client.operate('DELETE', path());
 }
 
 /** Machines are gone: what still has a volume is a profile. */

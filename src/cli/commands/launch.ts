@@ -1,9 +1,13 @@
 import { apiPath } from '../../client/client.ts';
+import { WarrenError } from '../../contract/errors.ts';
 import { formatRunning, waitForBoot } from '../boot.ts';
 import { defineCommand } from '../command.ts';
-import { createInstance, creationOptions } from '../create-instance.ts';
+import { createInstance, creationOptions, type CreationArgs } from '../create-instance.ts';
+import { CtrlC } from '../ctrl-c.ts';
+import { deleteMachine } from '../delete-machine.ts';
 import { warnOf } from '../warnings.ts';
 
+import type { Context } from '../context.ts';
 import type { Instance, InstanceState } from '../../contract/api/instances.ts';
 
 export const launch = defineCommand({
@@ -26,22 +30,49 @@ export const launch = defineCommand({
   },
   next: 'warren shell NAME',
   async run(context, args) {
-    const { client, progress } = context;
-    progress.start(`Creating ${args.name ?? `a ${args.image}`}`);
-    const name = await createInstance(context, args.image, args.name, args);
-    const path = apiPath('instances', name);
-    progress.start(`Starting ${name}`);
-    const request = { action: 'start', timeout: -1, force: false, stateful: false };
-    try {
-      warnOf(context, await client.operate('PUT', `${path}/state`, request));
-    } catch (error) {
-      context.warn(`${name} is there, stopped: warren start ${name}, or warren delete ${name}`);
-      throw error;
-    }
-    const instance = await client.get<Instance>(path);
-    if (args['no-wait'])
-      return { ...instance, state: await client.get<InstanceState>(`${path}/state`) };
-    return { ...instance, state: await waitForBoot(context, instance) };
+    using ctrlC = new CtrlC(context);
+    const instance = await startNew(context, ctrlC, args);
+    const { name } = instance;
+    const state = args['no-wait']
+      ? context.client.get<InstanceState>(apiPath('instances', name, 'state'))
+      : waitForBoot(context, instance);
+    // It is on its way by itself now, and how far it came is what a person may want to see.
+    const left = ctrlC.asked.then(() => {
+      context.warn(
+        `${name} is there, running: warren console ${name}, or warren delete -f ${name}`,
+      );
+      throw new WarrenError('cancelled', { what: `Waiting for ${name}` });
+    });
+    return { ...instance, state: await Promise.race([state, left]) };
   },
   render: ({ name, state }, look) => ({ text: formatRunning(name, state, look) }),
 });
+
+/** A new machine, started; after ctrl-c none. */
+async function startNew(
+  context: Context,
+  ctrlC: CtrlC,
+  args: CreationArgs & { readonly image: string; readonly name: string | undefined },
+): Promise<Instance> {
+  const { client, progress } = context;
+  progress.start(`Creating ${args.name ?? `a ${args.image}`}`);
+  const name = await createInstance(context, args.image, args.name, args);
+  const path = apiPath('instances', name);
+  const request = { action: 'start', timeout: -1, force: false, stateful: false };
+  try {
+    ctrlC.check();
+    progress.start(`Starting ${name}`);
+    warnOf(context, await client.operate('PUT', `${path}/state`, request));
+    ctrlC.check();
+  } catch (error) {
+    ctrlC.leaveAlone();
+    if (ctrlC.isAsked) {
+      await deleteMachine(client, await client.get<Instance>(path));
+      throw new WarrenError('cancelled', { what: `Launching ${name}` }, { cause: error });
+    }
+    context.warn(`${name} is there, stopped: warren start ${name}, or warren delete ${name}`);
+    throw error;
+  }
+  ctrlC.leaveAlone();
+  return await client.get<Instance>(path);
+}

@@ -1,0 +1,23 @@
+import { apiPath, withQuery, type Client } from '../client/client.ts';
+
+import type { Instance } from '../contract/api/instances.ts';
+
+/** Deletes a machine with its snapshots, whatever it is doing, and whoever protects it. */
+export async function deleteMachine(
+  client: Client,
+  { name, project }: Pick<Instance, 'name' | 'project'>,
+): Promise<void> {
+  const path = (...rest: readonly string[]): string =>
+    withQuery(apiPath('instances', name, ...rest), { project });
+  const { value, etag } = await client.getTagged<Instance>(path());
+  if (value.status !== 'Stopped') {
+    await client.operate('PUT', path('state'), { action: 'stop', timeout: 0, force: true });
+    if (value.ephemeral) return;
+  }
+  const key = 'security.protection.delete';
+  if (value.expanded_config[key] !== undefined) {
+    const config = { ...value.config, [key]: 'false' };
+    await client.operate('PATCH', path(), { config }, etag);
+  }
+  await client.operate('DELETE', path());
+}
