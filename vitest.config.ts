@@ -28,7 +28,14 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          isolate: false,
+          testTimeout: 60_000,
+        },
+      },
       { test: { name: 'meta', include: ['test/meta/**/*.test.ts'], testTimeout: 60_000 } },
       {
         test: {

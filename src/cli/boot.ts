@@ -11,7 +11,9 @@ import type { Instance, InstanceState } from '../contract/api/instances.ts';
 /** Longest wait for init to say that it is done, and after that for an address. */
 const bootTimeoutMs = 120_000;
 const addressTimeoutMs = 10_000;
-/** A boot takes some 200 ms, so looking often is what makes the answer prompt; later it is not. */
+/** How long the daemon keeps a question until it has good news, in seconds. */
+const patienceSeconds = 30;
+/** A tiny machine has its address 100 ms after it is up: looking often makes the answer prompt; later it does not. */
 const lookMs = (waitedMs: number): number => (waitedMs < 2000 ? 25 : 250);
 
 /** Waits until a machine that was started is booted and, if it has a network, has an address. */
@@ -22,16 +24,18 @@ export async function waitForBoot(context: Context, instance: Instance): Promise
   const started = performance.now();
   let bootedAt: number | undefined;
   for (;;) {
-    const state = await client.get<InstanceState>(path, { disk: 'last' });
+    progress.step({
+      stage: bootedAt === undefined ? 'waiting for init' : 'waiting for an address',
+    });
+    const patience =
+      bootedAt === undefined ? { 'wait-for': 'booted', timeout: patienceSeconds } : {};
+    const state = await client.get<InstanceState>(path, { disk: 'last', ...patience });
     const now = performance.now();
     if (state.status === 'Stopped' || state.status === 'Error') throw ended(instance.name, state);
     const boot = state.warren?.boot ?? 'booted';
     if (boot !== 'starting') bootedAt ??= now;
     const isReady = !hasNic || findAddress(state, 'inet') !== undefined;
     if (bootedAt !== undefined && isReady) return state;
-    progress.step({
-      stage: bootedAt === undefined ? 'waiting for init' : 'waiting for an address',
-    });
     if (bootedAt === undefined && now - started > bootTimeoutMs) {
       context.warn(
         `${instance.name} has not said that it is booted; warren console ${instance.name}`,

@@ -17,7 +17,7 @@ const SIGKILL = 9;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 30_000;
 /** A daemon that lived this long was well: its death starts the back-off anew. */
-const WELL_AFTER_MS = 30_000;
+const WELL_AFTER_MS = 5000;
 const GRACE_MS = 10_000;
 
 export interface SupervisorOptions {

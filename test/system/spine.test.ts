@@ -4,11 +4,14 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
+import { apiPath, Client, type Query } from '../../src/client/client.ts';
+import { Transport } from '../../src/client/transport.ts';
 import { provideImage } from '../helpers/images.ts';
 import { needs } from '../helpers/needs.ts';
 import { eventually, openWarren, type Warren } from '../helpers/warren.ts';
 
 import type { AddressInfo } from 'node:net';
+import type { InstanceState } from '../../src/contract/api/instances.ts';
 
 const test = needs('userns', 'overlay', 'crun', 'network', 'tun', 'mirror');
 
@@ -51,6 +54,19 @@ describe('a Debian of an ordinary user', () => {
       const addresses = Object.values(row?.state.network ?? {}).flatMap((nic) => nic.addresses);
       expect(addresses.some(({ address }) => address.startsWith('10.77.'))).toBe(true);
     });
+  });
+
+  test('is waited for by whoever asks for its state when it is booted', async () => {
+    const client = new Client({
+      transport: new Transport({ socket: join(warren.dir, 'unix.socket') }),
+    });
+    const path = apiPath('instances', 'web', 'state');
+    await client.operate('PUT', path, { action: 'restart' });
+    const boots = async (query: Query): Promise<string | undefined> =>
+      (await client.get<InstanceState>(path, { ...query, 'wait-for': 'booted' })).warren?.boot;
+    expect(await boots({ timeout: 0 })).toBe('starting');
+    expect(await boots({ timeout: 60 })).toBe('booted');
+    client.transport.close();
   });
 
   test('runs as root over subordinate ids only', async () => {
@@ -104,12 +120,15 @@ describe('a Debian of an ordinary user', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     try {
-      for (const address of ['10.0.2.2', '10.0.2.3', '127.0.0.1', '10.77.0.1', '_gateway']) {
-        const { exitCode } = await warren.run([
+      const addresses = ['10.0.2.2', '10.0.2.3', '127.0.0.1', '10.77.0.1', '_gateway'];
+      const attempts = addresses.map((address) =>
+        warren.run([
           ...['exec', 'web', '--', 'timeout', '3', 'bash', '-c'],
           `exec 3<>/dev/tcp/${address}/${port}`,
-        ]);
-        expect(exitCode, address).not.toBe(0);
+        ]),
+      );
+      for (const { exitCode, stderr } of await Promise.all(attempts)) {
+        expect(exitCode, stderr).not.toBe(0);
       }
       expect(connections).toBe(0);
     } finally {

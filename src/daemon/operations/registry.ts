@@ -1,3 +1,4 @@
+import { waitAtMost } from '../../base/patience.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { RunningOperation } from './operation.ts';
 
@@ -60,18 +61,7 @@ export class Operations {
   /** Resolves with the operation when it is final or after `timeoutMs`; undefined waits for ever. */
   async wait(id: string, timeoutMs: number | undefined, signal?: AbortSignal): Promise<Operation> {
     const operation = this.get(id);
-    if (!operation.isFinal && timeoutMs !== 0) {
-      let timer: NodeJS.Timeout | undefined;
-      let stop: () => void = () => undefined;
-      const giveUp = new Promise<void>((resolve) => {
-        stop = resolve;
-        if (timeoutMs !== undefined) timer = setTimeout(stop, timeoutMs);
-        signal?.addEventListener('abort', stop, { once: true });
-      });
-      await Promise.race([operation.finished, giveUp]);
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', stop);
-    }
+    if (!operation.isFinal) await waitAtMost(operation.finished, timeoutMs, signal);
     return operation.render();
   }
 
@@ -79,13 +69,6 @@ export class Operations {
   async close(timeoutMs: number): Promise<void> {
     const running = this.list().filter((operation) => !operation.isFinal);
     for (const operation of running) operation.abort();
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([
-      Promise.all(running.map((operation) => operation.finished)),
-      new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, timeoutMs);
-      }),
-    ]);
-    clearTimeout(timer);
+    await waitAtMost(Promise.all(running.map(({ finished }) => finished)), timeoutMs);
   }
 }

@@ -1,5 +1,6 @@
 import { syncBody } from '../http/replies.ts';
-import { param, projectOfRequest, query, recursionOf, wantsAllProjects } from '../http/request.ts';
+import { param, projectOfRequest, recursionOf, wantsAllProjects } from '../http/request.ts';
+import { timeoutOf, whileConnected } from '../http/waiting.ts';
 
 import type { FastifyInstance } from 'fastify';
 import type { Operation } from '../../contract/api/operations.ts';
@@ -23,20 +24,9 @@ export function operationRoutes(app: FastifyInstance, { operations }: DaemonCont
     syncBody(operations.get(param(request, 'id')).render()),
   );
   app.get('/1.0/operations/:id/wait', async (request) => {
-    const seconds = Number(query(request, 'timeout') ?? '-1');
-    const timeoutMs = seconds >= 0 ? Math.min(seconds * 1000, 0x7fff_ffff) : undefined;
-    const gone = new AbortController();
-    const onClose = (): void => {
-      gone.abort();
-    };
-    const { socket } = request.raw;
-    socket.once('close', onClose);
-    try {
-      return syncBody(await operations.wait(param(request, 'id'), timeoutMs, gone.signal));
-    } finally {
-      // The connection lives on, and other requests wait on it.
-      socket.off('close', onClose);
-    }
+    using client = whileConnected(request);
+    const id = param(request, 'id');
+    return syncBody(await operations.wait(id, timeoutOf(request), client.signal));
   });
   app.delete('/1.0/operations/:id', (request) => {
     operations.get(param(request, 'id')).cancel();

@@ -1,4 +1,5 @@
 import { hostPath, type HostPath } from '../../base/brand.ts';
+import { Boot } from '../live/boot.ts';
 import { MachineConsole } from '../live/console.ts';
 import { ConsoleLog } from '../live/console-log.ts';
 import type { LiveMachine } from '../live/machines.ts';
@@ -43,7 +44,7 @@ export function adopt(
     init,
     console,
     exited,
-    boot: 'starting',
+    boot: new Boot(),
     frozen: false,
     killed: false,
     holds: [],
@@ -68,14 +69,14 @@ export async function followBoot(
   isSystemd: boolean,
 ): Promise<void> {
   if (!isSystemd) {
-    machine.boot = 'booted';
+    machine.boot.finish();
     return;
   }
   machine.holds.push(
     await deps.runtime.listenNotify(machine.name, () => {
       if (deps.live.find(machine.id) !== machine) return;
-      machine.boot = 'booted';
       deps.store.instances.setBooted(machine.id, deps.now());
+      machine.boot.finish();
       deps.events.lifecycle({
         action: 'instance-ready',
         subject: { kind: 'instance', name: machine.name },
@@ -111,7 +112,7 @@ export async function findFailedUnits(deps: EngineDeps, machine: LiveMachine): P
     await session.exited;
     clearTimeout(timer);
     if (answer.trim() !== 'degraded') return;
-    machine.boot = 'degraded';
+    machine.boot.degrade();
     judgeInotify(deps, machine.name, countInotify(), 'degraded');
   } catch (error) {
     // It may be halting already; nothing depends on the answer.

@@ -160,7 +160,7 @@ async function run(
   await runtime.start(name);
   // Recorded once init runs: what a death leaves before that is no machine, and recovery kills it.
   store.transaction(() => {
-    const bootedAtMs = machine.boot === 'starting' ? undefined : deps.now();
+    const bootedAtMs = machine.boot.stage === 'starting' ? undefined : deps.now();
     store.instances.setRun(id, { init: created.init, startedAtMs, bootedAtMs });
     store.instances.mergeConfig(id, {
       'volatile.last_state.power': 'RUNNING',

@@ -73,7 +73,7 @@ export async function readInstanceState(
   const status = statusOf(deps, record);
   const run = isRunning(deps, record) ? record.run : undefined;
   // With the record and not after the reading, for it may boot meanwhile.
-  const boot = run === undefined ? 'stopped' : (deps.live.find(record.id)?.boot ?? 'booted');
+  const boot = run === undefined ? 'stopped' : (deps.live.find(record.id)?.boot.stage ?? 'booted');
   const [usage, network, diskBytes] = await Promise.all([
     run === undefined ? undefined : orUndefined(deps.runtime.usage(record.name)),
     run === undefined ? undefined : orUndefined(deps.networks.interfaces(run.init.pid)),

@@ -3,6 +3,7 @@ import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { ImageRecord, SliceRecord } from '../../store/records.ts';
 import type { DiskUse } from '../instances/disk-use.ts';
 import { Asks } from './asks.ts';
+import type { Boot } from './boot.ts';
 import type { MachineConsole } from './console.ts';
 import type { DiskMeter } from './disk-meter.ts';
 import type { ExitLedger } from './exits.ts';
@@ -21,7 +22,7 @@ export interface LiveMachine {
   readonly console: MachineConsole | undefined;
   /** Settles when init has ended. */
   readonly exited: Promise<void>;
-  boot: 'starting' | 'booted' | 'degraded';
+  readonly boot: Boot;
   frozen: boolean;
   /** Killed by this daemon, whatever else was asked of it. */
   killed: boolean;

@@ -109,14 +109,20 @@ async function resumeBoot(
   machine: LiveMachine,
   booted: boolean,
 ): Promise<void> {
-  // Of one whose init cannot be found out about, started is booted.
-  machine.boot = 'booted';
-  using files = deps.storage.openFiles(deps.storage.rootPath(record.id), record.slice);
-  const { isSystemd } = await findInit(record.name, files);
+  const isSystemd = await hasSystemd(deps, record).catch((error: unknown) => {
+    // Of one whose init cannot be found out about, started is booted.
+    machine.boot.finish();
+    throw error;
+  });
   if (!booted) {
-    machine.boot = 'starting';
     await followBoot(deps, machine, isSystemd);
     return;
   }
+  machine.boot.finish();
   if (isSystemd && !machine.frozen) void findFailedUnits(deps, machine);
+}
+
+async function hasSystemd(deps: EngineDeps, record: InstanceRecord): Promise<boolean> {
+  using files = deps.storage.openFiles(deps.storage.rootPath(record.id), record.slice);
+  return (await findInit(record.name, files)).isSystemd;
 }

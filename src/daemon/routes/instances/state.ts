@@ -1,3 +1,4 @@
+import { waitAtMost } from '../../../base/patience.ts';
 import { WarrenError } from '../../../contract/errors.ts';
 import { freezeInstance } from '../../../engine/instances/freeze.ts';
 import { expandInstance, getInstance } from '../../../engine/instances/list.ts';
@@ -11,11 +12,12 @@ import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { accepted, syncBody } from '../../http/replies.ts';
 import { param, projectOfRequest, query } from '../../http/request.ts';
+import { timeoutOf, whileConnected } from '../../http/waiting.ts';
 import { stateView } from '../../views/instances.ts';
 import { startWarnings } from './start-warnings.ts';
 import { instanceResources, instanceTrees, startOn } from './tree.ts';
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { EngineDeps, WorkContext } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
@@ -40,7 +42,10 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
   const { engine } = context;
   for (const tree of instanceTrees) {
     app.get(`/1.0/${tree}/:name/state`, async (request) => {
-      const record = getInstance(engine, param(request, 'name'));
+      const name = param(request, 'name');
+      // Ours too: asking again and again would take from the boot what it needs to get done.
+      if (query(request, 'wait-for') === 'booted') await waitForBoot(engine, name, request);
+      const record = getInstance(engine, name);
       const expanded = expandInstance(engine, record);
       // Ours: a client that waits for a machine to boot does not want its files counted meanwhile.
       const disk = query(request, 'disk') === 'last' ? 'last' : 'measured';
@@ -83,6 +88,19 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
       return accepted(reply, operation.render());
     });
   }
+}
+
+/** Until its boot is over, it has ended, `timeout` has passed or the client is gone. */
+async function waitForBoot(
+  engine: EngineDeps,
+  name: string,
+  request: FastifyRequest,
+): Promise<void> {
+  const machine = engine.live.find(getInstance(engine, name).id);
+  if (machine === undefined) return;
+  using client = whileConnected(request);
+  const end = Promise.race([machine.boot.over, machine.exited]);
+  await waitAtMost(end, timeoutOf(request), client.signal);
 }
 
 function readChange(fields: Fields, what: string): StateChange {

@@ -11,6 +11,9 @@ export const maskedUnits: Readonly<Record<string, string>> = {
   'proc-sys-fs-binfmt_misc.automount': 'automounts need a device a machine has not',
   'systemd-journald-audit.socket': 'what the kernel audits is told to the host alone',
   'systemd-remount-fs.service': 'the root is mounted as it is to be before init starts',
+  'systemd-tmpfiles-setup-dev.service':
+    'a machine cannot make device nodes, and has those it may use',
+  'systemd-tmpfiles-setup-dev-early.service': 'likewise',
 };
 
 const kernelCommandLine = 'a machine is not started with a kernel command line';
