@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 
 import { readGuestFile, type GuestFile } from '../../client/files.ts';
 import { isWarrenError, WarrenError, type Issue } from '../../contract/errors.ts';
+import { incomplete } from './incomplete.ts';
 import { sparseWriter } from './sparse.ts';
 
 import type { Client } from '../../client/client.ts';
@@ -13,8 +14,6 @@ import type { Client } from '../../client/client.ts';
 const maxDepth = 128;
 /** Most entries that are left out before a tree is given up. */
 const maxSkipped = 1000;
-/** Most of them that an error names. */
-const maxNamed = 10;
 
 interface PullInput {
   readonly client: Client;
@@ -34,7 +33,7 @@ interface PullInput {
 export async function pullTree(input: PullInput, guestPath: string, target: string): Promise<void> {
   const skipped: Issue[] = [];
   await pullEntry({ ...input, skipped }, guestPath, target, 0);
-  if (skipped.length > 0) throw incomplete(input, guestPath, skipped);
+  if (skipped.length > 0) throw incomplete(`${input.instance}${guestPath}`, skipped);
 }
 
 interface PullState extends PullInput {
@@ -84,8 +83,10 @@ async function pullDirectory(
     } catch (error) {
       const problem = skippable(error, name);
       if (problem === undefined) throw error;
-      input.skipped.push({ path: shortened(below), problem });
-      if (input.skipped.length > maxSkipped) throw incomplete(input, guestPath, input.skipped);
+      input.skipped.push({ path: below, problem });
+      if (input.skipped.length > maxSkipped) {
+        throw incomplete(`${input.instance}${guestPath}`, input.skipped);
+      }
     }
   }
 }
@@ -106,17 +107,6 @@ function skippable(error: unknown, name: string): string | undefined {
 
 class TooDeep extends Error {
   override readonly message = `it is more than ${maxDepth} directories deep`;
-}
-
-function incomplete(input: PullInput, guestPath: string, skipped: readonly Issue[]): WarrenError {
-  const more = skipped.length - maxNamed;
-  const rest = more > 0 ? [{ path: '', problem: `and ${more} more` }] : [];
-  const what = `copy all of ${input.instance}${guestPath}`;
-  return new WarrenError('invalid', { what, issues: [...skipped.slice(0, maxNamed), ...rest] });
-}
-
-function shortened(path: string): string {
-  return path.length > 80 ? `…${path.slice(-79)}` : path;
 }
 
 /** One component of a path, and no way out of a directory. */

@@ -1,10 +1,12 @@
+import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { lstat, readdir, readlink, stat } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
 
 import { readGuestFile, writeGuestFile, type GuestFileWrite } from '../../client/files.ts';
-import { isWarrenError, WarrenError } from '../../contract/errors.ts';
+import { isWarrenError, WarrenError, type Issue } from '../../contract/errors.ts';
 import { ServerError } from '../../client/errors.ts';
+import { incomplete } from './incomplete.ts';
 
 import type { Stats } from 'node:fs';
 import type { Client } from '../../client/client.ts';
@@ -25,14 +27,24 @@ export interface PushInput {
   readonly onFile: (path: string) => void;
 }
 
-/** Copies a file, or with `recursive` a tree, of the host to a path in a machine. */
+/**
+ * Copies a file, or with `recursive` a tree, of the host to a path in a machine. Of a directory, what
+ * cannot be sent (a device, socket or pipe, a name that is not UTF-8) is left out and the rest copied;
+ * then `invalid` is thrown, which names what was left out.
+ */
 export async function pushTree(input: PushInput, source: string, target: string): Promise<void> {
   const found = await (input.recursive ? lstat(source) : stat(source));
-  await pushEntry(input, source, target, found);
+  const skipped: Issue[] = [];
+  await pushEntry({ ...input, skipped }, source, target, found);
+  if (skipped.length > 0) throw incomplete(source, skipped);
+}
+
+interface PushState extends PushInput {
+  readonly skipped: Issue[];
 }
 
 async function pushEntry(
-  input: PushInput,
+  input: PushState,
   source: string,
   target: string,
   found: Stats,
@@ -46,9 +58,16 @@ async function pushEntry(
     await write(input, target, { ...owner, type: 'symlink', content });
   } else if (found.isDirectory() && input.recursive) {
     await ensureGuestDirectory(input, target, owner);
-    for (const name of await readdir(source)) {
+    for (const bytes of await readdir(source, { encoding: 'buffer' })) {
+      const name = bytes.toString('utf8');
       const below = join(source, name);
-      await pushEntry(input, below, posix.join(target, name), await lstat(below));
+      if (!isUtf8(bytes)) {
+        input.skipped.push({ path: below, problem: 'its name is not UTF-8' });
+        continue;
+      }
+      const entry = await lstat(below);
+      if (isSendable(entry)) await pushEntry(input, below, posix.join(target, name), entry);
+      else input.skipped.push({ path: below, problem: 'it is a device, socket or pipe' });
     }
   } else {
     throw new WarrenError('wrong_state', {
@@ -61,6 +80,10 @@ async function pushEntry(
         : {}),
     });
   }
+}
+
+function isSendable(entry: Stats): boolean {
+  return entry.isFile() || entry.isSymbolicLink() || entry.isDirectory();
 }
 
 /** Ids of the host mean nothing in a machine: what a user pushes belongs to root there, as with lxc in a user namespace. */
