@@ -9,15 +9,14 @@ export async function deleteMachine(
 ): Promise<void> {
   const path = (...rest: readonly string[]): string =>
     withQuery(apiPath('instances', name, ...rest), { project });
-  const { value, etag } = await client.getTagged<Instance>(path());
+  const value = await client.get<Instance>(path());
   if (value.status !== 'Stopped') {
     await client.operate('PUT', path('state'), { action: 'stop', timeout: 0, force: true });
     if (value.ephemeral) return;
   }
   const key = 'security.protection.delete';
   if (value.expanded_config[key] !== undefined) {
-    const config = { ...value.config, [key]: 'false' };
-    await client.operate('PATCH', path(), { config }, etag);
+    await client.operate('PATCH', path(), { config: { [key]: 'false' } });
   }
   await client.operate('DELETE', path());
 }

@@ -45,6 +45,10 @@ export function findCommand(words: readonly string[]): Found {
   if (name !== '' && isGroup && (next === undefined || next === 'help')) {
     return { kind: 'group', name, words: left };
   }
+  const [option] = left;
+  if (next === undefined && option !== undefined) {
+    throw new UsageError(`Cannot find option ${option} of warren`, 'warren --help');
+  }
   throw unknownCommand(names, name, next ?? '');
 }
 

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 
 import { apiPath, type Client } from './client.ts';
-import { isWarrenError } from '../contract/errors.ts';
+import { isWarrenError, WarrenError } from '../contract/errors.ts';
 
 import type { ImageAliasEntry } from '../contract/api/images.ts';
 import type { StringMap } from '../contract/api/instances.ts';
@@ -51,12 +51,21 @@ export async function uploadImage(client: Client, upload: ImageUpload): Promise<
 
 /** A file as a body, with its progress told. */
 export async function readCounted(path: string, onProgress: UploadProgress): Promise<Readable> {
-  const { size } = await stat(path);
+  const size = await fileSize(path);
   return Readable.from(counted(read(path), size, onProgress), { objectMode: false });
 }
 
+async function fileSize(path: string): Promise<number> {
+  const found = await stat(path);
+  if (found.isDirectory()) {
+    const problem = 'it is a directory, wanted a file';
+    throw new WarrenError('invalid', { what: `read ${path}`, issues: [{ path: '', problem }] });
+  }
+  return found.size;
+}
+
 async function totalSize(files: readonly string[]): Promise<number> {
-  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  const sizes = await Promise.all(files.map(fileSize));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 

@@ -260,11 +260,17 @@ describe('ctrl-c in a launch', () => {
 });
 
 describe('completion', () => {
+  beforeAll(async () => {
+    for (const name of ['before', 'later']) await ok('snapshot', 'one', name);
+    await ok('project', 'create', 'lab');
+  });
+
   /** What a shell offers for a line, sorted. */
   const offers: Readonly<Record<string, (text: string) => Promise<string[]>>> = {
     bash: async (text) => {
       const script = `source <(warren completion bash)
-        COMP_LINE=$1 COMP_POINT=\${#1} COMP_WORDS=($1) COMP_TYPE=9
+        # As bash has it: = is a word of its own.
+        COMP_LINE=$1 COMP_POINT=\${#1} COMP_WORDS=(\${1//=/ = }) COMP_TYPE=9
         [[ $1 == *' ' ]] && COMP_WORDS+=('')
         COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
         _warren && printf '%s\\n' "\${COMPREPLY[@]}"`;
@@ -299,12 +305,19 @@ describe('completion', () => {
         return false;
       }
     })();
-    test.skipIf(!isThere)('offers commands, machines and keys', async () => {
+    test.skipIf(!isThere)('offers commands, machines, keys, snapshots, projects', async () => {
       const offer = offers[shell] ?? fail;
       expect(await offer('warren sto')).toEqual(['stop', 'storage']);
       expect(await offer('warren stop ')).toEqual(['one', 'two']);
       expect(await offer('warren config set one limits.kernel')).toContain('limits.kernel.');
       expect(await offer('warren stop t')).toEqual(['two']);
+      expect(await offer('warren delete one/')).toEqual(['one/before', 'one/later']);
+      expect(await offer('warren --project ')).toEqual(['default', 'lab']);
+      expect(await offer('warren --project lab stop ')).toEqual([]);
+      expect((await offer('warren config set one security.nesting=')).join('')).not.toMatch(/=./);
+      if (shell === 'fish') {
+        expect(await offer('warren file push /etc/hostn')).toEqual(['/etc/hostname']);
+      }
     });
   });
 });

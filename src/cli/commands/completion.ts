@@ -1,8 +1,9 @@
 import { Client } from '../../client/client.ts';
 import { Transport } from '../../client/transport.ts';
-import { findCandidates } from '../completion/candidates.ts';
+import { findCandidates, projectIn } from '../completion/candidates.ts';
 import { scripts } from '../completion/scripts.ts';
 import { defineCommand } from '../command.ts';
+import { readCurrentProject } from '../current-project.ts';
 import { plain } from '../render/look.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -24,7 +25,9 @@ export const completion = defineCommand({
   async run(context, { shell, words }): Promise<string> {
     if (shell === 'candidates') {
       // Pressing tab must not start a daemon.
-      const transport = new Transport({ socket: context.paths.socket });
+      const { paths, env } = context;
+      const project = projectIn(words) ?? readCurrentProject(paths, env);
+      const transport = new Transport({ socket: paths.socket, project });
       const client = new Client({ transport });
       try {
         const found = await findCandidates({ ...context, client }, words);

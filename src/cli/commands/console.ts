@@ -49,15 +49,16 @@ export const console = defineCommand({
         `warren console ${instance} --show-log`,
       );
     }
-    stderr.write(
-      `Attached to the console of ${instance}; ${keys.replaceAll(',', ' ')} leaves it.\n`,
-    );
     const how = await terminal.raw(() =>
       attachConsole(client, instance, terminal.size(), {
         stdin,
         stdout,
         filter,
-        attach: (control) => terminal.followSize(control),
+        attach: (control) => {
+          const leave = keys.replaceAll(',', ' ');
+          stderr.write(`Attached to the console of ${instance}; ${leave} leaves it.\r\n`);
+          return terminal.followSize(control);
+        },
       }),
     );
     stderr.write(how === 'detached' ? '\r\n' : `\r\n${instance} has ended.\n`);

@@ -1,9 +1,12 @@
+import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 import { openSftp } from '../../client/sftp.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
+import { quoteWords } from '../failure.ts';
 import { stripRemote } from '../names.ts';
+import { UsageError } from '../usage-error.ts';
 
 import type { Duplex } from 'node:stream';
 import type { Context } from '../context.ts';
@@ -28,11 +31,22 @@ export const mount = defineCommand({
     const word = stripRemote(source);
     const [instance = ''] = word.split('/');
     const path = word.slice(instance.length) || '/';
+    await checkTarget(target);
     const stream = await openSftp(context.client, instance);
     await runSshfs(context, stream, { source: `${instance}:${path}`, target });
     return undefined;
   },
 });
+
+/** What sshfs would say of it in words of its own. */
+async function checkTarget(target: string): Promise<void> {
+  const found = await stat(target).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  throw new UsageError(
+    `Cannot mount at ${target}: ${found === undefined ? 'there is no such directory' : 'it is no directory'}`,
+    found === undefined ? `mkdir -p ${quoteWords([target])}` : undefined,
+  );
+}
 
 async function runSshfs(
   { interrupts, progress, stderr }: Context,

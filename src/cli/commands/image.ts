@@ -48,7 +48,7 @@ export const list = defineCommand({
       .map(({ alias, description }) => ({ alias, description, fingerprint: '' }));
     return [...built, ...toBuild];
   },
-  render: (images, { now }) => ({
+  render: (images, { now }, { filters }) => ({
     table: {
       columns: [
         { title: 'ALIAS' },
@@ -68,7 +68,10 @@ export const list = defineCommand({
               formatRelative(parseTime(one.uploaded_at), now),
             ],
       ),
-      empty: 'There are no images yet.   next: warren image list --available',
+      empty:
+        filters.length > 0
+          ? 'No image is like that.   next: warren image list --available'
+          : 'There are no images yet.   next: warren image list --available',
     },
   }),
 });

@@ -1,7 +1,9 @@
 import { apiPath } from '../../client/client.ts';
+import { readText } from '../../client/transport.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
 import { formatInstance } from '../render/instance-info.ts';
+import { formatLogLine } from '../render/log-line.ts';
 import { formatServer } from '../render/server-info.ts';
 
 import type { InstanceFull } from '../../contract/api/instances.ts';
@@ -32,7 +34,8 @@ export const info = defineCommand({
     const instance = await client.get<InstanceFull>(path, { recursion: 1 });
     if (args['show-log']) {
       const { body } = await client.download(`${path}/logs/lxc.log`);
-      for await (const chunk of body) context.stderr.write(chunk as Buffer);
+      const lines = (await readText(body)).trimEnd().split('\n');
+      context.stderr.write(lines.map((line) => `${formatLogLine(line)}\n`).join(''));
     }
     return instance;
   },

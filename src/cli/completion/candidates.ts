@@ -20,7 +20,11 @@ export async function findCandidates(
   words: readonly string[],
 ): Promise<readonly Candidate[]> {
   const current = words.at(-1) ?? '';
-  const before = words.slice(0, -1).filter((word) => !/^(--debug|--quiet|-q)$/.test(word));
+  const before = withoutGlobals(words.slice(0, -1));
+  if (before.length === 1 && before[0] === '--project') {
+    const projects = await sourceOf('project')(context, [], current);
+    return projects.filter(({ value }) => value.startsWith(current));
+  }
   const { name, left } = matchName(before);
   if (name === undefined || !(name in commands)) return nextWords(before.join(' '), current);
   const command = await loadCommand(name);
@@ -29,9 +33,29 @@ export async function findCandidates(
   const verbs = left.length === 0 ? await nextWords(name, current) : [];
   const completer = completerFor(command, rows, left, current);
   if (completer === undefined) return verbs;
-  const all = await completer(context, left);
+  const all = await completer(context, left, current);
   const isFiles = all.some(({ value }) => value === ':files');
   return isFiles ? all : [...verbs, ...all.filter(({ value }) => value.startsWith(current))];
+}
+
+/** The words from the command's name on; `--project` alone where its value is still to come. */
+function withoutGlobals(words: readonly string[]): readonly string[] {
+  const at = words.findIndex(
+    (word, index) =>
+      !/^(--debug|--quiet|-q|--project=.*)$/.test(word) &&
+      !(word === '--project' && index + 1 < words.length) &&
+      words[index - 1] !== '--project',
+  );
+  return at === -1 ? [] : words.slice(at);
+}
+
+/** The value of `--project` in what was typed so far. */
+export function projectIn(words: readonly string[]): string | undefined {
+  const typed = words.slice(0, -1);
+  const end = typed.includes('--') ? typed.indexOf('--') : typed.length;
+  const at = typed.lastIndexOf('--project', end);
+  const joined = typed.slice(0, end).findLast((word) => word.startsWith('--project='));
+  return at === -1 ? joined?.slice('--project='.length) : typed[at + 1];
 }
 
 function matchName(words: readonly string[]): {
@@ -59,7 +83,11 @@ async function nextWords(group: string, current: string): Promise<readonly Candi
   return [...found].map(([value, about]) => ({ value, about }));
 }
 
-type Complete = (context: Context, words: readonly string[]) => Promise<readonly Candidate[]>;
+type Complete = (
+  context: Context,
+  words: readonly string[],
+  current: string,
+) => Promise<readonly Candidate[]>;
 
 function completerFor(
   command: AnyCommand,
@@ -115,8 +143,11 @@ function toCompleter(completer: Completer): Complete {
 }
 
 function both(one: Complete, other: Complete): Complete {
-  return async (context, words) => {
-    const [first, second] = await Promise.all([one(context, words), other(context, words)]);
+  return async (context, words, current) => {
+    const [first, second] = await Promise.all([
+      one(context, words, current),
+      other(context, words, current),
+    ]);
     return [...first, ...second];
   };
 }

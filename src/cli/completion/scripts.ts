@@ -12,6 +12,8 @@ _warren() {
   read -ra words <<<"$before"
   [[ $before == *' ' ]] && words+=('')
   local current=\${words[-1]}
+  # Right after one, the word to complete is what comes after it.
+  [[ $word == [=:] ]] && word=''
   while IFS=$'\\t' read -r line _; do
     case $line in
       :files) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
@@ -49,7 +51,7 @@ if [[ $funcstack[1] == _warren ]]; then _warren "$@"; else compdef _warren warre
 function __warren_candidates
   set -l words (commandline -opc) (commandline -ct)
   for line in (warren completion candidates -- $words[2..-1] 2>/dev/null)
-    if test "$line" = ":files"
+    if string match -q ':files*' -- $line
       __fish_complete_path (commandline -ct)
     else
       echo $line

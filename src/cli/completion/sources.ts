@@ -7,7 +7,12 @@ import type { Context } from '../context.ts';
 import type { Image } from '../../contract/api/images.ts';
 import type { Instance } from '../../contract/api/instances.ts';
 
-type Source = (context: Context, words: readonly string[]) => Promise<readonly Candidate[]>;
+/** `current` is the word at the cursor so far. */
+type Source = (
+  context: Context,
+  words: readonly string[],
+  current: string,
+) => Promise<readonly Candidate[]>;
 
 /** Names of objects of one kind, from a list of URLs. */
 function names(path: string): Source {
@@ -21,6 +26,15 @@ function instances(fits: (status: string) => boolean): Source {
       .filter(({ status }) => fits(status))
       .map(({ name, status }) => ({ value: name, about: status.toLowerCase() }));
 }
+
+/** Machines; behind the slash of one, its snapshots. */
+const instancesAndSnapshots: Source = async (context, words, current) => {
+  const slash = current.indexOf('/');
+  if (slash <= 0) return await instances(() => true)(context, words, current);
+  const name = current.slice(0, slash);
+  const found = await snapshots(context, [name]);
+  return found.map(({ value }) => ({ value: `${name}/${value}` }));
+};
 
 async function images({ client }: Context): Promise<readonly Candidate[]> {
   const [built, recipes] = await Promise.all([
@@ -69,15 +83,15 @@ async function snapshots({ client }: Context, words: readonly string[]) {
 
 /** Custom volumes, with the pool before each where a word names both. */
 function volumes(prefix: string): Source {
-  return async (context, words) =>
-    (await names('/1.0/storage-pools/default/volumes/custom')(context, words)).map(({ value }) => ({
+  return async (...input) =>
+    (await names('/1.0/storage-pools/default/volumes/custom')(...input)).map(({ value }) => ({
       value: `${prefix}${value}`,
     }));
 }
 
 /** Paths in machines: their names with a slash; what lies in them is asked for level by level. */
 async function instancePaths(context: Context): Promise<readonly Candidate[]> {
-  const all = await instances(() => true)(context, []);
+  const all = await instances(() => true)(context, [], '');
   return all.map(({ value, about }) => ({
     value: `${value}/`,
     ...(about === undefined ? {} : { about }),
@@ -98,7 +112,7 @@ async function topics(): Promise<readonly Candidate[]> {
 }
 
 const sources: Readonly<Record<Exclude<Completer, readonly string[]>, Source>> = {
-  instance: instances(() => true),
+  instance: instancesAndSnapshots,
   'running-instance': instances((status) => status !== 'Stopped'),
   'stopped-instance': instances((status) => status !== 'Running'),
   snapshot: snapshots,

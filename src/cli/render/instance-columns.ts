@@ -54,6 +54,9 @@ export const defaultColumns = 'ns4iPmS';
 
 /** Letters such as `ns4`, and config keys behind commas: `ns,user.owner,limits.memory`. */
 export function parseColumns(text: string): readonly InstanceColumn[] {
+  if (/^,*$/.test(text)) {
+    throw new UsageError(`Cannot show no columns: wanted letters such as ${defaultColumns}`);
+  }
   return text.split(',').flatMap((part, index) => {
     if (part.includes('.')) return [configColumn(part)];
     if (part === '' && index > 0) return [];

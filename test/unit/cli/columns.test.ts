@@ -60,3 +60,7 @@ test('the image is what a person knows it by', () => {
   expect(of({ 'volatile.base_image': 'abcdef0123456789' })).toBe('abcdef012345');
   expect(of({})).toBe('-');
 });
+
+test.each(['', ',', ',,'])('no columns at all are refused: "%s"', (text) => {
+  expect(() => parseColumns(text)).toThrow(/^Cannot show no columns: wanted letters/);
+});

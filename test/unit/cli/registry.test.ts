@@ -23,6 +23,11 @@ test.each(['config', 'config device', 'image alias', 'config --help', 'daemon -h
   },
 );
 
+test('an option where a command is wanted is called one', () => {
+  expect(() => findCommand(['-v'])).toThrow('Cannot find option -v of warren');
+  expect(() => findCommand(['--nope'])).toThrow('Cannot find option --nope of warren');
+});
+
 test('a misspelt command is refused with the nearest, at its level', () => {
   expect(() => findCommand(['lauch'])).toThrow('the nearest is "launch"');
   expect(() => findCommand(['config', 'devcie', 'add'])).toThrow('the nearest is "config device"');

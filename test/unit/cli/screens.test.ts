@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { formatRunning } from '../../../src/cli/boot.ts';
-import { formatLogLine } from '../../../src/cli/commands/daemon.ts';
+import { formatLogLine } from '../../../src/cli/render/log-line.ts';
 import { formatEvent } from '../../../src/cli/commands/monitor.ts';
 import { formatReport } from '../../../src/cli/render/doctor-report.ts';
 import { formatStorageReport } from '../../../src/cli/render/storage-report.ts';
