@@ -6,7 +6,7 @@ import { readCgroupWords } from '../../sys/proc/cgroup.ts';
 import { findDelegated } from '../cgroup.ts';
 import { findUserManager } from '../systemd.ts';
 import { serviceName, transientName } from '../unit.ts';
-import { missing, ok, warning, type Check } from './check.ts';
+import { hasSystemd, missing, ok, warning, type Check } from './check.ts';
 
 /** Controllers that a `limits.…` key needs. */
 const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
@@ -51,14 +51,13 @@ export const checkCgroup: Check = async ({ env, user, paths }) => {
       'add systemd.unified_cgroup_hierarchy=1 to the kernel command line and restart the host',
     );
   }
-  const hasSystemd = existsSync('/run/systemd/system');
   const manager = await findUserManager(env, user);
   const ofManager = `${mount.mountPoint}/user.slice/user-${user.uid}.slice/user@${user.uid}.service`;
   const directory = manager !== undefined && existsSync(ofManager) ? ofManager : findDelegated();
   if (directory === undefined) {
     return missing(
       'no cgroup is delegated to you: machines with systemd are refused, and no limit can be set',
-      hasSystemd
+      hasSystemd()
         ? `log in through ssh or a console and not su, or: sudo loginctl enable-linger ${user.name}`
         : groundCommand(user.name),
     );
@@ -84,7 +83,7 @@ export const checkCgroup: Check = async ({ env, user, paths }) => {
     `cgroup: ${delegated === '' ? 'no controller is' : `${delegated} are`} delegated; limits that need ${lacking.join(', ')} will be refused`,
     lacking.some((controller) => heldByV1().has(controller))
       ? 'add cgroup_no_v1=all to the kernel command line and restart the host: cgroup v1 holds them'
-      : hasSystemd
+      : hasSystemd()
         ? dropIn
         : `have root write "${lacking.map((controller) => `+${controller}`).join(' ')}" to cgroup.subtree_control of each directory above ${directory}`,
   );

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 
 import type { DoctorCheck } from '../../contract/doctor.ts';
 import type { Paths } from '../../contract/paths.ts';
@@ -40,6 +40,11 @@ export function findProgram(name: string): string | undefined {
   return directories
     .map((directory) => `${directory}/${name}`)
     .find((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
+}
+
+/** Whether systemd is this host's init (sd_booted(3)). */
+export function hasSystemd(): boolean {
+  return existsSync('/run/systemd/system');
 }
 
 /** The number in a file below /proc/sys; undefined where this kernel has none. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import { lxcfsMountPoint, parseMountinfo } from '../../sys/proc/mountinfo.ts';
-import { findProgram, missing, ok, warning, type Check } from './check.ts';
+import { findProgram, hasSystemd, missing, ok, warning, type Check } from './check.ts';
 
 /** The lxcfs service of this host, whose files machines have in their /proc. */
 export const checkLxcfs: Check = () => {
@@ -10,7 +10,9 @@ export const checkLxcfs: Check = () => {
     return ok('lxcfs: machines see their own memory and uptime');
   }
   const without = "machines see the host's memory and uptime in free(1) and uptime(1)";
-  return findProgram('lxcfs') === undefined
-    ? missing(`lxcfs is not installed: ${without}`, 'sudo apt install lxcfs')
-    : warning(`lxcfs does not run: ${without}`, 'sudo systemctl enable --now lxcfs');
+  if (findProgram('lxcfs') === undefined) {
+    return missing(`lxcfs is not installed: ${without}`, 'sudo apt install lxcfs');
+  }
+  const start = hasSystemd() ? 'systemctl enable --now lxcfs' : 'service lxcfs start';
+  return warning(`lxcfs does not run: ${without}`, `sudo ${start}`);
 };
