@@ -9,7 +9,8 @@ checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 
 prefix=/opt/warren
 link=/usr/local/bin/warren
-account=warren
+# Who will own the machines: whoever calls this, and for root an account made for it.
+if is_root; then account=warren; else account=$(id -un); fi
 machine=first
 image=debian/12
 
@@ -50,21 +51,26 @@ make_account() {
     systemctl start "user@$(id -u "$account").service"
     now "systemd keeps its user manager running, which gives machines their cgroups"
   else
-    sh "$checkout/src/setup/ground.sh" prepare "$account"
-    now "there is no systemd: /dev/net/tun and /dev/fuse are open to all users, $account has a cgroup of its own"
+    lay_ground
   fi
   now "the user $account $was, with $(sed -n "s/^$account:\([0-9]*\):\([0-9]*\)$/\2 subordinate ids from \1/p" /etc/subuid | head -n 1)"
 }
 
+# What a user has from systemd elsewhere.
+lay_ground() {
+  as_root sh "$checkout/src/setup/ground.sh" prepare "$account"
+  now "there is no systemd: /dev/net/tun and /dev/fuse are open to all users, $account has a cgroup of its own"
+}
+
 # Runs a command as the user who will own the machines.
 as_user() {
-  if ! is_root; then
-    "$@"
-  elif has_systemd; then
+  if ! has_systemd; then
+    (cd / && as_root sh "$checkout/src/setup/ground.sh" run "$account" "$@")
+  elif is_root; then
     runuser -u "$account" -- env -i "HOME=$(getent passwd "$account" | cut -d: -f6)" "USER=$account" \
       "XDG_RUNTIME_DIR=/run/user/$(id -u "$account")" PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 "$@"
   else
-    (cd / && sh "$checkout/src/setup/ground.sh" run "$account" "$@")
+    "$@"
   fi
 }
 
@@ -142,7 +148,12 @@ quickstart() {
   install_packages $packages
   is_packed || build_checkout
   install_program
-  if is_root; then make_account; fi
+  if is_root; then
+    make_account
+  elif ! has_systemd; then
+    step "Preparing your account \"$account\", which will own the machines"
+    lay_ground
+  fi
   first_machine
   farewell
 }

@@ -2,6 +2,7 @@ import { KeyedMutex } from '../base/mutex.ts';
 import type { HostPath } from '../base/brand.ts';
 import { Revert } from '../base/revert.ts';
 import { diffTrees } from './diff.ts';
+import { addPatches } from './patch.ts';
 import { plainRoot } from './files/file-root.ts';
 import { openGuestFiles } from './files/guest-files.ts';
 import { machineRoot } from './files/machine-root.ts';
@@ -120,7 +121,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       if (upperOf !== undefined) roots.refuseHeld(upperOf, 'read');
       return await views.mount(chain, upperOf);
     },
-    diff: async (from, to, options) => {
+    diff: async (from, to, { patches, ...options }) => {
       await using undo = new Revert((what, error) => {
         log.warn({ err: error, what }, 'a comparison did not clean up after itself');
       });
@@ -136,14 +137,15 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       // These hold a root as a whole, or only a part of what it shows.
       const isPartial = tier === 'copy' || kinds.some(({ kind }) => kind === 'full');
       const uppersOf = [from, to].flatMap(({ upperOf }) => upperOf ?? []);
-      return await diffTrees({
-        from: await rootOf(from),
-        to: await rootOf(to),
+      const mounted = { from: await rootOf(from), to: await rootOf(to) };
+      const changes = await diffTrees({
+        ...mounted,
         layers: isPartial
           ? undefined
           : [...own.map((id) => layers.path(id)), ...uppersOf.map((id) => uppers.upperPath(id))],
         ...options,
       });
+      return patches ? await addPatches(changes, { ...mounted, signal: options.signal }) : changes;
     },
     listMountedRoots: () => roots.list(),
 

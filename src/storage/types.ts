@@ -35,6 +35,8 @@ export interface TreeChange {
   /** Bytes; undefined for directories and where there is nothing. */
   readonly before: number | undefined;
   readonly after: number | undefined;
+  /** What `diff -u` prints of it, where that was wanted and there is something to print. */
+  readonly patch?: string;
 }
 
 /** One side of a comparison: a chain, with a machine's own directory on it. */
@@ -156,7 +158,7 @@ export interface Storage {
   diff(
     from: DiffSide,
     to: DiffSide,
-    options: { maxChanges: number; signal?: AbortSignal },
+    options: { maxChanges: number; patches: boolean; signal?: AbortSignal },
   ): Promise<TreeChange[]>;
   listMountedRoots(): Promise<number[]>;
 

@@ -26,6 +26,9 @@ describe('a machine in a file', () => {
     await warren.ok(['snapshot', 'web', 's1']);
     await warren.ok(['exec', 'web', '--', 'sh', '-c', 'echo second >/root/note']);
     expect(await warren.ok(['diff', 'web/s1', 'web'])).toMatch(/^M {2}\/root\/note$/m);
+    expect(await warren.ok(['diff', '-p', 'web/s1', 'web'])).toContain(
+      'M  /root/note\n--- a/root/note\n+++ b/root/note\n@@ -1 +1 @@\n-first\n+second\n',
+    );
     expect(await warren.ok(['history', 'web'])).toMatch(/^\(now\) .* modified\ns1 .* -$/m);
     const file = join(warren.dir, 'web.tar');
     const said = await warren.ok(['export', 'web', file, '--compression', 'gzip']);

@@ -2,6 +2,7 @@ import { apiPath } from '../../client/client.ts';
 import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { parseInstanceRef } from '../names.ts';
+import { paint, plain, type Look } from '../render/look.ts';
 import { UsageError } from '../usage-error.ts';
 
 import type { SnapshotChange, SnapshotDiff } from '../../contract/api/diff.ts';
@@ -14,6 +15,7 @@ export const diff = defineCommand({
   examples: [
     { line: 'warren diff web/before-upgrade', does: 'from the snapshot to now' },
     { line: 'warren diff web/snap0 web/snap1 --stat', does: 'between two, with sizes' },
+    { line: 'warren diff -p web/before-upgrade', does: 'what changed in text files, line by line' },
   ],
   positionals: {
     from: { kind: 'required', summary: 'INSTANCE/SNAPSHOT', complete: 'instance' },
@@ -24,6 +26,11 @@ export const diff = defineCommand({
     },
   },
   options: {
+    patch: {
+      kind: 'flag',
+      alias: 'p',
+      summary: 'What changed in text files, line by line; patch -p1 takes it',
+    },
     stat: { kind: 'flag', summary: 'Sizes as well, and the sums' },
     'name-only': { kind: 'flag', summary: 'Paths alone' },
   },
@@ -40,16 +47,21 @@ export const diff = defineCommand({
     }
     progress.start(`Comparing ${args.from}`);
     const path = apiPath('instances', from.instance, 'snapshots', from.snapshot, 'diff');
-    const answer = await client.get<SnapshotDiff>(path, { to: to?.snapshot });
+    const answer = await client.get<SnapshotDiff>(path, {
+      to: to?.snapshot,
+      patches: args.patch ? 1 : undefined,
+    });
     progress.stop();
     if (answer.truncated) context.warn(`only the first ${answer.changes.length} changes are shown`);
     return answer;
   },
-  render: ({ changes }, _look, args) => ({
+  render: ({ changes }, look, args) => ({
     text: changes
       .map(
         (one) =>
-          (args['name-only'] ? one.path : `${one.change}  ${one.path}`) + sizes(one, args.stat),
+          (args['name-only'] ? one.path : `${one.change}  ${one.path}`) +
+          sizes(one, args.stat) +
+          formatPatch(one, look),
       )
       .concat(args.stat ? [sums(changes)] : [])
       .join('\n'),
@@ -60,6 +72,21 @@ function sizes({ before, after }: SnapshotChange, wanted: boolean): string {
   if (!wanted || (before === null && after === null)) return '';
   const [old, now] = [before, after].map((bytes) => (bytes === null ? '-' : formatSize(bytes)));
   return `  ${old === now ? (old ?? '') : `${old ?? ''} → ${now ?? ''}`}`;
+}
+
+/** Below the line of its file. For a terminal, what is in the file moves no cursor there. */
+function formatPatch({ patch }: SnapshotChange, look: Look): string {
+  if (patch === null || patch === '') return '';
+  const lines = patch.replace(/\n$/, '').split('\n');
+  return ['', ...lines.map((line) => formatLine(line, look))].join('\n');
+}
+
+function formatLine(line: string, look: Look): string {
+  if (look.width === undefined) return line;
+  const text = line.split('\t').map(plain).join('\t');
+  if (/^(---|\+\+\+) /.test(line)) return paint(look, 'bold', text);
+  const style = ({ '@': 'cyan', '+': 'green', '-': 'red' } as const)[line.charAt(0)];
+  return style === undefined ? text : paint(look, style, text);
 }
 
 function sums(changes: readonly SnapshotChange[]): string {

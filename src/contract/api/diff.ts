@@ -16,4 +16,6 @@ export interface SnapshotChange {
   /** Bytes before and after; null for directories and where there is nothing. */
   readonly before: number | null;
   readonly after: number | null;
+  /** As `diff -u` prints it; null where none was asked for, and for what is no text of at most 1 MiB. */
+  readonly patch: string | null;
 }

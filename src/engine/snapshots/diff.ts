@@ -10,6 +10,8 @@ export interface DiffInput {
   readonly from: string;
   /** Undefined: the machine as it is now. */
   readonly to: string | undefined;
+  /** What changed in text files, line by line, as well. */
+  readonly patches?: boolean;
 }
 
 /** More than a person reads; an answer stays some tens of megabytes at worst. */
@@ -18,7 +20,7 @@ export const maxChanges = 100_000;
 /** What changed in a machine's files from a snapshot to another, or to now. Throws `not_found`. */
 export async function diffSnapshots(
   deps: EngineDeps,
-  { instance, from, to }: DiffInput,
+  { instance, from, to, patches = false }: DiffInput,
   { signal }: Pick<WorkContext, 'signal'>,
 ): Promise<TreeChange[]> {
   const record = getInstance(deps, instance);
@@ -27,7 +29,7 @@ export async function diffSnapshots(
     const used = [...before.layers, ...side.layers];
     for (const layer of used) deps.live.heldLayers.add(layer);
     try {
-      const options = { maxChanges, signal: stop };
+      const options = { maxChanges, patches, signal: stop };
       return await deps.storage.diff({ layers: before.layers }, side, options);
     } finally {
       for (const layer of used) deps.live.heldLayers.delete(layer);

@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import type { SnapshotDiff } from '../../../contract/api/diff.ts';
 import type { DaemonContext } from '../../context.ts';
 
-/** `/1.0/instances/NAME/snapshots/SNAPSHOT/diff?to=SNAPSHOT`: warren's own; without `to`, to now. */
+/** `/1.0/instances/NAME/snapshots/SNAPSHOT/diff?to=SNAPSHOT`: warren's own; without `to`, to now. `patches=1`: line by line. */
 export function diffRoutes(app: FastifyInstance, { engine }: DaemonContext): void {
   for (const tree of instanceTrees) {
     app.get(`/1.0/${tree}/:name/snapshots/:snapshot/diff`, async (request, reply) => {
@@ -19,15 +19,17 @@ export function diffRoutes(app: FastifyInstance, { engine }: DaemonContext): voi
       const [instance, from] = [param(request, 'name'), param(request, 'snapshot')];
       const wanted = query(request, 'to') ?? '';
       const to = wanted === '' ? undefined : wanted;
-      const changes = await diffSnapshots(engine, { instance, from, to }, gone);
+      const patches = query(request, 'patches') === '1';
+      const changes = await diffSnapshots(engine, { instance, from, to, patches }, gone);
       return syncBody<SnapshotDiff>({
         from,
         to: to ?? null,
-        changes: changes.map(({ change, path, isDirectory, before, after }) => ({
+        changes: changes.map(({ change, path, isDirectory, before, after, patch }) => ({
           change,
           path: quotePath(isDirectory ? Buffer.concat([path, Buffer.from('/')]) : path),
           before: before ?? null,
           after: after ?? null,
+          patch: patch ?? null,
         })),
         truncated: changes.length >= maxChanges,
       });

@@ -66,6 +66,56 @@ async function diff(from: string, to?: string): Promise<string[]> {
   );
 }
 
+it('shows what changed in text files line by line, and follows nothing', async () => {
+  await create(life, 'web');
+  await change((root) => {
+    mkdirSync(`${root}/srv/odd`, { recursive: true });
+    writeFileSync(`${root}/srv/edited`, 'one\ntwo\nthree\n');
+    writeFileSync(`${root}/srv/gone`, 'was here');
+    writeFileSync(`${root}/srv/link`, 'text');
+    writeFileSync(`${root}/srv/bytes`, Buffer.from([0, 1, 2]));
+    writeFileSync(`${root}/srv/moded`, 'same\n');
+    writeFileSync(`${root}/srv/long`, 'x\n'.repeat(600_000));
+  });
+  await snapshot('s1');
+  await change((root) => {
+    writeFileSync(`${root}/srv/edited`, 'one\nTWO\nthree\n');
+    rmSync(`${root}/srv/gone`);
+    rmSync(`${root}/srv/link`);
+    symlinkSync('/etc/shadow', `${root}/srv/link`);
+    symlinkSync('/etc/shadow', `${root}/srv/new-link`);
+    execFileSync('mkfifo', [`${root}/srv/fifo`]);
+    writeFileSync(`${root}/srv/bytes`, Buffer.from([0, 1, 3]));
+    chmodSync(`${root}/srv/moded`, 0o600);
+    writeFileSync(`${root}/srv/long`, 'y\n'.repeat(600_000));
+    writeFileSync(`${root}/srv/odd/a\nb`, 'new\n');
+  });
+  const patches = new Map(
+    (
+      await diffSnapshots(
+        life.deps,
+        { instance: 'web', from: 's1', to: undefined, patches: true },
+        unattended,
+      )
+    ).map(({ path, patch }) => [path.toString(), patch]),
+  );
+  expect(patches.get('/srv/edited')).toBe(
+    '--- a/srv/edited\n+++ b/srv/edited\n@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n',
+  );
+  expect(patches.get('/srv/gone')).toBe(
+    '--- a/srv/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-was here\n\\ No newline at end of file\n',
+  );
+  expect(patches.get('/srv/odd/a\nb')).toBe(
+    '--- /dev/null\n+++ "b/srv/odd/a\\nb"\n@@ -0,0 +1 @@\n+new\n',
+  );
+  expect(patches.get('/srv/bytes')).toBe('Binary files a/srv/bytes and b/srv/bytes differ\n');
+  expect(patches.get('/srv/moded')).toBe('');
+  for (const path of ['/srv/link', '/srv/new-link', '/srv/fifo', '/srv/long']) {
+    expect(patches.has(path), path).toBe(true);
+    expect(patches.get(path), path).toBeUndefined();
+  }
+});
+
 it('tells what was added, modified, deleted and replaced, and nothing else', async () => {
   await create(life, 'web');
   await change((root) => {
