@@ -53,6 +53,7 @@ export const extensions: readonly string[] = [
   'snapshot_scheduling',
   'storage',
   'storage_api_local_volume_handling',
+  'storage_api_project',
   'storage_api_volume_rename',
   'storage_api_volume_snapshots',
   'storage_volume_state',

@@ -20,9 +20,10 @@ describe('lxc and projects', () => {
 
   test('project create, show, set, edit, rename and delete', async () => {
     await lxc.well('project create lab -c limits.instances=2');
-    expect(await lxc.well('project list -f csv')).toMatch(/^lab,NO,NO,NO,/m);
+    expect(await lxc.well('project list -f csv')).toMatch(/^lab,NO,YES,YES,NO,/m);
     expect(await lxc.well('project show lab')).toMatch(/limits\.instances: "2"/);
     expect(await lxc.well('project get lab features.images')).toBe('false');
+    expect(await lxc.well('project get lab features.profiles')).toBe('true');
     await lxc.well('project set lab limits.instances=3');
     expect(await lxc.well('project get lab limits.instances')).toBe('3');
     await lxc.well('project unset lab limits.instances');
@@ -37,6 +38,7 @@ describe('lxc and projects', () => {
 
   test('machines of one project are none of another’s, also by the same name', async () => {
     await lxc.well('project create lab');
+    await lxc.well('profile device add default root disk path=/ pool=default --project lab');
     await lxc.well('launch busybox c1 --project lab');
     await lxc.well('project switch lab');
     expect(await lxc.well('list -f csv -c ns')).toBe('c1,RUNNING');
@@ -55,7 +57,10 @@ describe('lxc and projects', () => {
     await lxc.badly('info lab_c1', /Error: .*lab_c1/);
     const everywhere = await lxc.well('list -f csv -c en --all-projects');
     expect(everywhere.split('\n').sort()).toEqual(['default,c1', 'lab,c1']);
-    expect(await lxc.well('profile show default')).toMatch(/instances\/c1\?project=lab/);
+    expect(await lxc.well('profile show default --project lab')).toMatch(
+      /instances\/c1\?project=lab/,
+    );
+    expect(await lxc.well('profile show default')).not.toMatch(/project=lab/);
     expect(await lxc.well('operation list -f csv')).not.toMatch(/RUNNING/);
     await lxc.badly('project delete lab', /Error: .*used by c1/);
     await lxc.badly('project rename lab course', /Error: .*used by c1/);
@@ -98,7 +103,7 @@ describe('lxc and projects', () => {
   });
 
   test('profiles of a project are its own where it has that feature', async () => {
-    await lxc.well('project create own -c features.profiles=true');
+    await lxc.well('project create own -c features.storage.volumes=false');
     expect(await lxc.well('project list -f csv')).toMatch(/^own,NO,YES,NO,/m);
     expect(await lxc.well('profile list -f csv --project own')).toMatch(/^default,[^\n]*,0$/);
     await lxc.badly('profile show strict --project own', /Error: .*not found|Error: .*strict/);
@@ -126,6 +131,35 @@ describe('lxc and projects', () => {
     await lxc.well('project set own features.profiles=false');
     expect(await lxc.well('profile list -f csv --project own')).toMatch(/^strict,/m);
     await lxc.well('project delete own');
+  });
+
+  test('storage volumes of a project are its own where it has that feature', async () => {
+    await lxc.well('project create disks -c features.profiles=false');
+    expect(await lxc.well('project list -f csv')).toMatch(/^disks,NO,NO,YES,/m);
+    await lxc.well('storage volume create default data --project disks');
+    await lxc.badly('storage volume create default data --project disks', /Error: .*data/);
+    await lxc.badly('storage volume show default data', /Error: .*data/);
+    await lxc.well('storage volume create default data');
+    await lxc.well('launch busybox v1 --project disks');
+    await lxc.well('storage volume attach default data v1 /data --project disks');
+    await lxc.well('storage volume attach default data c1 /data');
+    await lxc.well('exec v1 --project disks -- touch /data/of-disks');
+    expect(await lxc.well(`exec c1 -- sh -c 'ls /data'`)).toBe('');
+    await lxc.well('restart -f v1 --project disks');
+    expect(await lxc.well('exec v1 --project disks -- ls /data')).toBe('of-disks');
+    await lxc.badly('storage volume delete default data --project disks', /Error: .*used by v1/);
+    await lxc.well('storage volume snapshot default data s1 --project disks');
+    await lxc.well(
+      'storage volume copy default/data default/more --project disks --target-project default',
+    );
+    expect(await lxc.well('storage volume list default type=custom -f csv -c n')).toMatch(/more/);
+    await lxc.well('delete -f v1 --project disks');
+    await lxc.badly('project delete disks', /Error: .*used by volume data/);
+    await lxc.well('storage volume delete default data --project disks');
+    await lxc.well('project delete disks');
+    await lxc.well('storage volume detach default data c1');
+    for (const volume of ['data', 'more'])
+      await lxc.well(`storage volume delete default ${volume}`);
   });
 
   test('limits of a project hold its machines', async () => {

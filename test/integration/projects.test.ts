@@ -14,12 +14,14 @@ beforeAll(async () => {
   daemon = await openDaemon();
   api = new ApiClient(daemon.socket);
   await api.upload('an image', { 'X-LXD-aliases': 'alias=i' });
-  await project('lab', { 'features.profiles': 'true' });
-  await project('shared', {});
+  await project('lab', { ...shared, 'features.profiles': 'true' });
+  await project('shared', shared);
 });
 afterAll(async () => {
   await daemon[Symbol.asyncDispose]();
 });
+
+const shared = { 'features.profiles': 'false', 'features.storage.volumes': 'false' };
 
 async function project(name: string, config: Record<string, string>): Promise<void> {
   expect((await api.call('POST', '/1.0/projects', { name, config })).status).toBe(201);
@@ -154,7 +156,131 @@ describe('a project with profiles of its own', () => {
   });
 });
 
+describe('a project with storage volumes of its own', () => {
+  const volumes = '/1.0/storage-pools/default/volumes/custom';
+  const call = (method: string, rest: string, where: string, body?: object) =>
+    api.call(method, `${volumes}${rest}?project=${where}`, body);
+
+  beforeAll(async () => {
+    await project('disks', { ...shared, 'features.storage.volumes': 'true' });
+    for (const where of ['disks', 'default']) {
+      const made = await call('POST', '', where, { name: 'data', config: { 'user.of': where } });
+      expect(made.status).toBe(201);
+    }
+  });
+
+  test('has them by the same names as others theirs', async () => {
+    const own = `${volumes}/data?project=disks`;
+    expect(await api.get(`${volumes}?project=disks`)).toEqual([own]);
+    expect(await api.get(own)).toMatchObject({
+      name: 'data',
+      project: 'disks',
+      config: { 'user.of': 'disks' },
+    });
+    expect(await api.get(`${volumes}/data`)).toMatchObject({
+      project: 'default',
+      config: { 'user.of': 'default' },
+    });
+    expect(await api.get(`${volumes}?project=shared`)).toEqual([`${volumes}/data`]);
+    const everywhere = await api.get<string[]>(`${volumes}?all-projects=true`);
+    expect([...everywhere].sort()).toEqual([`${volumes}/data`, own]);
+    expect((await api.get<Project>('/1.0/projects/disks')).used_by).toEqual([own]);
+    expect((await call('POST', '', 'disks', { name: 'data' })).status).toBe(409);
+    for (const name of ['disks%2Fdata', '%2Fdata']) {
+      expect((await call('GET', `/${name}`, 'default')).status).toBe(404);
+      expect((await call('GET', `/${name}`, 'disks')).status).toBe(404);
+    }
+    expect((await call('POST', '', 'default', { name: 'disks/more' })).status).toBe(400);
+  });
+
+  test('gives its machines its own, whatever profile they have it from', async () => {
+    const disk = { type: 'disk', pool: 'default', source: 'data', path: '/data' };
+    await api.call('POST', '/1.0/profiles', { name: 'with-data', devices: { data: disk } });
+    await create('d1', 'disks', { profiles: ['default', 'with-data'] });
+    await create('d1', 'default', { devices: { data: disk } });
+    const users = async (where: string) =>
+      (await api.get<{ used_by: string[] }>(`${volumes}/data?project=${where}`)).used_by;
+    expect(await users('disks')).toEqual(['/1.0/instances/d1?project=disks']);
+    expect(await users('default')).toEqual(['/1.0/instances/d1', '/1.0/profiles/with-data']);
+    const used = await call('DELETE', '/data', 'disks');
+    expect(used.json.error).toMatch(/used by d1/);
+    expect(used.json.error).not.toMatch(/disks[/_]/);
+    await api.done('DELETE', '/1.0/instances/d1');
+    await api.done('DELETE', '/1.0/instances/d1?project=disks');
+    await api.call('DELETE', '/1.0/profiles/with-data');
+  });
+
+  test('lets no machine in or out with a volume that is not there', async () => {
+    const disk = { type: 'disk', pool: 'default', source: 'only-here', path: '/data' };
+    expect((await call('POST', '', 'default', { name: 'only-here' })).status).toBe(201);
+    await create('m1', 'default', { devices: { disk } });
+    const move = { name: 'm1', migration: true, project: 'disks' };
+    await expect(api.done('POST', '/1.0/instances/m1', move)).rejects.toThrow(
+      /no storage volume "only-here"/,
+    );
+    await api.done('DELETE', '/1.0/instances/m1');
+    expect((await call('DELETE', '/only-here', 'default')).status).toBe(200);
+  });
+
+  test('renames them for its own machines alone', async () => {
+    const disk = { type: 'disk', pool: 'default', source: 'data', path: '/data' };
+    for (const where of ['disks', 'default']) await create('r1', where, { devices: { disk } });
+    const renamed = await call('POST', '/data', 'disks', { name: 'files' });
+    expect(renamed.headers['location']).toBe(`${volumes}/files?project=disks`);
+    const source = async (where: string) =>
+      (await api.get<Instance>(`/1.0/instances/r1?project=${where}`)).devices['disk']?.['source'];
+    expect(await source('disks')).toBe('files');
+    expect(await source('default')).toBe('data');
+    const moved = await call('POST', '/files', 'disks', { name: 'files', project: 'default' });
+    expect(moved.json.error).toMatch(/used by r1/);
+    for (const where of ['disks', 'default']) {
+      await api.done('DELETE', `/1.0/instances/r1?project=${where}`);
+    }
+    await call('POST', '/files', 'disks', { name: 'data' });
+  });
+
+  test('takes snapshots, backups, copies and moves of them, each where it is', async () => {
+    await api.done('POST', `${volumes}/data/snapshots?project=disks`, { name: 's' });
+    expect(await api.get(`${volumes}/data/snapshots?project=disks`)).toEqual([
+      `${volumes}/data/snapshots/s?project=disks`,
+    ]);
+    expect(await api.get(`${volumes}/data/snapshots`)).toEqual([]);
+    const copy = { type: 'copy', name: 'data', pool: 'default', project: 'disks' };
+    await api.done('POST', volumes, { name: 'copied', source: copy });
+    expect(await api.get(`${volumes}/copied`)).toMatchObject({ config: { 'user.of': 'disks' } });
+    expect(
+      (await call('POST', '/copied', 'default', { name: 'copied', project: 'disks' })).status,
+    ).toBe(201);
+    expect((await call('GET', '/copied', 'default')).status).toBe(404);
+    expect(await api.get(`${volumes}/copied?project=disks`)).toMatchObject({ project: 'disks' });
+    await api.done('POST', `${volumes}/copied/backups?project=disks`, { name: 'b' });
+    const file = await api.call('GET', `${volumes}/copied/backups/b/export?project=disks`);
+    expect(file.status).toBe(200);
+    expect((await call('DELETE', '/copied', 'disks')).status).toBe(200);
+  });
+
+  test('is not empty with one', async () => {
+    expect((await api.call('DELETE', '/1.0/projects/disks')).json.error).toMatch(/volume data/);
+    const config = { 'features.storage.volumes': 'false' };
+    expect((await api.call('PATCH', '/1.0/projects/disks', { config })).status).toBe(400);
+    expect((await call('DELETE', '/data', 'disks')).status).toBe(200);
+    expect((await api.call('DELETE', '/1.0/projects/disks')).status).toBe(200);
+    expect((await call('DELETE', '/data', 'default')).status).toBe(200);
+  });
+});
+
 describe('features of projects', () => {
+  test('are those of LXD in one that is made without a word of them', async () => {
+    await project('plain', {});
+    expect((await api.get<Project>('/1.0/projects/plain')).config).toEqual({
+      'features.images': 'false',
+      'features.networks': 'false',
+      'features.profiles': 'true',
+      'features.storage.volumes': 'true',
+    });
+    expect((await api.call('DELETE', '/1.0/projects/plain')).status).toBe(200);
+  });
+
   test('of the default one cannot be taken from it', async () => {
     const change = (config: object) => api.call('PATCH', '/1.0/projects/default', { config });
     expect((await change({ 'features.profiles': 'true' })).status).toBe(200);

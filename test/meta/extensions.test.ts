@@ -59,6 +59,7 @@ const claims: Readonly<Record<string, string>> = {
   storage: 'storage shows the pool',
   storage_api_local_volume_handling:
     'storage volume snapshot, restore and copy keep what was, also beside a machine',
+  storage_api_project: 'storage volumes of a project are its own where it has that feature',
   storage_api_volume_rename: 'storage volume create, list, show, info, set, edit and rename',
   storage_api_volume_snapshots:
     'storage volume snapshot, restore and copy keep what was, also beside a machine',

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { apiPath, Client } from '../../client/client.ts';
+import { apiPath, Client, withQuery } from '../../client/client.ts';
 import { hostError, runHost } from '../../client/daemon-start.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import { Transport } from '../../client/transport.ts';
@@ -145,22 +145,34 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
     ...{ recursion: 1, 'all-projects': 'true' },
   });
   await forEachOf(instances, (one) => deleteMachine(client, one));
-  for (const { name } of await client.get<Project[]>('/1.0/projects', { recursion: 1 })) {
-    if (name !== 'default') await client.change('DELETE', apiPath('projects', name));
-  }
   progress.start('Deleting every volume');
   const volumes = await client.get<StorageVolume[]>('/1.0/storage-pools/default/volumes/custom', {
-    recursion: 1,
+    ...{ recursion: 1, 'all-projects': 'true' },
   });
-  for (const { name, used_by: users } of volumes) {
+  for (const { name, project, used_by: users } of volumes) {
     for (const url of users) await detachEverywhere(client, url, name);
-    await client.operate('DELETE', volumePath('default', name));
+    await client.operate('DELETE', withQuery(volumePath('default', name), { project }));
+  }
+  for (const project of await client.get<Project[]>('/1.0/projects', { recursion: 1 })) {
+    if (project.name !== 'default') await deleteProject(client, project);
   }
   progress.start('Deleting every image');
   const images = await client.get<Image[]>('/1.0/images', { recursion: 1 });
   for (const { fingerprint } of images) {
     await client.operate('DELETE', apiPath('images', fingerprint));
   }
+}
+
+/** One whose machines and volumes are gone, with its profiles. */
+async function deleteProject(
+  client: Context['client'],
+  { name, used_by: users }: Project,
+): Promise<void> {
+  for (const url of users) {
+    const isOne = url.startsWith('/1.0/profiles/') && !url.startsWith('/1.0/profiles/default?');
+    if (isOne) await client.change('DELETE', url);
+  }
+  await client.change('DELETE', apiPath('projects', name));
 }
 
 /** Machines are gone: what still has a volume is a profile. */

@@ -1,4 +1,5 @@
 import { apiPath } from '../../client/client.ts';
+import { projectFeatures } from '../../contract/config/project-keys.ts';
 import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { readCurrentProject, writeCurrentProject } from '../current-project.ts';
@@ -8,6 +9,12 @@ import { parseAssignment } from '../names.ts';
 import { forEachName } from '../together.ts';
 
 import type { Project, ProjectState } from '../../contract/api/projects.ts';
+
+/**
+ * What is typed here makes a project whose machines have a network at once; asked for nothing, the API
+ * gives it an empty profile of its own, as LXD does.
+ */
+const shared = Object.fromEntries(projectFeatures.map((feature) => [feature, 'false']));
 
 export const get = getCommand(projectGroup);
 export const set = setCommand(projectGroup);
@@ -89,6 +96,10 @@ export const create = defineCommand({
   examples: [
     { line: 'warren project create lab', does: 'then: warren --project lab launch …' },
     { line: 'warren project create lab -c limits.instances=5', does: 'of five machines at most' },
+    {
+      line: 'warren project create lab -c features.profiles=true',
+      does: 'with profiles of its own; features.storage.volumes likewise',
+    },
   ],
   positionals: { name: { kind: 'required', summary: 'Name of the new project' } },
   options: {
@@ -100,7 +111,7 @@ export const create = defineCommand({
     await client.change('POST', apiPath('projects'), {
       name,
       description: description ?? '',
-      config: Object.fromEntries(config.map(parseAssignment)),
+      config: { ...shared, ...Object.fromEntries(config.map(parseAssignment)) },
     });
     return undefined;
   },

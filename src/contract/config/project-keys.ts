@@ -3,7 +3,12 @@ import type { KeyRow, UnsupportedKey } from './key.ts';
 const shared = 'it is shared by all projects';
 
 /** What a project may have of its own besides its machines. */
-export type ProjectFeature = 'features.profiles';
+export type ProjectFeature = 'features.profiles' | 'features.storage.volumes';
+
+export const projectFeatures: readonly ProjectFeature[] = [
+  'features.profiles',
+  'features.storage.volumes',
+];
 
 /** Config keys of a project. */
 export const projectKeys = [
@@ -13,6 +18,13 @@ export const projectKeys = [
     default: 'false',
     live: true,
     summary: 'Whether it has profiles of its own; can be changed while it is empty',
+  },
+  {
+    key: 'features.storage.volumes',
+    type: 'bool',
+    default: 'false',
+    live: true,
+    summary: 'Whether it has storage volumes of its own; can be changed while it is empty',
   },
   {
     key: 'limits.instances',
@@ -61,7 +73,6 @@ export const projectKeys = [
 export const unsupportedProjectKeys: readonly UnsupportedKey[] = [
   { key: 'features.images', why: shared },
   { key: 'features.networks', why: shared },
-  { key: 'features.storage.volumes', why: shared },
   { key: 'limits.networks', why: 'networks are shared by all projects' },
   { key: 'limits.virtual-machines', why: 'there are no virtual machines' },
   { key: 'restricted*', why: 'what machines may be is for the policy of the administrator' },
@@ -75,6 +86,5 @@ export function fixedFeatures(name: string): Readonly<Record<string, string>> {
   return {
     'features.images': own,
     'features.networks': own,
-    'features.storage.volumes': own,
   };
 }

@@ -1,5 +1,6 @@
 import { projectOf, projectWith } from '../../base/names.ts';
 import { instanceUrl, profileUrl } from '../views/urls.ts';
+import { volumeUrl } from '../views/volumes.ts';
 
 import type { LifecycleMetadata } from '../../contract/api/events.ts';
 import type { EventSink, LifecycleSubject } from '../../engine/types.ts';
@@ -15,14 +16,13 @@ export function lifecycleSink(hub: EventHub): EventSink {
   };
 }
 
-/** Machines are of a project, profiles may be, all else is of `default`. */
+/** Machines are of a project, profiles and volumes may be, all else is of `default`. */
 function projectOfSubject(subject: LifecycleSubject): string {
   if (subject.kind === 'instance') return projectOf(subject.name);
-  if (subject.kind === 'profile') return projectWith(subject.name);
+  if (subject.kind === 'profile' || subject.kind === 'volume') return projectWith(subject.name);
+  if ('volume' in subject) return projectWith(subject.volume);
   return 'instance' in subject ? projectOf(subject.instance) : 'default';
 }
-
-const volumesUrl = '/1.0/storage-pools/default/volumes/custom';
 
 function urlOf(subject: LifecycleSubject): string {
   const name = encodeURIComponent(subject.name);
@@ -40,11 +40,11 @@ function urlOf(subject: LifecycleSubject): string {
     case 'profile':
       return profileUrl(subject.name);
     case 'volume':
-      return `${volumesUrl}/${name}`;
+      return volumeUrl(subject.name);
     case 'volume-snapshot':
-      return `${volumesUrl}/${encodeURIComponent(subject.volume)}/snapshots/${name}`;
+      return volumeUrl(subject.volume, `/snapshots/${name}`);
     case 'volume-backup':
-      return `${volumesUrl}/${encodeURIComponent(subject.volume)}/backups/${name}`;
+      return volumeUrl(subject.volume, `/backups/${name}`);
     case 'project':
       return `/1.0/projects/${name}`;
     case 'network':

@@ -1,5 +1,5 @@
 import { parseSize } from '../../base/units.ts';
-import { fixedFeatures } from '../../contract/config/project-keys.ts';
+import { fixedFeatures, projectFeatures } from '../../contract/config/project-keys.ts';
 import { listImages } from '../../engine/images/list.ts';
 import { expander } from '../../engine/instances/list.ts';
 import { listNetworks } from '../../engine/networks/list.ts';
@@ -50,7 +50,8 @@ export function projectRoutes(app: FastifyInstance, context: DaemonContext): voi
     const input = {
       name: fields.requiredString('name'),
       description: fields.string('description') ?? '',
-      config: fields.stringMap('config') ?? {},
+      // As in LXD, a new one has its own of what it can have, unless it is said.
+      config: { ...featuresOf(true), ...fields.stringMap('config') },
     };
     fields.done();
     createProject(engine, input);
@@ -121,13 +122,18 @@ function projectView(engine: EngineDeps, { name, description, config }: ProjectR
   const own = [
     ...instancesOf(engine, name).map((record) => instanceUrl(record.name)),
     ...listProfiles(engine, name).map((profile) => profileUrl(profile.name)),
+    ...listVolumes(engine, name).map((volume) => volumeUrl(volume.name)),
   ];
   return {
     name,
     description,
-    config: { 'features.profiles': `${name === 'default'}`, ...fixedFeatures(name), ...config },
+    config: { ...featuresOf(name === 'default'), ...fixedFeatures(name), ...config },
     used_by: name === 'default' ? [...own, ...sharedUrls(engine)] : own,
   };
+}
+
+function featuresOf(own: boolean): Readonly<Record<string, string>> {
+  return Object.fromEntries(projectFeatures.map((feature) => [feature, `${own}`]));
 }
 
 /** What all projects share is the default one's. */
@@ -135,7 +141,6 @@ function sharedUrls(engine: EngineDeps): string[] {
   return [
     ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
     ...listNetworks(engine).map((network) => `/1.0/networks/${encodeURIComponent(network.name)}`),
-    ...listVolumes(engine).map((volume) => volumeUrl(volume.name)),
   ];
 }
 

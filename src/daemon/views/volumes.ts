@@ -1,15 +1,16 @@
-import { ownNameOf, projectOf } from '../../base/names.ts';
+import { nameWithout, ownNameOf, projectOf, projectWith } from '../../base/names.ts';
 import type { StorageVolume, VolumeSnapshot } from '../../contract/api/storage-pools.ts';
 import type { ImageRecord, InstanceRecord, VolumeRecord } from '../../engine/types.ts';
 import type { VolumeUsers } from '../../engine/volumes/list.ts';
 import { timeOf } from './times.ts';
-import { instanceUrl, profileUrl } from './urls.ts';
+import { instanceUrl, profileUrl, withProject } from './urls.ts';
 
 export const poolsUrl = '/1.0/storage-pools';
 
-/** A custom volume; `default` is the one pool. */
-export function volumeUrl(name: string): string {
-  return `${poolsUrl}/default/volumes/custom/${encodeURIComponent(name)}`;
+/** Of a custom volume, or of what follows it there; `default` is the one pool. */
+export function volumeUrl(volume: string, rest = ''): string {
+  const path = `${poolsUrl}/default/volumes/custom/${encodeURIComponent(nameWithout(volume))}${rest}`;
+  return withProject(path, projectWith(volume));
 }
 
 const common = { content_type: 'filesystem', location: 'none', project: 'default' } as const;
@@ -20,7 +21,8 @@ export function volumeView(
 ): StorageVolume {
   return {
     ...common,
-    name,
+    name: nameWithout(name),
+    project: projectWith(name),
     type: 'custom',
     description,
     created_at: timeOf(createdAtMs),
@@ -32,7 +34,11 @@ export function volumeView(
 /** As lists of volumes have it, among them: `data/snap0`. */
 export function snapshotAsVolumeView(parent: string, snapshot: VolumeRecord): StorageVolume {
   const view = volumeView(snapshot, { instances: [], profiles: [] });
-  return { ...view, name: `${parent}/${snapshot.name}` };
+  return {
+    ...view,
+    name: `${nameWithout(parent)}/${snapshot.name}`,
+    project: projectWith(parent),
+  };
 }
 
 export function volumeSnapshotView({

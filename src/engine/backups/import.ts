@@ -82,7 +82,7 @@ function refuseShifted(what: string, { config }: BackupIndex): void {
 /** A snapshot may name profiles that are gone: a restore leaves them out. All else must be right. */
 function checkSnapshots(deps: EngineDeps, what: string, machine: string, index: BackupIndex): void {
   const issues = index.snapshots.flatMap((snapshot): Issue[] =>
-    instanceIssues(deps, {
+    instanceIssues(deps, machine, {
       config: ownConfig(snapshot),
       devices: snapshot.devices,
       profiles: profilesFor(deps, machine, snapshot.profiles).filter(

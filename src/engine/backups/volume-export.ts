@@ -12,6 +12,7 @@ import { withStillVolume } from '../volumes/still.ts';
 import { timeOf } from './format-index.ts';
 import { parseVolumeIndex } from './parse-index.ts';
 import { checkBackupName, listBackups, stageBackup, type BackupRecord } from './records.ts';
+import { nameWithout } from '../../base/names.ts';
 
 export interface ExportVolumeInput {
   readonly volume: string;
@@ -110,7 +111,9 @@ async function giveCopyTo(
 
 function formatVolumeIndex(volume: VolumeRecord, snapshots: readonly VolumeRecord[]): string {
   const common = { type: 'custom', content_type: 'filesystem' };
-  const { name, description, config } = volume;
+  const { description, config } = volume;
+  // A backup is of no project.
+  const name = nameWithout(volume.name);
   const index = stringify({
     name,
     backend: 'dir',

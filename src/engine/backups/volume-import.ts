@@ -9,6 +9,7 @@ import type { EngineDeps, VolumeRecord, WorkContext } from '../types.ts';
 import { record, refuseTaken, removeTree } from '../volumes/create.ts';
 import { checkVolume } from '../volumes/validate.ts';
 import { parseVolumeIndex, type VolumeIndex } from './parse-index.ts';
+import { nameIn } from '../../base/names.ts';
 
 /** A volume's backup whose index was read and found good. */
 export interface ReadVolumeBackup {
@@ -23,10 +24,11 @@ export async function readVolumeBackup(
   deps: EngineDeps,
   file: HostPath,
   wanted: string | undefined,
+  project: string,
   context: WorkContext,
 ): Promise<ReadVolumeBackup> {
   const index = parseVolumeIndex(await deps.images.readBackupIndex(file, context));
-  const name = wanted ?? index.name;
+  const name = nameIn(project, wanted ?? index.name);
   check(deps, name, index);
   return { file, index, name };
 }

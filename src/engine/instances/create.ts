@@ -279,7 +279,7 @@ function check(
 ): void {
   const what = `create ${name}`;
   if (standIn !== true) checkInstance(deps, what, name, settings);
-  else refuseIssues(what, instanceIssues(deps, settings));
+  else refuseIssues(what, instanceIssues(deps, name, settings));
 }
 
 /** One transaction: the ids, the row, and its hold on the layers, so that nobody removes them. */

@@ -13,11 +13,12 @@ import { findPolicy } from '../policy/policy.ts';
 import type { EngineDeps } from '../types.ts';
 import { holdVolume, type Holder } from '../volumes/hold.ts';
 import { volumeOfDevice } from '../volumes/list.ts';
+import { volumeFor } from '../projects/features.ts';
 
 /** A disk or unix-char device as it is configured; whether its source is there is not asked yet. */
 export interface Share {
   readonly device: string;
-  /** A path of the host, or the name of a storage volume. */
+  /** A path of the host, or the name that the project of the machine has for a storage volume. */
   readonly source: string;
   readonly isVolume: boolean;
   /** In the machine. */
@@ -70,7 +71,7 @@ export async function bindShares(
     const bind = hostBinds.get(share);
     if (bind !== undefined) binds.push(bind);
     if (!share.isVolume) continue;
-    const source = await holdVolume(deps, share.source, machine);
+    const source = await holdVolume(deps, volumeFor(deps, machine.name, share.source), machine);
     const { target, readonly } = share;
     binds.push({ source, target, readonly, recursive: false, kind: 'directory' });
   }

@@ -57,8 +57,8 @@ export async function renameInstance(
 }
 
 /**
- * Profiles of the same names may say something else where the other project has its own, or not be
- * there.
+ * Profiles and volumes of the same names may be something else where the other project has its own, or
+ * not be there.
  */
 function checkMove(
   deps: EngineDeps,
@@ -68,8 +68,8 @@ function checkMove(
 ): void {
   const what = `move ${record.name}`;
   const expanded = expandInstance(deps, moved);
+  refuseIssues(what, instanceIssues(deps, newName, moved));
   if (moved.profiles.join() !== record.profiles.join()) {
-    refuseIssues(what, instanceIssues(deps, moved));
     const judged = { own: moved.config, expanded, current: record };
     checkPolicy(deps, what, judged, expander(deps), 'change');
   }

@@ -11,6 +11,7 @@ import { checkProjectLimits } from '../projects/limits.ts';
 import type { EngineDeps, InstanceRecord, ProfileRecord } from '../types.ts';
 import { volumeOfDevice } from '../volumes/list.ts';
 import { expander, expandInstance } from './list.ts';
+import { volumeFor } from '../projects/features.ts';
 
 type Settings = Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>;
 
@@ -20,6 +21,7 @@ type Settings = Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>;
  */
 export function instanceIssues(
   deps: EngineDeps,
+  machine: string,
   settings: Settings,
   profileOverride?: ProfileRecord,
 ): Issue[] {
@@ -40,7 +42,7 @@ export function instanceIssues(
   issues.push(...validateConfig(expanded.config, 'instance'));
   issues.push(...validateDevices(expanded.devices));
   if (issues.length > 0) return issues;
-  issues.push(...deviceIssues(deps, expanded.devices));
+  issues.push(...deviceIssues(deps, expanded.devices, (name) => volumeFor(deps, machine, name)));
   issues.push(
     ...planIdmap({ start: 1, size: 65_536 }, readIdmap(expanded.config), deps.ids.u0).issues,
   );
@@ -61,7 +63,7 @@ export function checkInstance(
   current?: InstanceRecord,
   moment: 'start' | 'change' = current === undefined ? 'start' : 'change',
 ): void {
-  refuseIssues(what, instanceIssues(deps, settings));
+  refuseIssues(what, instanceIssues(deps, machine, settings));
   const expanded = expandInstance(deps, settings);
   checkPolicy(deps, what, { own: settings.config, expanded, current }, expander(deps), moment);
   checkProjectLimits(deps, what, [{ machine, record: current, expanded }], moment);
@@ -71,8 +73,12 @@ export function refuseIssues(what: string, issues: readonly Issue[]): void {
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
 }
 
-/** Rules that need the database: networks and pools that exist. */
-export function deviceIssues(deps: EngineDeps, devices: Settings['devices']): Issue[] {
+/** Rules that need the database: networks, pools and volumes that exist, those as `volumeNamed` finds them. */
+export function deviceIssues(
+  deps: EngineDeps,
+  devices: Settings['devices'],
+  volumeNamed: (name: string) => string,
+): Issue[] {
   const issues: Issue[] = [];
   for (const [name, device] of Object.entries(devices)) {
     if (device['type'] === 'nic') {
@@ -86,7 +92,7 @@ export function deviceIssues(deps: EngineDeps, devices: Settings['devices']): Is
       });
     }
     const volume = volumeOfDevice(device);
-    if (volume !== undefined && deps.store.volumes.find(volume) === undefined) {
+    if (volume !== undefined && deps.store.volumes.find(volumeNamed(volume)) === undefined) {
       issues.push({
         path: `devices.${name}.source`,
         problem: `there is no storage volume "${volume}"`,

@@ -98,7 +98,7 @@ function checkUsers(deps: EngineDeps, users: readonly string[], next: ProfileRec
   const what = `change profile ${next.name}`;
   const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
   const issues: Issue[] = records.flatMap((record) =>
-    instanceIssues(deps, record, next).map(({ path, problem }) => ({
+    instanceIssues(deps, record.name, record, next).map(({ path, problem }) => ({
       path: `${record.name}: ${path}`,
       problem,
     })),

@@ -4,6 +4,7 @@ import { validateConfig } from '../../contract/config/validate.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { deviceIssues } from '../instances/validate.ts';
 import type { EngineDeps, ProfileRecord } from '../types.ts';
+import { volumeForProfile } from '../projects/features.ts';
 
 /** Throws `invalid` with every issue. */
 export function checkProfile(
@@ -16,7 +17,10 @@ export function checkProfile(
     ...validateConfig(profile.config, 'profile'),
     ...validateDevices(profile.devices),
   ];
-  if (issues.length === 0) issues.push(...deviceIssues(deps, profile.devices));
+  if (issues.length === 0)
+    issues.push(
+      ...deviceIssues(deps, profile.devices, (name) => volumeForProfile(deps, profile.name, name)),
+    );
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
 }
 

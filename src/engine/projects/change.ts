@@ -1,6 +1,6 @@
 import { isProjectName, nameIn, nameWithout } from '../../base/names.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
-import { fixedFeatures } from '../../contract/config/project-keys.ts';
+import { fixedFeatures, projectFeatures } from '../../contract/config/project-keys.ts';
 import { dropEmpty, validateConfig } from '../../contract/config/validate.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, ProjectRecord } from '../types.ts';
@@ -9,6 +9,7 @@ import { listProfiles } from '../profiles/list.ts';
 import { hasFeature } from './features.ts';
 import { checkNewLimits } from './limits.ts';
 import { getProject, instancesOf } from './list.ts';
+import { listVolumes } from '../volumes/list.ts';
 
 const profiles = 'features.profiles';
 
@@ -50,11 +51,12 @@ export function updateProject(deps: EngineDeps, input: UpdateProjectInput): void
       input.config === undefined ? current.config : checkConfig(what, name, input.config, []);
     checkNewLimits(deps, what, name, config);
     const description = input.description ?? current.description;
-    if (hasFeature({ name, config }, profiles) !== hasFeature(current, profiles)) {
+    const next = { name, config };
+    if (projectFeatures.some((one) => hasFeature(next, one) !== hasFeature(current, one))) {
       refuseUsed(deps, name);
     }
     deps.store.projects.set(current.id, { description, config });
-    followFeatures(deps, { name, config });
+    followFeatures(deps, next);
   });
   tell(deps, 'updated', name);
 }
@@ -74,7 +76,7 @@ export function renameProject(deps: EngineDeps, name: string, newName: string): 
   tell(deps, 'renamed', newName);
 }
 
-/** Throws `in_use` while it has machines or profiles, `forbidden` for `default`. */
+/** Throws `in_use` while it has machines, profiles or volumes, `forbidden` for `default`. */
 export function deleteProject(deps: EngineDeps, name: string): void {
   deps.store.reclaim(() => {
     const project = getProject(deps, name);
@@ -112,6 +114,7 @@ function refuseUsed(deps: EngineDeps, name: string): void {
     .map((profile) => nameWithout(profile.name))
     .filter((profile) => profile !== 'default')
     .map((profile) => `profile ${profile}`);
+  own.push(...listVolumes(deps, name).map((volume) => `volume ${nameWithout(volume.name)}`));
   if (making.length + own.length === 0) return;
   const machines = instancesOf(deps, name).map((record) => record.name.slice(prefix.length));
   const users = [...machines, ...own];
@@ -133,16 +136,20 @@ function checkConfig(
   const isDefault = name === 'default';
   const config = Object.fromEntries(
     Object.entries(dropEmpty(given)).filter(
-      ([key, value]) => fixed[key] !== value && !(isDefault && key === profiles),
+      ([key, value]) => fixed[key] !== value && !(isDefault && isFeature(key)),
     ),
   );
-  if (isDefault && parseBool(given[profiles] ?? 'true') !== true) {
-    const problem = 'what the default project has is what the others share';
-    issues = [...issues, { path: `config.${profiles}`, problem }];
-  }
-  const all = [...issues, ...validateConfig(config, 'project')];
+  const problem = 'what the default project has is what the others share';
+  const taken = projectFeatures
+    .filter((one) => isDefault && parseBool(given[one] ?? 'true') !== true)
+    .map((one) => ({ path: `config.${one}`, problem }));
+  const all = [...issues, ...taken, ...validateConfig(config, 'project')];
   if (all.length > 0) throw new WarrenError('invalid', { what, issues: all });
   return config;
+}
+
+function isFeature(key: string): boolean {
+  return projectFeatures.some((feature) => feature === key);
 }
 
 function nameIssues(name: string): Issue[] {

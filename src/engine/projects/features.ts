@@ -1,4 +1,4 @@
-import { nameIn, nameWithout, projectOf } from '../../base/names.ts';
+import { nameIn, nameWithout, projectOf, projectWith } from '../../base/names.ts';
 import { parseBool } from '../../contract/config/values.ts';
 import type { ProjectFeature } from '../../contract/config/project-keys.ts';
 import type { EngineDeps, ProjectRecord } from '../types.ts';
@@ -38,4 +38,18 @@ export function sameProfilesFor(
   profiles: readonly string[],
 ): string[] {
   return profilesFor(deps, machine, profiles.map(nameWithout));
+}
+
+/** What the engine knows a storage volume as that a device of a machine calls `name`. */
+export function volumeFor(deps: Pick<EngineDeps, 'store'>, machine: string, name: string): string {
+  return nameIn(ownerOfFeature(deps, projectOf(machine), 'features.storage.volumes'), name);
+}
+
+/** The same of a profile's device. */
+export function volumeForProfile(
+  deps: Pick<EngineDeps, 'store'>,
+  profile: string,
+  name: string,
+): string {
+  return nameIn(ownerOfFeature(deps, projectWith(profile), 'features.storage.volumes'), name);
 }

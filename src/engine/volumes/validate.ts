@@ -1,4 +1,4 @@
-import { isObjectName } from '../../base/names.ts';
+import { isObjectName, nameWithout } from '../../base/names.ts';
 import { formatSize, parseSize } from '../../base/units.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
 import { validateConfig } from '../../contract/config/validate.ts';
@@ -17,8 +17,8 @@ export function checkVolumeName(what: string, name: string): void {
 }
 
 function nameIssues(name: string): Issue[] {
-  if (isObjectName(name)) return [];
-  const problem = `${JSON.stringify(name.slice(0, 80))} is no name, wanted 1 to 63 letters, digits, dots, dashes and underscores`;
+  if (isObjectName(nameWithout(name))) return [];
+  const problem = `${JSON.stringify(nameWithout(name).slice(0, 80))} is no name, wanted 1 to 63 letters, digits, dots, dashes and underscores`;
   return [{ path: 'name', problem }];
 }
 

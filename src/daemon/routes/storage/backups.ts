@@ -22,6 +22,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse } from '../../../contract/api/envelope.ts';
 import type { DaemonContext } from '../../context.ts';
 import type { OperationSpec } from '../../operations/operation.ts';
+import { volumeOf } from './named.ts';
 
 const all = `${poolsUrl}/:pool/volumes/custom/:name/backups`;
 const one = `${all}/:backup`;
@@ -29,23 +30,23 @@ const one = `${all}/:backup`;
 /** `…/volumes/custom/NAME/backups`. */
 export function volumeBackupRoutes(app: FastifyInstance, context: DaemonContext): void {
   const { engine } = context;
-  const volumeOf = (request: FastifyRequest): { readonly id: number; readonly name: string } => {
+  const volumeAt = (request: FastifyRequest): { readonly id: number; readonly name: string } => {
     checkPool(request);
-    return getVolume(engine, param(request, 'name'));
+    return getVolume(engine, volumeOf(engine, request));
   };
   const find = async (request: FastifyRequest) => {
-    const { name: volume } = volumeOf(request);
+    const { name: volume } = volumeAt(request);
     return { volume, ...(await getVolumeBackup(engine, volume, param(request, 'backup'))) };
   };
   app.get(all, async (request) => {
-    const { id, name } = volumeOf(request);
+    const { id, name } = volumeAt(request);
     const url = (backup: string): string =>
-      `${volumeUrl(name)}/backups/${encodeURIComponent(backup)}`;
+      volumeUrl(name, `/backups/${encodeURIComponent(backup)}`);
     const records = await listBackups(engine, { volume: id });
     return listAnswer(request, records, (record) => url(record.name), volumeBackupView);
   });
   app.post(all, async (request, reply) => {
-    const { id, name: volume } = volumeOf(request);
+    const { id, name: volume } = volumeAt(request);
     const what = `export the storage volume ${volume}`;
     const fields = new Fields(what, (await readJson(request.raw, what)) ?? {});
     const name = fields.string('name') ?? '';

@@ -12,6 +12,10 @@ import { startVolumeImport } from './import.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse, SyncResponse } from '../../../contract/api/envelope.ts';
 import type { DaemonContext } from '../../context.ts';
+import { ownerOfVolumes, volumeOf } from './named.ts';
+import { nameIn } from '../../../base/names.ts';
+import { getProject } from '../../../engine/projects/list.ts';
+import { projectOfRequest } from '../../http/request.ts';
 
 const what = 'create the storage volume';
 
@@ -26,7 +30,7 @@ export async function postVolume(
     return await startVolumeImport(context, request, reply);
   }
   const fields = new Fields(what, await readJson(request.raw, what));
-  const name = fields.requiredString('name');
+  const name = volumeOf(engine, request, fields.requiredString('name'));
   const description = fields.string('description');
   const config = fields.stringMap('config');
   const type = fields.string('type') ?? '';
@@ -35,6 +39,7 @@ export async function postVolume(
   const sourceType = source?.string('type') ?? '';
   const from = source?.string('name') ?? '';
   const pool = source?.string('pool') ?? '';
+  const fromProject = source?.string('project') ?? '';
   const volumeOnly = source?.boolean('volume_only') ?? false;
   const isRefresh = source?.boolean('refresh') ?? false;
   fields.done();
@@ -60,7 +65,9 @@ export async function postVolume(
   if (pool !== '' && pool !== 'default') {
     throw new WarrenError('not_found', { kind: 'storage pool', name: pool });
   }
-  const [volume = '', snapshot] = from.split('/');
+  const [called = '', snapshot] = from.split('/');
+  const at = fromProject === '' ? projectOfRequest(request) : getProject(engine, fromProject).name;
+  const volume = nameIn(ownerOfVolumes(engine, at), called);
   const origin = getVolume(engine, volume);
   if (snapshot !== undefined) getVolumeSnapshot(engine, origin, snapshot);
   const operation = context.operations.start({

@@ -8,6 +8,8 @@ import { withUpload } from '../instances/import.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse } from '../../../contract/api/envelope.ts';
 import type { DaemonContext } from '../../context.ts';
+import { ownerOfVolumes } from './named.ts';
+import { projectOfRequest } from '../../http/request.ts';
 
 /** `POST …/volumes/custom` with a backup as its body, which is taken to disk as it arrives. */
 export async function startVolumeImport(
@@ -19,7 +21,8 @@ export async function startVolumeImport(
   const wanted = header(request, 'X-LXD-name') ?? '';
   return await withUpload(engine, request, async (file, clean) => {
     const name = wanted === '' ? undefined : wanted;
-    const backup = await readVolumeBackup(engine, file, name, unattended);
+    const owner = ownerOfVolumes(engine, projectOfRequest(request));
+    const backup = await readVolumeBackup(engine, file, name, owner, unattended);
     const operation = context.operations.start({
       description: 'Restoring storage volume backup',
       cancellable: true,

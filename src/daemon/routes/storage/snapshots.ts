@@ -19,6 +19,7 @@ import type { AsyncResponse } from '../../../contract/api/envelope.ts';
 import type { EngineDeps, VolumeRecord } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 import type { OperationSpec } from '../../operations/operation.ts';
+import { volumeOf } from './named.ts';
 
 const all = `${poolsUrl}/:pool/volumes/custom/:name/snapshots`;
 const one = `${all}/:snapshot`;
@@ -28,17 +29,17 @@ export function volumeSnapshotRoutes(app: FastifyInstance, context: DaemonContex
   const { engine } = context;
   app.get(all, (request) => {
     checkPool(request);
-    const volume = getVolume(engine, param(request, 'name'));
+    const volume = getVolume(engine, volumeOf(engine, request));
     return listAnswer(
       request,
       engine.store.volumes.snapshots(volume.id),
-      ({ name }) => `${volumeUrl(volume.name)}/snapshots/${encodeURIComponent(name)}`,
+      ({ name }) => volumeUrl(volume.name, `/snapshots/${encodeURIComponent(name)}`),
       volumeSnapshotView,
     );
   });
   app.post(all, async (request, reply) => {
     checkPool(request);
-    const { name: volume } = getVolume(engine, param(request, 'name'));
+    const { name: volume } = getVolume(engine, volumeOf(engine, request));
     const what = `snapshot the storage volume ${volume}`;
     const fields = new Fields(what, (await readJson(request.raw, what)) ?? {});
     const name = fields.string('name') ?? '';
@@ -116,7 +117,7 @@ function find(
   request: FastifyRequest,
 ): { readonly volume: VolumeRecord; readonly snapshot: VolumeRecord } {
   checkPool(request);
-  const volume = getVolume(engine, param(request, 'name'));
+  const volume = getVolume(engine, volumeOf(engine, request));
   return { volume, snapshot: getVolumeSnapshot(engine, volume, param(request, 'snapshot')) };
 }
 

@@ -1,7 +1,8 @@
 import { WarrenError } from '../../../contract/errors.ts';
 import { listImages } from '../../../engine/images/list.ts';
+import { nameIn } from '../../../base/names.ts';
 import { listInstances } from '../../../engine/instances/list.ts';
-import { instancesOf } from '../../../engine/projects/list.ts';
+import { getProject, instancesOf } from '../../../engine/projects/list.ts';
 import { deleteVolume } from '../../../engine/volumes/delete.ts';
 import { getVolume, listVolumes, volumeUsers } from '../../../engine/volumes/list.ts';
 import { renameVolume } from '../../../engine/volumes/rename.ts';
@@ -22,6 +23,7 @@ import {
   volumeUrl,
   volumeView,
 } from '../../views/volumes.ts';
+import { ownerOfVolumes, volumeOf } from './named.ts';
 import { listAnswer } from '../listing.ts';
 import { postVolume } from './create.ts';
 import { checkPool } from './pools.ts';
@@ -94,11 +96,10 @@ export function volumeRoutes(app: FastifyInstance, context: DaemonContext): void
     if (pool !== '' && pool !== 'default') {
       throw new WarrenError('not_found', { kind: 'storage pool', name: pool });
     }
-    if (project !== '' && project !== 'default') {
-      throw new WarrenError('not_found', { kind: 'project', name: project });
-    }
-    await renameVolume(engine, name, newName);
-    return created(reply, volumeUrl(newName));
+    const target = project === '' ? projectOfRequest(request) : getProject(engine, project).name;
+    const named = nameIn(ownerOfVolumes(engine, target), newName);
+    await renameVolume(engine, name, named);
+    return created(reply, volumeUrl(named));
   });
   app.delete(one, async (request) => {
     await deleteVolume(engine, find(engine, request).name);
@@ -109,7 +110,7 @@ export function volumeRoutes(app: FastifyInstance, context: DaemonContext): void
 /** The volume that the path of a request names. */
 function find(engine: EngineDeps, request: FastifyRequest): VolumeRecord {
   checkPool(request);
-  return getVolume(engine, param(request, 'name'));
+  return getVolume(engine, volumeOf(engine, request));
 }
 
 function noMigration(what: string): WarrenError {
@@ -150,17 +151,19 @@ function writablePart({ config, description }: VolumeRecord): unknown {
   return { config, description };
 }
 
-/** Those of machines are their project's, the others are shared by all. */
+/** Those of machines are their project's, custom ones may be, images are shared by all. */
 function allVolumes(engine: EngineDeps, request: FastifyRequest): StorageVolume[] {
   const project = wantsAllProjects(request) ? '*' : projectOfRequest(request);
   const users = volumeUsers(engine);
   return [
-    ...listVolumes(engine).flatMap((record) => [
-      volumeView(record, users(record.name)),
-      ...engine.store.volumes
-        .snapshots(record.id)
-        .map((snapshot) => snapshotAsVolumeView(record.name, snapshot)),
-    ]),
+    ...listVolumes(engine, project === '*' ? undefined : ownerOfVolumes(engine, project)).flatMap(
+      (record) => [
+        volumeView(record, users(record.name)),
+        ...engine.store.volumes
+          .snapshots(record.id)
+          .map((snapshot) => snapshotAsVolumeView(record.name, snapshot)),
+      ],
+    ),
     ...(project === '*' ? listInstances(engine) : instancesOf(engine, project)).map(
       instanceVolumeView,
     ),
