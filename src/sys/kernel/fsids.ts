@@ -1,8 +1,6 @@
 import { check, libc } from './libc.ts';
+import { prctl } from './prctl.ts';
 
-const prctl = libc.func(
-  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
-);
 const setfsuid = libc.func('int setfsuid(unsigned int id)');
 const setfsgid = libc.func('int setfsgid(unsigned int id)');
 
@@ -21,9 +19,9 @@ export function withFsIds<T>(
   { uid, gid }: { readonly uid: number; readonly gid: number },
   use: () => T,
 ): T {
-  const bits = check(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) as number, 'prctl');
-  const dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) as number;
-  check(prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) as number, 'prctl');
+  const bits = check(prctl(PR_GET_SECUREBITS, 0), 'prctl');
+  const dumpable = prctl(PR_GET_DUMPABLE, 0);
+  check(prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP), 'prctl');
   try {
     // Both answer the id from before, and never fail otherwise than by not changing it.
     const gidBefore = setfsgid(gid) as number;
@@ -34,9 +32,9 @@ export function withFsIds<T>(
       setfsuid(uidBefore);
       setfsgid(gidBefore);
       // It goes with a change of ids, for the whole process, and keeper and tools look into us.
-      prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0);
+      prctl(PR_SET_DUMPABLE, dumpable);
     }
   } finally {
-    prctl(PR_SET_SECUREBITS, bits, 0, 0, 0);
+    prctl(PR_SET_SECUREBITS, bits);
   }
 }

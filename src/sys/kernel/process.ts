@@ -4,6 +4,7 @@ import { SysError } from '../sys-error.ts';
 import { closeFd } from './socket.ts';
 import { check, libc } from './libc.ts';
 import { poll } from './poll.ts';
+import { prctl } from './prctl.ts';
 
 const syscallNumbers = {
   pidfd_send_signal: 424,
@@ -14,9 +15,6 @@ const syscallNumbers = {
 // Numbers and not wrappers: glibc has these three only since 2.36. The numbers are the same on
 // every architecture that Linux gained since 2011, and on x86_64.
 const syscall = libc.func('long syscall(long number, long a, long b, intptr_t c, long d)');
-const prctl = libc.func(
-  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
-);
 const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'long']);
 const flock = libc.func('int flock(int fd, int operation)');
 const schedSetaffinity = libc.func(
@@ -65,7 +63,7 @@ export function hasEnded(pidfd: number): boolean {
  * PR_SET_CHILD_SUBREAPER). Not inherited by children.
  */
 export function becomeSubreaper(): void {
-  check(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) as number, 'prctl PR_SET_CHILD_SUBREAPER');
+  check(prctl(PR_SET_CHILD_SUBREAPER, 1), 'prctl PR_SET_CHILD_SUBREAPER');
 }
 
 /**
