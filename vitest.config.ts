@@ -2,15 +2,28 @@ import { statSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import type { TestSequencer, TestSpecification } from 'vitest/node';
 
-/** The longest first: of the emulated host's files two run at a time, and the last is waited for alone. */
+/** The emulated host's files by how long they take: two run at a time, and the last is waited for alone. */
+const vmFiles = [
+  'power-cut-undoing',
+  'power-cut-making',
+  'service',
+  'restart',
+  'snapshots',
+  'limits',
+  'debian',
+].map((name) => `/vm/${name}.test.ts`);
+
+/** The longest first: those of the list, then by size. */
 class LongestFirst implements TestSequencer {
   shard(files: TestSpecification[]): TestSpecification[] {
     return files;
   }
 
   sort(files: TestSpecification[]): TestSpecification[] {
-    const length = ({ moduleId }: TestSpecification): number =>
-      moduleId.endsWith('/vm/power-cut.test.ts') ? Infinity : statSync(moduleId).size;
+    const length = ({ moduleId }: TestSpecification): number => {
+      const rank = vmFiles.findIndex((name) => moduleId.endsWith(name));
+      return rank < 0 ? statSync(moduleId).size : 1e9 - rank;
+    };
     const lengths = new Map(files.map((file) => [file, length(file)]));
     return files.toSorted((a, b) => (lengths.get(b) ?? 0) - (lengths.get(a) ?? 0));
   }

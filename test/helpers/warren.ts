@@ -110,6 +110,7 @@ export async function runProgram(
 export async function eventually(
   assertion: () => void | Promise<void>,
   timeoutMs = 15_000,
+  pauseMs = 50,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -118,7 +119,7 @@ export async function eventually(
       return;
     } catch (error) {
       if (performance.now() > deadline) throw error;
-      await sleep(50);
+      await sleep(pauseMs);
     }
   }
 }

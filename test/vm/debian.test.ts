@@ -2,8 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { apiPath } from '../../src/client/client.ts';
 import type { Instance } from '../../src/contract/api/instances.ts';
-import { eventually } from '../helpers/warren.ts';
-import { openHost, patienceMs, type EmulatedHost } from './host.ts';
+import { inTime, openHost, patienceMs, type EmulatedHost } from './host.ts';
 
 let host: EmulatedHost;
 
@@ -22,9 +21,9 @@ test('a Debian machine boots in its scope, with nothing failed', async () => {
   const daemon = await host.api();
   const path = apiPath('instances', 'guest');
   await daemon.operate('PUT', `${path}/state`, { action: 'start' });
-  await eventually(async () => {
+  await inTime(async () => {
     expect(await host.exec('guest', 'systemctl is-system-running')).toBe(0);
-  }, patienceMs);
+  });
   expect(await daemon.get<Instance>(path)).toMatchObject({ status: 'Running' });
   // The image is too small to have free(1); this host is the same Debian.
   for (const file of ['/usr/bin/free', '/usr/lib/x86_64-linux-gnu/libproc2.so.0']) {

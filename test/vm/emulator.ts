@@ -8,7 +8,9 @@ import { expect } from 'vitest';
 
 import { eventually } from '../helpers/warren.ts';
 
-const kernelArguments = 'root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off';
+/** Neither lines of the console nor wiped pages are worth their emulated seconds. */
+const kernelArguments =
+  'root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off init_on_alloc=0 quiet loglevel=4';
 
 export interface EmulatorInput {
   /** Directory with `kernel` and `initrd`, as base.sh makes them. */
@@ -23,6 +25,8 @@ export interface EmulatorInput {
   readonly directory: string;
   /** A file of `saveState`: the host goes on from there, and is not booted. */
   readonly state?: string;
+  /** More words for its kernel, from its next boot on. */
+  readonly bootWords?: string | undefined;
   /** Kills it after this time, whatever it does. */
   readonly limitMs: number;
 }
@@ -41,7 +45,7 @@ export interface Emulator extends AsyncDisposable {
 
 /** Starts it and returns when its monitor answers, long before the host has booted. */
 export async function startEmulator(input: EmulatorInput): Promise<Emulator> {
-  const { base, disk, keepsWrites, secondDisk, directory, state, limitMs } = input;
+  const { base, disk, keepsWrites, secondDisk, directory, state, bootWords = '', limitMs } = input;
   const socket = join(directory, 'monitor');
   const consoleLog = join(directory, 'console');
   const snapshot = keepsWrites ? 'off' : 'on';
@@ -54,7 +58,7 @@ export async function startEmulator(input: EmulatorInput): Promise<Emulator> {
       ...['-display', 'none', '-serial', `file:${consoleLog}`],
       ...['-qmp', `unix:${socket},server=on,wait=off`],
       ...['-kernel', join(base, 'kernel'), '-initrd', join(base, 'initrd')],
-      ...['-append', kernelArguments],
+      ...['-append', `${kernelArguments} ${bootWords}`],
       ...['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe,snapshot=${snapshot}`],
       ...['-drive', `file=${secondDisk},format=raw,if=virtio,readonly=on`],
       ...['-nic', 'user,model=virtio-net-pci,restrict=on,hostfwd=tcp:127.0.0.1:0-:22'],

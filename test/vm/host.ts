@@ -5,8 +5,8 @@ import { expect, inject } from 'vitest';
 import { apiPath, Client } from '../../src/client/client.ts';
 import { Transport } from '../../src/client/transport.ts';
 import { eventually, type CommandOptions, type CommandResult } from '../helpers/warren.ts';
-import { type Emulator, startEmulator } from './emulator.ts';
-import { logIn, type Login } from './login.ts';
+import { type Emulator, type EmulatorInput, startEmulator } from './emulator.ts';
+import { greets, logIn, type Login } from './login.ts';
 
 /** A host on which warren is installed, as files: every test file goes on from there with one of its own. */
 export interface SavedHost {
@@ -42,12 +42,19 @@ const limitMs = 25 * 60_000;
 /** For a boot, or a script of root's: half a minute, and ten times that where others want the processors too. */
 export const patienceMs = 300_000;
 
+/** Retries an assertion that what the host does makes true, seldom enough not to keep it from that. */
+export async function inTime(assertion: () => Promise<void>): Promise<void> {
+  await eventually(assertion, patienceMs, 500);
+}
+
 /** A host of the caller's own, as `setup` left it. Disposing ends it. */
-export async function openHost(): Promise<EmulatedHost> {
+export async function openHost(
+  options: Pick<EmulatorInput, 'bootWords'> = {},
+): Promise<EmulatedHost> {
   const { base, disk, secondDisk, state } = inject('vm');
   const directory = mkdtempSync(join(dirname(state), 'host-'));
   const emulator = await startEmulator({
-    ...{ base, disk, secondDisk, state, directory, limitMs },
+    ...{ base, disk, secondDisk, state, directory, limitMs, ...options },
     keepsWrites: false,
   });
   const end = async (): Promise<void> => {
@@ -117,9 +124,16 @@ export async function connect(
     await (await login('warren')).run(line, options);
   const bootId = (): Promise<string> => root('cat /proc/sys/kernel/random/boot_id');
   const waitForBoot = (before?: string): Promise<void> =>
-    eventually(async () => {
-      expect(await bootId()).not.toBe(before);
-    }, patienceMs);
+    inTime(async () => {
+      expect(await greets(emulator.sshPort), 'ssh').toBe(true);
+      try {
+        expect(await bootId()).not.toBe(before);
+      } catch (error) {
+        // It was the one that goes down.
+        await logOut();
+        throw error;
+      }
+    });
   const bootedAnew = async (begin: () => Promise<unknown>): Promise<void> => {
     const before = await bootId();
     await begin();
@@ -146,7 +160,9 @@ export async function connect(
       const { metadata } = await (await api()).operate('POST', path, body);
       return Number(metadata['return']);
     },
-    restart: () => bootedAnew(() => root('(sleep 1; systemctl reboot) >/dev/null 2>&1 &')),
+    // The command goes on until the shutdown ends its session.
+    restart: () =>
+      bootedAnew(async () => await (await login('root')).run('systemctl reboot; sleep 300')),
     cutPower: () => bootedAnew(() => emulator.monitor('system_reset')),
     [Symbol.asyncDispose]: logOut,
   };

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
 
 import { runProgram, type CommandOptions, type CommandResult } from '../helpers/warren.ts';
 
@@ -30,6 +31,8 @@ export async function logIn(input: LoginInput): Promise<Login> {
     // The other end is this process's own child on the loopback, whose key is new with each disk.
     ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
     ...['-o', 'ConnectTimeout=90', '-o', 'ServerAliveInterval=20', '-S', socket],
+    // The exchange that ssh prefers takes many times as long on an emulated processor.
+    ...['-o', 'KexAlgorithms=curve25519-sha256'],
   ];
   const forwarding =
     forward === undefined
@@ -52,4 +55,23 @@ export async function logIn(input: LoginInput): Promise<Login> {
       await ended;
     },
   };
+}
+
+/**
+ * Whether ssh of the host says hello. Asked before a login: a connection that the emulator has taken before
+ * the host could is tried there again at ever longer intervals, long after ssh is there.
+ */
+export async function greets(port: number): Promise<boolean> {
+  const socket = createConnection({ host: '127.0.0.1', port });
+  try {
+    return await new Promise((resolve) => {
+      const answer = (value: boolean) => () => {
+        resolve(value);
+      };
+      socket.setTimeout(5000, answer(false));
+      socket.once('data', answer(true)).once('error', answer(false)).once('close', answer(false));
+    });
+  } finally {
+    socket.destroy();
+  }
 }

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { apiPath } from '../../src/client/client.ts';
 import type { Instance } from '../../src/contract/api/instances.ts';
-import { eventually } from '../helpers/warren.ts';
-import { openHost, patienceMs, scopeOf, type EmulatedHost } from './host.ts';
+import { inTime, openHost, scopeOf, type EmulatedHost } from './host.ts';
 
 let host: EmulatedHost;
 
@@ -33,10 +32,10 @@ test('a restart of the host shuts machines down well and brings them back, thoug
   await host.restart();
   const isThere = (name: string): Promise<string> =>
     host.root(`cat ${scopeOf(name)}/cgroup.procs 2>/dev/null || true`);
-  await eventually(async () => {
+  await inTime(async () => {
     expect(await isThere('ran')).not.toBe('');
     expect(await isThere('wanted')).not.toBe('');
-  }, patienceMs);
+  });
   expect(await isThere('rested')).toBe('');
   expect(await host.root('loginctl show-user warren -p State -p Sessions')).toMatch(
     /State=lingering\nSessions=\n|Sessions=\nState=lingering\n/,

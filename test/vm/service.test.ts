@@ -4,8 +4,7 @@ import { apiPath } from '../../src/client/client.ts';
 import type { InstanceState } from '../../src/contract/api/instances.ts';
 import type { Server } from '../../src/contract/api/server.ts';
 import type { DoctorReport } from '../../src/contract/doctor.ts';
-import { eventually } from '../helpers/warren.ts';
-import { openHost, patienceMs, scopeOf, type EmulatedHost } from './host.ts';
+import { inTime, openHost, scopeOf, type EmulatedHost } from './host.ts';
 
 let host: EmulatedHost;
 
@@ -65,15 +64,15 @@ test('a daemon that is killed comes back, and what consoles said meanwhile is ke
     const text = await daemon.transport.text(log);
     return Number(/.*tick (\d+)/s.exec(text)?.[1] ?? 0);
   };
-  await eventually(async () => {
+  await inTime(async () => {
     expect(await lastTick()).toBeGreaterThan(0);
   });
   const before = await lastTick();
   await host.root(`kill -STOP ${pid}; sleep 3; kill -KILL ${pid}`);
-  await eventually(async () => {
+  await inTime(async () => {
     expect((await status()).pid).not.toBe(pid);
-  }, patienceMs);
-  await eventually(async () => {
+  });
+  await inTime(async () => {
     expect(await lastTick()).toBeGreaterThanOrEqual(before + 3);
   });
   expect(await initOf('first')).toBe(init);
@@ -84,14 +83,14 @@ test('systemd starts a killed keeper again, which finds its machines', async () 
   const { keeper_pid: keeper } = await status();
   const init = await initOf('first');
   await host.root(`kill -KILL ${keeper}`);
-  await eventually(async () => {
+  await inTime(async () => {
     expect(await property('ActiveState')).toBe('active');
     expect(await property('MainPID')).not.toBe(String(keeper));
-  }, patienceMs);
+  });
   expect(Number(await property('NRestarts'))).toBe(1);
-  await eventually(async () => {
+  await inTime(async () => {
     expect(await status()).toMatchObject({ instances_running: 1 });
-  }, patienceMs);
+  });
   expect(await initOf('first')).toBe(init);
   expect(await host.exec('first', 'true')).toBe(0);
 });
@@ -103,9 +102,9 @@ test('an installed service takes over at once, starts with the manager, and mach
   expect(told).toContain('the daemon runs as that service now');
   expect(told).toContain('lingering is enabled');
   const isTakenUp = async (): Promise<void> => {
-    await eventually(async () => {
+    await inTime(async () => {
       expect(await status()).toMatchObject({ instances_running: 1 });
-    }, patienceMs);
+    });
     expect(await property('MainPID', 'warren')).toBe(String((await status()).keeper_pid));
     expect(await initOf('first')).toBe(init);
   };
