@@ -10,6 +10,7 @@ const vmFiles = [
   'restart',
   'snapshots',
   'limits',
+  'delegated',
   'debian',
 ].map((name) => `/vm/${name}.test.ts`);
 

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { apiPath } from '../../src/client/client.ts';
-import type { DoctorReport } from '../../src/contract/doctor.ts';
-import { eventually } from '../helpers/warren.ts';
-import { openHost, patienceMs, scopeOf, type EmulatedHost } from './host.ts';
+import { inTime, openHost, type EmulatedHost } from './host.ts';
+import { busyLoop, expectNear, machinesOf, type Machines } from './machines.ts';
 
 const limits = {
   'limits.memory': '64MiB',
@@ -12,9 +10,11 @@ const limits = {
 };
 
 let host: EmulatedHost;
+let machines: Machines;
 
 beforeAll(async () => {
   host = await openHost();
+  machines = machinesOf(host);
   await host.launch('tight', limits);
   await host.launch('beside');
 });
@@ -23,42 +23,16 @@ afterAll(async () => {
   await host[Symbol.asyncDispose]();
 });
 
-/** The first line of a file of a machine's cgroup. */
-const read = async (name: string, file: string): Promise<string> =>
-  (await host.root(`head -n 1 ${scopeOf(name)}/${file}`)).trim();
-
-const counter = async (name: string, file: string, key: string): Promise<number> =>
-  Number(await host.root(`sed -n 's/^${key} //p' ${scopeOf(name)}/${file}`));
-
-const change = async (name: string, config: Readonly<Record<string, string>>): Promise<void> => {
-  await (await host.api()).operate('PATCH', apiPath('instances', name), { config });
-};
-
-/** Processor time of a machine over a few seconds, as a part of one processor. */
-const share = async (name: string): Promise<number> => {
-  const sample = `cat /proc/uptime; sed -n 's/^usage_usec //p' ${scopeOf(name)}/cpu.stat`;
-  const words = (await host.root(`${sample}; sleep 5; ${sample}`)).split(/\s+/).map(Number);
-  const [from = 0, , usedFrom = 0, to = 0, , usedTo = 0] = words;
-  return (usedTo - usedFrom) / 1e6 / (to - from);
-};
-
-/** Within a tenth. */
-const expectShare = async (name: string, wanted: number): Promise<void> => {
-  const found = await share(name);
-  expect(found).toBeGreaterThan(wanted * 0.9);
-  expect(found).toBeLessThan(wanted * 1.1);
-};
-
 test('limits stand in the cgroup of a machine, and hold when systemd writes it anew', async () => {
   const expectAll = async (memory: string): Promise<void> => {
-    expect(await read('tight', 'memory.max')).toBe(memory);
-    expect(await read('tight', 'pids.max')).toBe('24');
-    expect(await read('tight', 'cpu.max')).toBe('20000 100000');
+    expect(await machines.read('tight', 'memory.max')).toBe(memory);
+    expect(await machines.read('tight', 'pids.max')).toBe('24');
+    expect(await machines.read('tight', 'cpu.max')).toBe('20000 100000');
   };
   await expectAll(String(64 * 1024 ** 2));
   await host.ok('systemctl --user daemon-reload');
   await expectAll(String(64 * 1024 ** 2));
-  await change('tight', { 'limits.memory': '48MiB' });
+  await machines.change('tight', { 'limits.memory': '48MiB' });
   await expectAll(String(48 * 1024 ** 2));
   await host.ok('systemctl --user daemon-reload');
   await expectAll(String(48 * 1024 ** 2));
@@ -67,8 +41,8 @@ test('limits stand in the cgroup of a machine, and hold when systemd writes it a
 test('what takes more memory is killed in its machine, and nothing else is', async () => {
   const before = await host.root('dmesg | grep -c "Memory cgroup out of memory" || true');
   expect(await host.exec('tight', 'dd if=/dev/zero of=/dev/null bs=100M count=1')).toBe(137);
-  expect(await counter('tight', 'memory.events', 'oom_kill')).toBe(1);
-  expect(await counter('beside', 'memory.events', 'oom_kill')).toBe(0);
+  expect(await machines.count('tight', 'memory.events', 'oom_kill')).toBe(1);
+  expect(await machines.count('beside', 'memory.events', 'oom_kill')).toBe(0);
   expect(Number(await host.root('dmesg | grep -c "Memory cgroup out of memory"'))).toBe(
     Number(before) + 1,
   );
@@ -77,31 +51,62 @@ test('what takes more memory is killed in its machine, and nothing else is', asy
   expect(await host.exec('beside', 'dd if=/dev/zero of=/dev/null bs=100M count=1')).toBe(0);
 });
 
+test('what does not fit into memory goes to swap as far as it may', async () => {
+  await host.root(
+    'fallocate -l 256M /swap; chmod 0600 /swap; mkswap /swap >/dev/null; swapon /swap',
+  );
+  const hog = 'dd if=/dev/zero of=/dev/null bs=64M count=1';
+  const swappedOut = async (): Promise<number> =>
+    Number(await host.root("sed -n 's/^pswpout //p' /proc/vmstat"));
+  await host.launch('paged', { 'limits.memory': '48MiB', 'limits.memory.swap': 'false' });
+  expect(await machines.read('paged', 'memory.swap.max')).toBe('0');
+  const before = await swappedOut();
+  expect(await host.exec('paged', hog)).toBe(137);
+  expect(await swappedOut()).toBe(before);
+  await machines.change('paged', { 'limits.memory.swap': '64MiB' });
+  expect(await machines.read('paged', 'memory.swap.max')).toBe(String(64 * 1024 ** 2));
+  await machines.ok('paged', hog);
+  expect(await swappedOut()).toBeGreaterThan(before);
+  await machines.change('paged', { 'limits.memory.swap': '4MiB' });
+  expect(await host.exec('paged', hog)).toBe(137);
+});
+
+test('huge pages are refused, since no systemd delegates them', async () => {
+  await expect(machines.change('beside', { 'limits.hugepages.2MB': '4MiB' })).rejects.toMatchObject(
+    {
+      code: 'limit_unenforceable',
+      message: expect.stringContaining('the hugetlb controller, and no systemd can') as unknown,
+    },
+  );
+});
+
 test('a busy loop gets what it is allowed, and what it is allowed next', async () => {
-  await host.exec('tight', 'setsid sh -c "while :; do :; done" </dev/null >/dev/null 2>&1 &');
-  await expectShare('tight', 0.2);
-  await change('tight', { 'limits.cpu.allowance': '50ms/100ms' });
-  expect(await read('tight', 'cpu.max')).toBe('50000 100000');
-  await expectShare('tight', 0.5);
+  const expectShare = async (wanted: number): Promise<void> => {
+    const [found] = await machines.shares('tight');
+    expectNear(found, wanted);
+  };
+  await machines.leave('tight', busyLoop);
+  await expectShare(0.2);
+  await machines.change('tight', { 'limits.cpu.allowance': '50ms/100ms' });
+  expect(await machines.read('tight', 'cpu.max')).toBe('50000 100000');
+  await expectShare(0.5);
 });
 
 test('a fork bomb ends at the number of processes', async () => {
   const bomb = 'bomb() { bomb | bomb & }; bomb';
-  await host.exec('tight', `setsid sh -c '${bomb}' </dev/null >/dev/null 2>&1 &`);
-  await eventually(async () => {
-    expect(await counter('tight', 'pids.events', 'max')).toBeGreaterThan(0);
-  }, patienceMs);
-  expect(Number(await read('tight', 'pids.current'))).toBeLessThanOrEqual(24);
+  await machines.leave('tight', bomb);
+  await inTime(async () => {
+    expect(await machines.count('tight', 'pids.events', 'max')).toBeGreaterThan(0);
+  });
+  expect(Number(await machines.read('tight', 'pids.current'))).toBeLessThanOrEqual(24);
   expect(await host.exec('beside', 'true')).toBe(0);
 });
 
 test('a machine sees its own limits, and those that change', async () => {
-  const expectTrue = async (line: string): Promise<void> => {
-    expect(await host.exec('beside', line), line).toBe(0);
-  };
+  const expectTrue = (line: string): Promise<void> => machines.ok('beside', line);
   const expectMemory = (kib: number): Promise<void> =>
     expectTrue(`grep -qx "MemTotal: *${kib} kB" /proc/meminfo`);
-  await change('beside', { 'limits.memory': '96MiB', 'limits.cpu': '1' });
+  await machines.change('beside', { 'limits.memory': '96MiB', 'limits.cpu': '1' });
   await expectMemory(96 * 1024);
   await expectTrue('[ "$(nproc)" = 1 ]');
   // What runs already, too.
@@ -109,30 +114,7 @@ test('a machine sees its own limits, and those that change', async () => {
   await expectTrue(`case "$(${allowed})" in 0 | 1) ;; *) exit 1 ;; esac`);
   const up = Number((await host.root('cat /proc/uptime')).split('.')[0]);
   await expectTrue(`[ "$(cut -d. -f1 /proc/uptime)" -lt ${up - 10} ]`);
-  await change('beside', { 'limits.memory': '128MiB', 'limits.cpu': '' });
+  await machines.change('beside', { 'limits.memory': '128MiB', 'limits.cpu': '' });
   await expectMemory(128 * 1024);
   await expectTrue('[ "$(nproc)" = 2 ]');
-});
-
-test('what is not delegated is refused, until an administrator does what doctor says', async () => {
-  await expect(change('beside', { 'limits.cpu': '0-0' })).rejects.toMatchObject({
-    code: 'limit_unenforceable',
-    message: expect.stringContaining('does not delegate the cpuset controller') as unknown,
-  });
-  const examine = async (): Promise<DoctorReport['checks'][number] | undefined> =>
-    (JSON.parse(await host.ok('warren doctor cgroup --format json')) as DoctorReport).checks[0];
-  const found = await examine();
-  expect(found).toMatchObject({ level: 'warning' });
-  expect(found?.summary).toContain('cpu memory pids are delegated');
-  const lines = (found?.remedy ?? '').split('\n');
-  const own = lines.findIndex((line) => line.startsWith('systemctl --user'));
-  await host.root(lines.slice(0, own).join('\n').replaceAll('sudo ', ''));
-  // The user's manager has not taken it up yet, and doctor knows.
-  expect(await examine()).toMatchObject({ level: 'warning', remedy: lines.slice(own).join('\n') });
-  await host.ok(lines.slice(own).join('\n'));
-  expect(await examine()).toMatchObject({ level: 'ok' });
-  await change('beside', { 'limits.cpu': '0-0' });
-  expect(await read('beside', 'cpuset.cpus')).toBe('0');
-  expect(await read('tight', 'cgroup.controllers')).toMatch(/cpuset.* io/);
-  expect(await read('tight', 'memory.max')).toBe(String(48 * 1024 ** 2));
 });
