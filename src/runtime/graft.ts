@@ -58,16 +58,19 @@ export async function plugBinds(machine: LiveMachine, binds: readonly BindMount[
 }
 
 /**
- * Takes away the mount at `target`, if there is one. What the machine has open below it, or has
- * mounted elsewhere itself, stays until it lets go.
+ * Takes away the mounts at `targets`, in order, where there are any. What the machine has open below one,
+ * or has mounted elsewhere itself, stays until it lets go.
  */
-export async function unplugBind(machine: LiveMachine, target: string): Promise<void> {
-  try {
-    using thread = openMountThread();
-    await withPlace(machine, 'unmount in', (from) => thread.detach(from, target));
-  } catch (error) {
-    throw explain(machine.name, target, error);
-  }
+export async function unplugBinds(machine: LiveMachine, targets: readonly string[]): Promise<void> {
+  if (targets.length === 0) return;
+  using thread = openMountThread();
+  await withPlace(machine, 'unmount in', async (from) => {
+    for (const target of targets) {
+      await thread.detach(from, target).catch((error: unknown) => {
+        throw explain(machine.name, target, error);
+      });
+    }
+  });
 }
 
 async function withPlace<T>(

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 
 import { hostPath } from '../base/brand.ts';
-import { lxcfsMountPoint, parseMountinfo } from '../sys/proc/mountinfo.ts';
+import { lxcfsMountPoint, parseMountinfo, type MountEntry } from '../sys/proc/mountinfo.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import { plugBinds, unplugBind, type LiveMachine } from './graft.ts';
+import { plugBinds, unplugBinds, type LiveMachine } from './graft.ts';
 import type { BindMount } from './types.ts';
 
 /**
@@ -83,27 +83,42 @@ function findDevice(mountinfo: string): string | undefined {
   )?.device;
 }
 
+/** What is to be done to a machine's files. */
+export interface ViewsPlan {
+  /** Where files of an lxcfs that has ended are. */
+  readonly stale: readonly string[];
+  readonly lacking: readonly BindMount[];
+}
+
+/** Compares what the machine with this init has with `views`. What a guest has mounted over them itself stays. */
+export function planViews(initPid: number, views: MachineViews | undefined): ViewsPlan {
+  const text = readMountinfo(initPid);
+  if (text === undefined) return { stale: [], lacking: [] };
+  const mounts = parseMountinfo(text);
+  const ofLxcfs = (target: string): MountEntry[] =>
+    mounts.filter(({ mountPoint, type }) => mountPoint === target && type === 'fuse.lxcfs');
+  const isTopmost = (target: string): boolean =>
+    mounts.findLast(({ mountPoint }) => mountPoint === target)?.type === 'fuse.lxcfs';
+  const old = shown.filter((target) =>
+    ofLxcfs(target).every((one) => one.device !== views?.device),
+  );
+  return {
+    stale: old.filter(isTopmost),
+    lacking: views?.binds.filter(({ target }) => old.includes(target)) ?? [],
+  };
+}
+
 /**
  * Brings a running machine's files to those of the lxcfs that runs now: those of one that has ended
- * answer nothing but ENOTCONN. What a guest has mounted over them itself stays. Throws `wrong_state`
- * when the machine has ended.
+ * answer nothing but ENOTCONN. Whoever calls holds the machine, for mounts are staged in one place.
+ * Throws `wrong_state` when the machine has ended.
  */
 export async function renewViews(
   machine: LiveMachine,
   views: MachineViews | undefined,
 ): Promise<void> {
-  const text = readMountinfo(machine.init.pid);
-  if (text === undefined) return;
-  const mounts = parseMountinfo(text);
-  const lacking: BindMount[] = [];
-  for (const target of shown) {
-    const here = mounts.filter(({ mountPoint }) => mountPoint === target);
-    const isOurs = ({ type, device }: (typeof here)[number]): boolean =>
-      type === 'fuse.lxcfs' && device === views?.device;
-    if (here.some(isOurs)) continue;
-    if (here.at(-1)?.type === 'fuse.lxcfs') await unplugBind(machine, target);
-    lacking.push(...(views?.binds.filter((bind) => bind.target === target) ?? []));
-  }
+  const { stale, lacking } = planViews(machine.init.pid, views);
+  await unplugBinds(machine, stale);
   await plugBinds(machine, lacking);
 }
 

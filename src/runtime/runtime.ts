@@ -16,8 +16,8 @@ import { createMachine, ensureHostDir } from './create.ts';
 import { ociProgram } from './crun.ts';
 import { execWithPipes, execWithPty, type ExecContext } from './exec/exec.ts';
 import { allProcesses } from './exec/inside.ts';
-import { plugBinds, unplugBind, type LiveMachine } from './graft.ts';
-import { renewViews, viewFinder } from './lxcfs.ts';
+import { plugBinds, unplugBinds, type LiveMachine } from './graft.ts';
+import { planViews, renewViews, viewFinder } from './lxcfs.ts';
 import {
   factsOf,
   findOutsideId,
@@ -128,7 +128,7 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
       await oci.run(`start ${name}`, ['start', name], startTimeoutMs);
     },
     attachMount: (name, init, bind) => plugBinds(liveMachine(name, init), [bind]),
-    detachMount: (name, init, target) => unplugBind(liveMachine(name, init), target),
+    detachMount: (name, init, target) => unplugBinds(liveMachine(name, init), [target]),
     exec: (name, spec) => {
       const { bundleDir, consolesDir: consoles } = places(name);
       const known = factsFor(name);
@@ -189,6 +189,11 @@ export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
     showCpus: (name, wanted) => {
       const directory = cgroup.findDirectory(name);
       if (directory !== undefined) setAffinities(directory, wanted);
+    },
+    hasOldViews: async (name, { pid }) => {
+      if (factsFor(name).nesting) return false;
+      const { stale, lacking } = planViews(pid, await findViews());
+      return stale.length > 0 || lacking.length > 0;
     },
     renewViews: async (name, init) => {
       if (factsFor(name).nesting) return;

@@ -189,9 +189,11 @@ export interface Runtime {
   applyLimits(name: string, limits: CgroupLimits): Promise<void>;
   /** Has all that runs in a machine run on these CPUs. No limit: its root may choose others. */
   showCpus(name: string, cpus: readonly number[]): void;
+  /** Whether `renewViews` has something to do. */
+  hasOldViews(name: string, init: ProcessIdentity): Promise<boolean>;
   /**
    * Brings the files by which a running machine sees its own limits to those of the lxcfs that runs now;
-   * it sees the host's when there is none.
+   * it sees the host's when there is none. Whoever calls holds the machine.
    */
   renewViews(name: string, init: ProcessIdentity): Promise<void>;
   usage(name: string): Promise<MachineUsage | undefined>;

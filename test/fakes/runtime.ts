@@ -122,6 +122,7 @@ export function fakeRuntime(
     applyLimits: () => Promise.resolve(),
     heldLimits: () => ({}),
     showCpus: () => undefined,
+    hasOldViews: () => Promise.resolve(false),
     renewViews: () => Promise.resolve(),
     accounts: (name) =>
       machines.get(name)?.state === 'running'

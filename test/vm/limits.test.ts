@@ -118,3 +118,8 @@ test('a machine sees its own limits, and those that change', async () => {
   await expectMemory(128 * 1024);
   await expectTrue('[ "$(nproc)" = 2 ]');
 });
+
+test('a machine sees its limits again after lxcfs has died', async () => {
+  await host.root('systemctl kill --kill-who=main --signal=KILL lxcfs');
+  await inTime(() => machines.ok('beside', `grep -qx "MemTotal: *${128 * 1024} kB" /proc/meminfo`));
+});

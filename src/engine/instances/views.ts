@@ -8,6 +8,9 @@ import type { EngineDeps } from '../types.ts';
 export async function renewViews(deps: EngineDeps): Promise<void> {
   for (const { name, init } of deps.live.list()) {
     try {
+      // Without holding it, so that a look each minute takes a machine from nobody.
+      if (!(await deps.runtime.hasOldViews(name, init))) continue;
+      using _ = await deps.live.locks.wait(name);
       await deps.runtime.renewViews(name, init);
     } catch (error) {
       if (isWarrenError(error, 'wrong_state')) continue;
