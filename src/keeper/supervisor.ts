@@ -16,7 +16,7 @@ const SIGTERM = 15;
 const SIGKILL = 9;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 30_000;
-/** A daemon that lived this long was well: its death starts the back-off anew. */
+/** A daemon that served and lived this long was well: its death starts the back-off anew. */
 const WELL_AFTER_MS = 5000;
 const GRACE_MS = 10_000;
 
@@ -129,7 +129,7 @@ export class Supervisor {
 
   #retry(): void {
     const livedMs = performance.now() - this.#startedAt;
-    this.#failures = livedMs >= WELL_AFTER_MS ? 1 : this.#failures + 1;
+    this.#failures = this.#ready && livedMs >= WELL_AFTER_MS ? 1 : this.#failures + 1;
     const delayMs = backoffMs(this.#failures - 1, FIRST_DELAY_MS, MAX_DELAY_MS);
     this.#options.log(`the next daemon starts in ${delayMs} ms`);
     // One that never gets as far as serving cannot answer whoever waits: better an answer than a wait.

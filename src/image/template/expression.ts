@@ -38,6 +38,8 @@ const tokenPattern =
   /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\d{1,15})(?![\w.])|([A-Za-z_]\w*)|(==|!=|<>|\|\||&&|[!().,|:]))/y;
 
 const maxDepth = 40;
+/** Words and signs of one expression: a chain of operators is as deep as it is long. */
+const maxTokens = 1000;
 
 interface Token {
   readonly kind: 'text' | 'number' | 'word' | 'sign';
@@ -166,6 +168,7 @@ function tokenize(source: string): Token[] {
     } else if (number !== undefined) tokens.push({ kind: 'number', text: number });
     else if (word !== undefined) tokens.push({ kind: 'word', text: word });
     else tokens.push({ kind: 'sign', text: sign ?? '' });
+    if (tokens.length > maxTokens) throw new TemplateError(`"${show(source)}" is too long`);
   }
   return tokens;
 }

@@ -17,6 +17,17 @@ export interface TemplateContext {
 }
 
 const maxOutputBytes = 1024 * 1024;
+/** Characters of all texts that expressions come to, on the way as well: each may take some time. */
+const maxWork = 8 * 1024 * 1024;
+/** Longest text that another is searched for. */
+const maxSought = 1024;
+
+/** What expressions know, and how much they may still do. */
+interface Scope {
+  readonly all: Names;
+  readonly config: Names;
+  workLeft: number;
+}
 
 /** The text of the file. Throws `TemplateError` for a template that is not understood or too large. */
 export function renderTemplate(source: string, context: TemplateContext): string {
@@ -30,7 +41,7 @@ export function renderTemplate(source: string, context: TemplateContext): string
     ['devices', new Map(Object.entries(context.devices).map(([key, of]) => [key, names(of)]))],
     ['properties', names(context.properties)],
   ]);
-  const config = names(context.config);
+  const scope: Scope = { all, config: names(context.config), workLeft: maxWork };
   const pieces: string[] = [];
   let length = 0;
   const print = (text: string): void => {
@@ -41,10 +52,10 @@ export function renderTemplate(source: string, context: TemplateContext): string
   const run = (nodes: readonly Node[]): void => {
     for (const node of nodes) {
       if (node.kind === 'text') print(node.text);
-      else if (node.kind === 'print') print(textOf(evaluate(node.of, all, config)));
+      else if (node.kind === 'print') print(textOf(evaluate(node.of, scope)));
       else {
         const found = node.branches.find(
-          ({ when }) => when === undefined || isTrue(evaluate(when, all, config)),
+          ({ when }) => when === undefined || isTrue(evaluate(when, scope)),
         );
         run(found?.body ?? []);
       }
@@ -58,18 +69,25 @@ function names(values: StringMap): Names {
   return new Map(Object.entries(values));
 }
 
-function evaluate(expression: Expression, all: Names, config: Names): Value {
-  const value = (of: Expression): Value => evaluate(of, all, config);
+function evaluate(expression: Expression, scope: Scope): Value {
+  const value = compute(expression, scope);
+  if (typeof value === 'string') {
+    scope.workLeft -= value.length;
+    if (scope.workLeft < 0) throw new TemplateError('it has too much to do');
+  }
+  return value;
+}
+
+function compute(expression: Expression, scope: Scope): Value {
+  const value = (of: Expression): Value => evaluate(of, scope);
   switch (expression.kind) {
     case 'value':
       return expression.value;
     case 'name':
-      return find(all, expression.path);
+      return find(scope.all, expression.path);
     case 'config_get': {
-      const found = config.get(textOf(value(expression.key)));
-      return typeof found === 'string'
-        ? found.replace(/[\r\n]+$/, '')
-        : value(expression.otherwise);
+      const found = scope.config.get(textOf(value(expression.key)));
+      return typeof found === 'string' ? withoutEnd(found) : value(expression.otherwise);
     }
     case 'not':
       return !isTrue(value(expression.of));
@@ -88,6 +106,13 @@ function evaluate(expression: Expression, all: Names, config: Names): Value {
     case 'in':
       return contains(value(expression.right), value(expression.left));
   }
+}
+
+/** Without its last line breaks. A pattern would be tried from every line break of a hostile text. */
+function withoutEnd(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '\n' || text[end - 1] === '\r') end -= 1;
+  return text.slice(0, end);
 }
 
 /** Names that are not there are nothing, as in pongo2. */
@@ -126,7 +151,9 @@ function isTrue(value: Value): boolean {
 
 function contains(whole: Value, part: Value): boolean {
   if (isMap(whole)) return whole.has(textOf(part));
-  return textOf(whole).includes(textOf(part));
+  const sought = textOf(part);
+  if (sought.length > maxSought) throw new TemplateError('it looks for too long a text');
+  return textOf(whole).includes(sought);
 }
 
 function textOf(value: Value): string {

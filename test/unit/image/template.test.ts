@@ -9,7 +9,11 @@ const context = {
   trigger: 'create',
   path: '/etc/file',
   instance: { name: 'web', type: 'container', architecture: 'x86_64', privileged: 'false' },
-  config: { 'user.user-data': '#cloud-config\n', 'user.big': 'x'.repeat(60_000) },
+  config: {
+    'user.user-data': '#cloud-config\n',
+    'user.big': 'x'.repeat(60_000),
+    breaks: `${'\n'.repeat(60_000)}x`,
+  },
   devices: { eth0: { type: 'nic' } },
   properties: { default: 'nothing to do' },
 };
@@ -78,10 +82,23 @@ config:
     `${'{% if a %}'.repeat(21)}${'{% endif %}'.repeat(21)}`,
     `{{ ${'('.repeat(50)}a${')'.repeat(50)} }}`,
     `{{ ${'!'.repeat(50_000)}a }}`,
+    `{{ ${'1||'.repeat(20_000)}1 }}`,
+    '{{ "x" in config.breaks }}{{ config.breaks in "x" }}',
     '{{ config_get("user.big", "") }}'.repeat(20),
     'x'.repeat(64 * 1024 + 1),
   ])('refuses %s', (source) => {
     expect(() => render(source)).toThrow(TemplateError);
+  });
+
+  it('cuts the end of a text soon, whatever stands before it', () => {
+    const before = performance.now();
+    render('{% if config_get("breaks", "") == "" %}x{% endif %}'.repeat(100));
+    expect(performance.now() - before).toBeLessThan(2000);
+  });
+
+  it('refuses what changes long texts without end', () => {
+    const source = `{{ config.breaks${'|upper|lower'.repeat(100)} }}`.repeat(50);
+    expect(() => render(source)).toThrow('too much to do');
   });
 
   it('answers any text soon, with text or a reason', () => {
