@@ -149,7 +149,7 @@ export interface MachineAccounts {
 export interface MachineRoot extends Disposable {
   /** O_PATH. */
   readonly fd: number;
-  /** Its /proc/PID/mountinfo. Throws ESRCH once init has ended. */
+  /** Its /proc/PID/mountinfo. Throws ESRCH once init has ended, `hostile` for more than 1 MiB of it. */
   mountinfo(): string;
 }
 

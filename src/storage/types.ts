@@ -51,7 +51,10 @@ export interface DiffSide {
 export interface RunningRoot extends Disposable {
   /** O_PATH. */
   readonly fd: number;
-  /** What is mounted there now, in the words of proc_pid_mountinfo(5). Throws ESRCH once it has ended. */
+  /**
+   * What is mounted there now, in the words of proc_pid_mountinfo(5). Throws ESRCH once it has ended, and
+   * `hostile` for more than 1 MiB of it.
+   */
   mountinfo(): string;
 }
 

@@ -12,6 +12,8 @@ export interface StreamTestServer extends AsyncDisposable {
   publish(serial: string, metadata: Uint8Array, rootfs: Uint8Array): string;
   /** Changes what is answered for a path; undefined is 404. */
   answer(path: string, body: Uint8Array | string | undefined): void;
+  /** Sends whoever asks for a path on to a URL. */
+  redirect(path: string, to: string): void;
   close(): Promise<void>;
 }
 
@@ -25,11 +27,17 @@ interface Item {
 
 export async function openStreamServer(): Promise<StreamTestServer> {
   const files = new Map<string, Uint8Array | string>();
+  const redirects = new Map<string, string>();
   const versions: Record<string, { items: Record<string, Item> }> = {};
   const asked: string[] = [];
   const server: Server = createServer((request, response) => {
     const path = (request.url ?? '').slice(1);
     asked.push(path);
+    const to = redirects.get(path);
+    if (to !== undefined) {
+      response.writeHead(302, { Location: to }).end();
+      return;
+    }
     const body = files.get(path);
     response.writeHead(body === undefined ? 404 : 200);
     response.end(body);
@@ -52,6 +60,9 @@ export async function openStreamServer(): Promise<StreamTestServer> {
   return {
     url: `http://127.0.0.1:${port}`,
     asked,
+    redirect(path, to) {
+      redirects.set(path, to);
+    },
     publish(serial, metadata, rootfs) {
       const sha256 = (...parts: Uint8Array[]): string => {
         const hash = createHash('sha256');

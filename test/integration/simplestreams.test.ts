@@ -70,6 +70,30 @@ test('an image of a server is fetched by its alias, and is what its fingerprint 
   expect(leftovers()).toEqual([]);
 });
 
+test('a server may send on to another place, a few times, and to none without encryption or of another kind', async () => {
+  const newest = server.publish('20240202_05:00', bytes('metadata'), bytes('root'));
+  server.redirect('streams/v1/index.json', `${server.url}/moved`);
+  server.redirect('moved', '/again');
+  server.answer(
+    'again',
+    JSON.stringify({
+      format: 'index:1.0',
+      index: {
+        images: {
+          datatype: 'image-downloads',
+          path: 'streams/v1/images.json',
+          products: ['test:1:amd64:default'],
+        },
+      },
+    }),
+  );
+  expect((await copy('test/one')).metadata).toMatchObject({ fingerprint: newest });
+  server.redirect('again', '/moved');
+  expect((await copy('test/1')).err).toMatch(/leads on and on/);
+  server.redirect('moved', 'data:application/json,{}');
+  expect((await copy('test/1')).err).toMatch(/leads to data:/);
+});
+
 test('a machine is launched from a server, once downloaded also without it', async () => {
   const newest = server.publish('20240202_05:00', bytes('metadata'), bytes('root'));
   const create = (name: string) =>

@@ -111,10 +111,10 @@ function matchesText(text: string, value: string): boolean {
   }
 }
 
-/** A backtracking matcher must not be given what can hang it: repeated groups and many repeats. */
+/** A backtracking matcher must not be given what can hang it: repeated groups and many ways to match. */
 function isCheapPattern(pattern: string): boolean {
   if (pattern.length > 256 || /\)\s*[*+?{]/.test(pattern) || /\\[1-9k]/.test(pattern)) return false;
-  return (pattern.match(/[*+{]/g) ?? []).length <= 3;
+  return (pattern.match(/[*+{?|]/g) ?? []).length <= 3;
 }
 
 function badFilter(problem: string): WarrenError {

@@ -1,11 +1,15 @@
 import type { HostPath } from '../../base/brand.ts';
 import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { GuestFiles, OwnerRange } from '../../storage/types.ts';
+import { Patience } from '../live/patience.ts';
 import type { OpenedRoot } from '../live/shared-roots.ts';
 import type { EngineDeps } from '../types.ts';
 import { getInstance } from './list.ts';
 import { finishRestore } from './restoring.ts';
 import { isRunning } from './state.ts';
+
+/** How long a client may go on with a file of a stopped machine that somebody wants to start or delete. */
+const patienceMs = 20_000;
 
 /** A machine's root for as long as it is used. */
 export interface UsedRoot {
@@ -47,16 +51,17 @@ export async function withInstanceRoot<T>(
 /**
  * Confined access to the files of a machine, running or stopped, for the time of `use`: those of a
  * running one as it sees them, with its tmpfs and disks. The end of a run ends what reads and writes:
- * `cancelled`.
+ * `cancelled`. So does, in a while, whoever wants to start or delete a stopped one.
  */
 export async function withInstanceFiles<T>(
   deps: EngineDeps,
   name: string,
   use: (files: GuestFiles) => Promise<T>,
 ): Promise<T> {
-  return await withInstanceRoot(deps, name, async ({ path, slice, init, runEnded }) => {
+  return await withInstanceRoot(deps, name, async ({ path, slice, init, runEnded, recalled }) => {
     const own = init === undefined ? undefined : deps.runtime.findRoot(init);
-    using files = deps.storage.openFiles(own ?? path, slice, runEnded);
+    using patience = new Patience(recalled, patienceMs);
+    using files = deps.storage.openFiles(own ?? path, slice, runEnded ?? patience.over);
     return await use(files);
   });
 }

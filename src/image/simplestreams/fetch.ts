@@ -10,6 +10,7 @@ import type { StreamFile } from './products.ts';
 
 /** A server that sends nothing for so long is given up. */
 const silenceMs = 60_000;
+const maxRedirects = 5;
 
 /** The JSON at a URL. Throws `host_lacks` for what does not answer, `hostile` for what is too much or none. */
 export async function fetchJson(
@@ -90,12 +91,19 @@ async function* open(url: string, what: string, signal: AbortSignal): AsyncGener
       { cause },
     );
   try {
-    const response = await fetch(url, {
-      signal: AbortSignal.any([signal, silence.signal]),
-      headers: { 'User-Agent': 'warren' },
-    });
-    if (url.startsWith('https:') && !response.url.startsWith('https:')) {
-      throw lacks(`${url} leads to ${response.url}, which is not encrypted`);
+    const both = AbortSignal.any([signal, silence.signal]);
+    let response = await request(url, both);
+    let from = url;
+    for (let hops = 0, to = redirectOf(response, from); to !== undefined; hops++) {
+      if (hops >= maxRedirects) throw lacks(`${url} leads on and on`);
+      // Each step, since whoever is on the wire of one that is not encrypted decides where the next goes.
+      if (!to.startsWith('https:') && (from.startsWith('https:') || !to.startsWith('http:'))) {
+        throw lacks(`${from} leads to ${to}, which is not encrypted`);
+      }
+      await response.body?.cancel();
+      from = to;
+      response = await request(from, both);
+      to = redirectOf(response, from);
     }
     if (!response.ok || response.body === null) {
       throw lacks(`${url} is answered with ${response.status} ${response.statusText}`.trimEnd());
@@ -112,6 +120,16 @@ async function* open(url: string, what: string, signal: AbortSignal): AsyncGener
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function request(url: string, signal: AbortSignal): Promise<Response> {
+  return await fetch(url, { signal, redirect: 'manual', headers: { 'User-Agent': 'warren' } });
+}
+
+/** Where an answer sends us on to; undefined when it is the answer itself. */
+function redirectOf({ status, headers }: Response, from: string): string | undefined {
+  const location = status >= 300 && status < 400 ? headers.get('location') : null;
+  return location === null ? undefined : new URL(location, from).href;
 }
 
 /** `fetch` says only that it failed; why stands in the cause. */

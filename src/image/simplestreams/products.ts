@@ -1,4 +1,5 @@
 import { parseArchitecture } from '../architectures.ts';
+import { defaultLimits } from '../deps.ts';
 
 /** A file of an image server, below its base URL. */
 export interface StreamFile {
@@ -103,7 +104,8 @@ function pairsOf(items: readonly Json[]): Pair[] {
 function fileOf({ path, sha256, size }: Json): StreamFile | undefined {
   if (typeof path !== 'string' || !isPath(path)) return undefined;
   if (typeof sha256 !== 'string' || !isSha256(sha256)) return undefined;
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size <= 0) return undefined;
+  if (typeof size !== 'number' || !Number.isSafeInteger(size)) return undefined;
+  if (size <= 0 || size > defaultLimits.maxBytes) return undefined;
   return { path, sha256, sizeBytes: size };
 }
 

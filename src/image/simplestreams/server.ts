@@ -6,6 +6,8 @@ import { findStreamImage, parseIndex, parseProducts, type StreamImage } from './
 
 const maxIndexBytes = 4 * 1024 * 1024;
 const maxProductsBytes = 64 * 1024 * 1024;
+/** Lists of products that an index may name; they have one or a few. */
+const maxLists = 20;
 const progressIntervalMs = 200;
 
 /** A simplestreams server: static files below `base`, an http or https URL. */
@@ -29,7 +31,7 @@ export class StreamServer {
   async find(reference: string, { signal }: Pick<WorkContext, 'signal'>): Promise<StreamImage> {
     const options = { what: `find ${reference}`, signal };
     const index = await fetchJson(`${this.#base}streams/v1/index.json`, maxIndexBytes, options);
-    for (const path of parseIndex(index)) {
+    for (const path of parseIndex(index).slice(0, maxLists)) {
       const list = await fetchJson(this.#base + path, maxProductsBytes, options);
       const image = findStreamImage(parseProducts(list), reference, this.#architecture);
       if (image !== undefined) return image;

@@ -16,6 +16,9 @@ import type { Owner } from './stat.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 
+/** Names on the way that are links, `..` or mounts: each has everything before it looked up again. */
+const maxTurns = 40;
+
 const beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
 
 export interface DirectoryRequest {
@@ -39,9 +42,14 @@ export async function makeDirectories(
     return;
   }
   let current = root.open(Buffer.from('/'), O_DIRECTORY);
+  let turns = 0;
+  const openFromRoot = (prefix: Buffer): OpenFd => {
+    if (++turns > maxTurns) throw new SysError('ELOOP', 'mkdirat', prefix.toString());
+    return root.open(prefix, O_DIRECTORY);
+  };
   try {
     for (const [index, { name, prefix }] of [...componentsOf(path)].entries()) {
-      const next = enter(root, current.fd, name, prefix, request);
+      const next = enter(current.fd, name, request, () => openFromRoot(prefix));
       current[Symbol.dispose]();
       current = next;
       // A path of thousands of names must not hold up everything else.
@@ -54,19 +62,16 @@ export async function makeDirectories(
 
 /** One step down. Links, `..` and mounts are left to a resolution from the root, over everything so far. */
 function enter(
-  root: FileRoot,
   directoryFd: number,
   name: Buffer,
-  prefix: Buffer,
   request: DirectoryRequest,
+  openFromRoot: () => OpenFd,
 ): OpenFd {
   const plain = { flags: O_PATH | O_DIRECTORY, resolve: beneath };
   try {
     return new OpenFd(openat2(directoryFd, name, plain));
   } catch (error) {
-    if (hasErrno(error, 'ELOOP', 'EXDEV')) {
-      return root.open(prefix, O_DIRECTORY);
-    }
+    if (hasErrno(error, 'ELOOP', 'EXDEV')) return openFromRoot();
     if (!hasErrno(error, 'ENOENT')) throw error;
   }
   try {

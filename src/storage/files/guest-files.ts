@@ -26,6 +26,8 @@ const { O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 
 /** Links that the last name of a written file may pass through: as many as the kernel allows. */
 const maxLinks = 40;
+/** Of one directory: each costs the daemon some hundred bytes, and the guest none of its own. */
+const maxNames = 100_000;
 
 /**
  * Confined access to the files of a machine, whose `root` it disposes of; `place` names the file
@@ -85,13 +87,17 @@ export function openGuestFiles(
       }),
 
     list: (path) =>
-      within('list', path, async (bytes) => {
+      within('list', path, async (bytes, context) => {
         using directory = openPath(bytes, O_DIRECTORY);
         const names: Buffer[] = [];
+        const tooMany = `it has more than ${maxNames} names; a command inside can list it`;
         for await (const entry of await opendir(directory.path, {
           encoding: 'buffer' as BufferEncoding,
           bufferSize: 512,
         })) {
+          if (names.length >= maxNames) {
+            throw new WarrenError('hostile', { what: context.what, found: tooMany });
+          }
           names.push(entry.name as unknown as Buffer);
         }
         return names;

@@ -20,6 +20,8 @@ const { O_DIRECTORY, O_NOFOLLOW } = constants;
 const maxLinks = 40;
 /** Names that one path may come to with all its links and `..`. */
 const maxSteps = 20_000;
+/** Mounts that one path may enter, the same one again and again included: each is looked up in all there are. */
+const maxCrossings = 32;
 
 /** File systems that are the kernel's own words, not files: what lies there is asked by a command inside. */
 const notFiles = new Set(['cgroup', 'cgroup2', 'devpts', 'mqueue', 'proc', 'sysfs']);
@@ -55,6 +57,7 @@ function walk(root: RunningRoot, path: Buffer, flags: number): OpenFd {
   let done: Buffer[] = [];
   const left = namesOf(path).reverse();
   let links = 0;
+  let crossings = 0;
   let current = openRoot(root);
   try {
     for (let steps = 0, name = left.pop(); name !== undefined; name = left.pop()) {
@@ -66,7 +69,10 @@ function walk(root: RunningRoot, path: Buffer, flags: number): OpenFd {
         current = replace(current, openRoot(root));
         continue;
       }
-      const next = enter(root, current, name, [...done, name]);
+      const next = enter(root, current, name, () => {
+        if (++crossings > maxCrossings) throw new SysError('ELOOP', 'openat2', path.toString());
+        return Buffer.concat([...done, name].map(slashed)).toString();
+      });
       const isLink = fstatSync(next.fd).isSymbolicLink();
       if (!isLink || (left.length === 0 && !follows)) {
         current = replace(current, next);
@@ -101,10 +107,10 @@ function replace(old: OpenFd, next: OpenFd): OpenFd {
 }
 
 /**
- * One name down, a link not followed. With O_PATH the kernel asks the directory for the name and
+ * One name down, a link not followed; `cross` is told of a mount and answers how to name it. With O_PATH the kernel asks the directory for the name and
  * steps on what is mounted there, of which it asks nothing.
  */
-function enter(root: RunningRoot, from: OpenFd, name: Buffer, names: readonly Buffer[]): OpenFd {
+function enter(root: RunningRoot, from: OpenFd, name: Buffer, cross: () => string): OpenFd {
   const resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   const flags = O_PATH | O_NOFOLLOW;
   try {
@@ -114,7 +120,7 @@ function enter(root: RunningRoot, from: OpenFd, name: Buffer, names: readonly Bu
   }
   const next = openRetrying(from.fd, name, flags, 0, resolve);
   try {
-    requireFiles(root, next.fd, `/${Buffer.concat(names.map(slashed)).toString().slice(1)}`);
+    requireFiles(root, next.fd, cross());
     return next;
   } catch (error) {
     next[Symbol.dispose]();
@@ -127,7 +133,7 @@ function requireFiles(root: RunningRoot, fd: number, place: string): void {
   const [, mountId] =
     /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? [];
   // It cannot have gone or become another: `fd` holds it.
-  const mount = parseMountinfo(root.mountinfo()).find((entry) => entry.mountId === Number(mountId));
+  const mount = mountId === undefined ? undefined : findMount(root.mountinfo(), mountId);
   if (mount !== undefined && hasFiles(mount)) return;
   const type = mount?.type ?? 'another';
   const problem = `${place} is on a file system of type ${type} that the machine has mounted, wanted files on a disk or tmpfs`;
@@ -135,6 +141,13 @@ function requireFiles(root: RunningRoot, fd: number, place: string): void {
     what: 'reach the file from outside',
     issues: [{ path: 'path', problem }],
   });
+}
+
+/** A guest can have a hundred thousand mounts: the one line is parsed, not all. */
+function findMount(mountinfo: string, mountId: string): MountEntry | undefined {
+  const text = `\n${mountinfo}`;
+  const start = text.indexOf(`\n${mountId} `) + 1;
+  return start === 0 ? undefined : parseMountinfo(text.slice(start).split('\n', 1).join(''))[0];
 }
 
 /** tmpfs, whoever mounted it, and what this side has mounted as well, such as the root and disks. */

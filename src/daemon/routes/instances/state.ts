@@ -97,7 +97,8 @@ async function waitForBoot(
   request: FastifyRequest,
 ): Promise<void> {
   const machine = engine.live.find(getInstance(engine, name).id);
-  if (machine === undefined) return;
+  // A promise that outlives the answer would keep what waits for it.
+  if (machine?.boot.stage !== 'starting') return;
   using client = whileConnected(request);
   const end = Promise.race([machine.boot.over, machine.exited]);
   await waitAtMost(end, timeoutOf(request), client.signal);

@@ -149,6 +149,20 @@ describe('files of a running machine', () => {
     expect(execFileSync('stat', ['-c', '%u', `${base}/mine`]).toString()).toBe('0\n');
   });
 
+  it('are not looked for without end, however often a path leaves a mount and enters it again', async () => {
+    symlinkSync('/tmp/open', `${root}/again`);
+    const turns = 'again/../../'.repeat(33);
+    expect(await problem(files.stat(guestPath(`/${turns}etc/hosts`)))).toContain(
+      'its links lead in a circle',
+    );
+    expect(
+      await problem(files.makeDirectory(guestPath(`/${turns}tmp/a`), { parents: true })),
+    ).toContain('its links lead in a circle');
+    expect((await files.stat(guestPath(`/${'again/../../'.repeat(9)}etc/hosts`))).type).toBe(
+      'file',
+    );
+  });
+
   it('are refused on what the kernel or the machine itself answers for, at once', async () => {
     const started = Date.now();
     expect(await problem(files.read(guestPath('/proc/self/status')))).toMatch(
