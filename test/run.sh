@@ -7,7 +7,7 @@ checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=src/setup/lib.sh
 . "$checkout/src/setup/lib.sh"
 
-tiers=${*:-unit meta u0 integration system conformance}
+tiers=${*:-unit meta u0 integration system conformance vm}
 account=warren-test
 
 need_node

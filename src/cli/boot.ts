@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { apiPath } from '../client/client.ts';
-import { WarrenError } from '../contract/errors.ts';
+import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { formatDuration } from '../base/units.ts';
 import { paint, paintState, type Look } from './render/look.ts';
 
@@ -29,7 +29,12 @@ export async function waitForBoot(context: Context, instance: Instance): Promise
     });
     const patience =
       bootedAt === undefined ? { 'wait-for': 'booted', timeout: patienceSeconds } : {};
-    const state = await client.get<InstanceState>(path, { disk: 'last', ...patience });
+    const asked = client.get<InstanceState>(path, { disk: 'last', ...patience });
+    const state = await asked.catch((error: unknown) => {
+      // Its daemon has ended while it kept the question; the next one has the machine too.
+      if (!isWarrenError(error, 'daemon_unreachable')) throw error;
+      return client.get<InstanceState>(path, { disk: 'last' });
+    });
     const now = performance.now();
     if (state.status === 'Stopped' || state.status === 'Error') throw ended(instance.name, state);
     const boot = state.warren?.boot ?? 'booted';

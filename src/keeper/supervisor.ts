@@ -16,8 +16,8 @@ const SIGTERM = 15;
 const SIGKILL = 9;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 30_000;
-/** A daemon that served and lived this long was well: its death starts the back-off anew. */
-const WELL_AFTER_MS = 5000;
+/** A daemon that served for so long was well: its death starts the back-off anew. */
+const WELL_AFTER_MS = 2000;
 const GRACE_MS = 10_000;
 
 export interface SupervisorOptions {
@@ -44,9 +44,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #api: Watch;
   #pid: number | undefined;
-  #startedAt = 0;
+  #servesSinceMs: number | undefined;
   #failures = 0;
-  #ready = false;
   #intent: 'serve' | 'leave' | 'restart' = 'serve';
   #delay: Disposable | undefined;
   #whenEnded: (() => void) | undefined;
@@ -77,7 +76,7 @@ export class Supervisor {
 
   /** The daemon answers clients. */
   ready(): void {
-    this.#ready = true;
+    this.#servesSinceMs = performance.now();
   }
 
   /** The daemon says that it will end on purpose. */
@@ -128,12 +127,12 @@ export class Supervisor {
   }
 
   #retry(): void {
-    const livedMs = performance.now() - this.#startedAt;
-    this.#failures = this.#ready && livedMs >= WELL_AFTER_MS ? 1 : this.#failures + 1;
+    const servedMs = performance.now() - (this.#servesSinceMs ?? Infinity);
+    this.#failures = servedMs >= WELL_AFTER_MS ? 1 : this.#failures + 1;
     const delayMs = backoffMs(this.#failures - 1, FIRST_DELAY_MS, MAX_DELAY_MS);
     this.#options.log(`the next daemon starts in ${delayMs} ms`);
     // One that never gets as far as serving cannot answer whoever waits: better an answer than a wait.
-    this.#api.wait(!this.#ready && this.#failures >= 2 ? 'read' : 'none');
+    this.#api.wait(this.#servesSinceMs === undefined && this.#failures >= 2 ? 'read' : 'none');
     this.#delay = this.#options.loop.after(delayMs, () => {
       this.#delay = undefined;
       this.#start();
@@ -153,8 +152,7 @@ export class Supervisor {
     const { argv, env, apiFd, nullFd, logPath, recordPath, log } = this.#options;
     this.#api.wait('none');
     this.#intent = 'serve';
-    this.#ready = false;
-    this.#startedAt = performance.now();
+    this.#servesSinceMs = undefined;
     const [path] = argv;
     if (path === undefined) throw new Error('no daemon program');
     let logFd: number | undefined;

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'n
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
 import { apiPath, Client, type Query } from '../../src/client/client.ts';
@@ -67,6 +68,26 @@ describe('a Debian of an ordinary user', () => {
     expect(await boots({ timeout: 0 })).toBe('starting');
     expect(await boots({ timeout: 60 })).toBe('booted');
     client.transport.close();
+  });
+
+  test('is waited for although the daemon is killed meanwhile', async () => {
+    const client = new Client({
+      transport: new Transport({ socket: join(warren.dir, 'unix.socket') }),
+    });
+    const boot = async (): Promise<string | undefined> =>
+      (await client.get<InstanceState>(apiPath('instances', 'web', 'state'), { disk: 'last' }))
+        .warren?.boot;
+    const daemon = await warren.daemonPid();
+    await warren.ok(['stop', 'web']);
+    const started = warren.run(['start', 'web']);
+    await expect.poll(boot, { interval: 10 }).toBe('starting');
+    client.transport.close();
+    // By then the question is with the daemon.
+    await sleep(50);
+    process.kill(daemon, 'SIGKILL');
+    const { exitCode, stdout, stderr } = await started;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(/^web is running at 10\.77\./);
   });
 
   test('runs as root over subordinate ids only', async () => {

@@ -74,21 +74,54 @@ export async function followBoot(
   }
   machine.holds.push(
     await deps.runtime.listenNotify(machine.name, () => {
-      if (deps.live.find(machine.id) !== machine) return;
-      deps.store.instances.setBooted(machine.id, deps.now());
-      machine.boot.finish();
-      deps.events.lifecycle({
-        action: 'instance-ready',
-        subject: { kind: 'instance', name: machine.name },
-        context: {},
-      });
+      noteBooted(deps, machine);
       void findFailedUnits(deps, machine);
     }),
   );
 }
 
+/**
+ * For a machine that was booting when a daemon died, once the next one listens: what systemd said in
+ * between is lost, so it is asked.
+ */
+export async function catchUpWithBoot(deps: EngineDeps, machine: LiveMachine): Promise<void> {
+  await askSystemd(deps, machine, (state) => {
+    if (state !== 'running' && state !== 'degraded') return;
+    if (machine.boot.stage === 'starting') noteBooted(deps, machine);
+    judgeUnits(deps, machine, state);
+  });
+}
+
 /** Asks systemd once whether everything came up; with failed units the machine counts as degraded. */
 export async function findFailedUnits(deps: EngineDeps, machine: LiveMachine): Promise<void> {
+  await askSystemd(deps, machine, (state) => {
+    judgeUnits(deps, machine, state);
+  });
+}
+
+function noteBooted(deps: EngineDeps, machine: LiveMachine): void {
+  if (deps.live.find(machine.id) !== machine) return;
+  deps.store.instances.setBooted(machine.id, deps.now());
+  machine.boot.finish();
+  deps.events.lifecycle({
+    action: 'instance-ready',
+    subject: { kind: 'instance', name: machine.name },
+    context: {},
+  });
+}
+
+function judgeUnits(deps: EngineDeps, machine: LiveMachine, state: string): void {
+  if (state !== 'degraded') return;
+  machine.boot.degrade();
+  judgeInotify(deps, machine.name, countInotify(), 'degraded');
+}
+
+/** Hands over what systemd says of itself (man 1 systemctl, is-system-running), if it does. */
+async function askSystemd(
+  deps: EngineDeps,
+  machine: LiveMachine,
+  use: (state: string) => void,
+): Promise<void> {
   try {
     const session = await deps.runtime.exec(machine.name, {
       command: ['systemctl', 'is-system-running'],
@@ -111,9 +144,7 @@ export async function findFailedUnits(deps: EngineDeps, machine: LiveMachine): P
     }
     await session.exited;
     clearTimeout(timer);
-    if (answer.trim() !== 'degraded') return;
-    machine.boot.degrade();
-    judgeInotify(deps, machine.name, countInotify(), 'degraded');
+    use(answer.trim());
   } catch (error) {
     // It may be halting already; nothing depends on the answer.
     deps.log.debug({ err: error, instance: machine.name }, 'systemd was not asked for its state');

@@ -1,4 +1,10 @@
-import { findFailedUnits, adopt, consoleNames, followBoot } from '../instances/adopt.ts';
+import {
+  catchUpWithBoot,
+  findFailedUnits,
+  adopt,
+  consoleNames,
+  followBoot,
+} from '../instances/adopt.ts';
 import { applied, findApplying } from '../instances/applying.ts';
 import { applyAgain } from '../instances/apply-live.ts';
 import { isFrozenByUser, notTakenUp } from '../instances/finish.ts';
@@ -116,6 +122,7 @@ async function resumeBoot(
   });
   if (!booted) {
     await followBoot(deps, machine, isSystemd);
+    if (isSystemd && !machine.frozen) void catchUpWithBoot(deps, machine);
     return;
   }
   machine.boot.finish();
