@@ -5,7 +5,7 @@ import { createMemfd } from '../sys/kernel/memfd.ts';
 import { AT_FDCWD, openat2 } from '../sys/kernel/fs.ts';
 import { startProgram } from '../sys/programs/quiet.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import { openConfined, type OpenFd } from './files/resolve.ts';
+import { openConfined, OpenFd } from './files/resolve.ts';
 import type { TreeChange } from './types.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
@@ -32,21 +32,18 @@ export async function addPatches(
   changes: readonly TreeChange[],
   { from, to, signal }: PatchInput,
 ): Promise<TreeChange[]> {
-  const [old, now] = [openRoot(from), openRoot(to)];
+  using old = openRoot(from);
+  using now = openRoot(to);
   let left = maxTotalBytes;
-  try {
-    const patched: TreeChange[] = [];
-    for (const change of changes) {
-      signal?.throwIfAborted();
-      const patch = left > 0 && change.change !== 'T' ? await patchOf(change, old, now) : undefined;
-      left -= patch?.length ?? 0;
-      patched.push(patch === undefined ? change : { ...change, patch });
-    }
-    return patched;
-  } finally {
-    closeSync(old);
-    closeSync(now);
+  const patched: TreeChange[] = [];
+  for (const change of changes) {
+    signal?.throwIfAborted();
+    const isWanted = left > 0 && change.change !== 'T' && !change.isDirectory;
+    const patch = isWanted ? await patchOf(change, old.fd, now.fd) : undefined;
+    left -= patch?.length ?? 0;
+    patched.push(patch === undefined ? change : { ...change, patch });
   }
+  return patched;
 }
 
 async function patchOf(
@@ -105,8 +102,8 @@ function readAll(fd: number): string {
   return bytes.toString('utf8', 0, bytes.lastIndexOf('\n') + 1);
 }
 
-function openRoot(path: string): number {
-  return openat2(AT_FDCWD, path, { flags: O_RDONLY | O_DIRECTORY, resolve: 0 });
+function openRoot(path: string): OpenFd {
+  return new OpenFd(openat2(AT_FDCWD, path, { flags: O_RDONLY | O_DIRECTORY, resolve: 0 }));
 }
 
 /** Undefined when it is no regular file (any more), or a long one. */

@@ -91,20 +91,7 @@ async function* open(url: string, what: string, signal: AbortSignal): AsyncGener
       { cause },
     );
   try {
-    const both = AbortSignal.any([signal, silence.signal]);
-    let response = await request(url, both);
-    let from = url;
-    for (let hops = 0, to = redirectOf(response, from); to !== undefined; hops++) {
-      if (hops >= maxRedirects) throw lacks(`${url} leads on and on`);
-      // Each step, since whoever is on the wire of one that is not encrypted decides where the next goes.
-      if (!to.startsWith('https:') && (from.startsWith('https:') || !to.startsWith('http:'))) {
-        throw lacks(`${from} leads to ${to}, which is not encrypted`);
-      }
-      await response.body?.cancel();
-      from = to;
-      response = await request(from, both);
-      to = redirectOf(response, from);
-    }
+    const response = await follow(url, AbortSignal.any([signal, silence.signal]), lacks);
     if (!response.ok || response.body === null) {
       throw lacks(`${url} is answered with ${response.status} ${response.statusText}`.trimEnd());
     }
@@ -122,8 +109,28 @@ async function* open(url: string, what: string, signal: AbortSignal): AsyncGener
   }
 }
 
-async function request(url: string, signal: AbortSignal): Promise<Response> {
-  return await fetch(url, { signal, redirect: 'manual', headers: { 'User-Agent': 'warren' } });
+/**
+ * The answer that a URL leads to. Each step is looked at, since whoever is on the wire of one that is not
+ * encrypted decides where the next one goes.
+ */
+async function follow(
+  url: string,
+  signal: AbortSignal,
+  lacks: (found: string) => WarrenError,
+): Promise<Response> {
+  const headers = { 'User-Agent': 'warren' };
+  let at = url;
+  for (let hops = 0; hops <= maxRedirects; hops++) {
+    const response = await fetch(at, { signal, redirect: 'manual', headers });
+    const next = redirectOf(response, at);
+    if (next === undefined) return response;
+    if (!next.startsWith('https:') && (at.startsWith('https:') || !next.startsWith('http:'))) {
+      throw lacks(`${at} leads to ${next}, which is not encrypted`);
+    }
+    await response.body?.cancel();
+    at = next;
+  }
+  throw lacks(`${url} leads on and on`);
 }
 
 /** Where an answer sends us on to; undefined when it is the answer itself. */
