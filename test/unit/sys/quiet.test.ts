@@ -74,9 +74,15 @@ describe('a program run quietly', () => {
     expect(children()).toEqual([]);
   });
 
+  it('is where nobody has a reason to unmount or remove anything, and ends when killed', async () => {
+    const child = startProgram('sleep', ['60'], { fds: [null, null, null] });
+    expect(readlinkSync(`/proc/${child.pid}/cwd`)).toBe('/');
+    child.kill('SIGKILL');
+    expect(await child.ended).toEqual({ pid: child.pid, kind: 'killed', value: 9 });
+  });
+
   it('is not signalled after its end', async () => {
     const child = startProgram('true', [], { fds: [null, null, null] });
-    expect(readlinkSync(`/proc/${child.pid}/cwd`)).toBe('/');
     expect(await child.ended).toEqual({ pid: child.pid, kind: 'exited', value: 0 });
     child.kill('SIGKILL');
   });
