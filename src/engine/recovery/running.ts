@@ -1,8 +1,8 @@
 import {
-  catchUpWithBoot,
-  findFailedUnits,
   adopt,
+  catchUpWithBoot,
   consoleNames,
+  findFailedUnits,
   followBoot,
 } from '../instances/adopt.ts';
 import { applied, findApplying } from '../instances/applying.ts';

@@ -145,9 +145,8 @@ function requireFiles(root: RunningRoot, fd: number, place: string): void {
 
 /** A guest can have a hundred thousand mounts: the one line is parsed, not all. */
 function findMount(mountinfo: string, mountId: string): MountEntry | undefined {
-  const text = `\n${mountinfo}`;
-  const start = text.indexOf(`\n${mountId} `) + 1;
-  return start === 0 ? undefined : parseMountinfo(text.slice(start).split('\n', 1).join(''))[0];
+  const [line] = new RegExp(`^${mountId} .*$`, 'm').exec(mountinfo) ?? [];
+  return line === undefined ? undefined : parseMountinfo(line)[0];
 }
 
 /** tmpfs, whoever mounted it, and what this side has mounted as well, such as the root and disks. */

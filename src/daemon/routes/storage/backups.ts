@@ -17,12 +17,12 @@ import { poolsUrl, volumeUrl } from '../../views/volumes.ts';
 import { freeName, readCompression } from '../backup-fields.ts';
 import { listAnswer } from '../listing.ts';
 import { checkPool } from './pools.ts';
+import { volumeOf } from './named.ts';
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse } from '../../../contract/api/envelope.ts';
 import type { DaemonContext } from '../../context.ts';
 import type { OperationSpec } from '../../operations/operation.ts';
-import { volumeOf } from './named.ts';
 
 const all = `${poolsUrl}/:pool/volumes/custom/:name/backups`;
 const one = `${all}/:backup`;

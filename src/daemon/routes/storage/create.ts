@@ -1,21 +1,20 @@
+import { nameIn } from '../../../base/names.ts';
 import { WarrenError } from '../../../contract/errors.ts';
+import { getProject } from '../../../engine/projects/list.ts';
 import { copyVolume } from '../../../engine/volumes/copy.ts';
 import { createVolume } from '../../../engine/volumes/create.ts';
 import { getVolume, getVolumeSnapshot } from '../../../engine/volumes/list.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { accepted, created } from '../../http/replies.ts';
-import { header } from '../../http/request.ts';
+import { header, projectOfRequest } from '../../http/request.ts';
 import { volumeUrl } from '../../views/volumes.ts';
 import { startVolumeImport } from './import.ts';
+import { ownerOfVolumes, volumeOf } from './named.ts';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse, SyncResponse } from '../../../contract/api/envelope.ts';
 import type { DaemonContext } from '../../context.ts';
-import { ownerOfVolumes, volumeOf } from './named.ts';
-import { nameIn } from '../../../base/names.ts';
-import { getProject } from '../../../engine/projects/list.ts';
-import { projectOfRequest } from '../../http/request.ts';
 
 const what = 'create the storage volume';
 

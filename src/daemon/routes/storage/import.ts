@@ -1,15 +1,14 @@
 import { importVolume, readVolumeBackup } from '../../../engine/backups/volume-import.ts';
 import { unattended } from '../../../engine/types.ts';
 import { accepted } from '../../http/replies.ts';
-import { header } from '../../http/request.ts';
+import { header, projectOfRequest } from '../../http/request.ts';
 import { volumeUrl } from '../../views/volumes.ts';
 import { withUpload } from '../instances/import.ts';
+import { ownerOfVolumes } from './named.ts';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse } from '../../../contract/api/envelope.ts';
 import type { DaemonContext } from '../../context.ts';
-import { ownerOfVolumes } from './named.ts';
-import { projectOfRequest } from '../../http/request.ts';
 
 /** `POST …/volumes/custom` with a backup as its body, which is taken to disk as it arrives. */
 export async function startVolumeImport(

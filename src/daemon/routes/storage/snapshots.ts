@@ -13,13 +13,13 @@ import { header, param } from '../../http/request.ts';
 import { poolsUrl, volumeSnapshotView, volumeUrl } from '../../views/volumes.ts';
 import { listAnswer } from '../listing.ts';
 import { checkPool } from './pools.ts';
+import { volumeOf } from './named.ts';
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse } from '../../../contract/api/envelope.ts';
 import type { EngineDeps, VolumeRecord } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 import type { OperationSpec } from '../../operations/operation.ts';
-import { volumeOf } from './named.ts';
 
 const all = `${poolsUrl}/:pool/volumes/custom/:name/snapshots`;
 const one = `${all}/:snapshot`;
