@@ -31,6 +31,8 @@ export type Completer =
  */
 export interface Positional {
   readonly kind: 'required' | 'optional' | 'some' | 'many' | 'rest';
+  /** What stands for it in help, where that is not its own name: `KEY=VALUE`. */
+  readonly label?: string;
   readonly summary: string;
   readonly complete?: Completer;
 }

@@ -8,6 +8,7 @@ const assignment = () => import('./commands/profile-assign.ts');
 const image = () => import('./commands/image.ts');
 const imageAlias = () => import('./commands/image-alias.ts');
 const network = () => import('./commands/network.ts');
+const networkDevices = () => import('./commands/network-devices.ts');
 const storage = () => import('./commands/storage.ts');
 const project = () => import('./commands/project.ts');
 const volume = () => import('./commands/volume.ts');
@@ -115,6 +116,10 @@ export const commands: Readonly<Record<string, Load>> = {
   'network unset': async () => (await network()).unset,
   'network rename': async () => (await network()).rename,
   'network delete': async () => (await network()).deleteNetwork,
+  'network attach': async () => (await networkDevices()).attach,
+  'network attach-profile': async () => (await networkDevices()).attachProfile,
+  'network detach': async () => (await networkDevices()).detach,
+  'network detach-profile': async () => (await networkDevices()).detachProfile,
   'project list': async () => (await project()).list,
   'project info': async () => (await project()).info,
   'project show': async () => (await project()).show,

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 
 import { WarrenError } from '../contract/errors.ts';
+import { deviceListOf } from './attached.ts';
 import { defineCommand, type AnyCommand } from './command.ts';
-import { updateObject, type KeyedGroup } from './keyed.ts';
+import { ownerWord, updateObject, type KeyedGroup } from './keyed.ts';
 import { parseAssignments, stripRemote } from './names.ts';
 import { apiPath, type Client } from '../client/client.ts';
 
@@ -18,11 +19,6 @@ export interface DeviceGroup {
   readonly name: 'config device' | 'profile device';
 }
 
-function ownerOf({ keyed }: DeviceGroup) {
-  const summary = `Name of the ${keyed.noun}`;
-  return { kind: 'required' as const, summary, complete: keyed.complete };
-}
-
 const deviceWord = { kind: 'required', summary: 'Name of the device', complete: 'device' } as const;
 
 function pathOf({ keyed }: DeviceGroup, owner: string): string {
@@ -32,12 +28,12 @@ function pathOf({ keyed }: DeviceGroup, owner: string): string {
 async function getDevice(client: Client, group: DeviceGroup, owner: string, device: string) {
   const value = await client.get<Owner>(pathOf(group, owner));
   const keys = value.devices[device];
-  if (keys === undefined) throw absent(value, owner, device);
+  if (keys === undefined) throw absent(group, value, owner, device);
   return keys;
 }
 
 /** A device that a profile gives is there, but it is not the machine's to change. */
-function absent(value: Owner, owner: string, device: string): WarrenError {
+function absent({ keyed }: DeviceGroup, value: Owner, owner: string, device: string): WarrenError {
   if (value.expanded_devices?.[device] !== undefined) {
     return new WarrenError('wrong_state', {
       name: `device ${device} of ${owner}`,
@@ -51,8 +47,15 @@ function absent(value: Owner, owner: string, device: string): WarrenError {
   return new WarrenError('not_found', {
     kind: 'device',
     name: device,
+    owner,
     nearest: names.length === 1 ? names[0] : undefined,
+    hint: deviceListOf(keyed, owner),
   });
+}
+
+function present({ keyed }: DeviceGroup, owner: string, device: string): WarrenError {
+  const hint = deviceListOf(keyed, owner);
+  return new WarrenError('exists', { kind: 'device', name: device, owner, hint });
 }
 
 async function change(
@@ -72,7 +75,7 @@ export function deviceList(group: DeviceGroup): AnyCommand {
     name: `${group.name} list`,
     summary: `Show the devices of ${group.keyed.a}`,
     examples: [{ line: `warren ${group.name} list ${name}`, does: 'and where each comes from' }],
-    positionals: { owner: ownerOf(group) },
+    positionals: { owner: ownerWord(group.keyed) },
     options: {},
     next: `warren ${group.name} add`,
     async run({ client }, { owner }) {
@@ -114,7 +117,7 @@ export function deviceShow(group: DeviceGroup): AnyCommand {
     examples: [
       { line: `warren ${group.name} show ${group.keyed.example.name}`, does: 'its own devices' },
     ],
-    positionals: { owner: ownerOf(group) },
+    positionals: { owner: ownerWord(group.keyed) },
     options: {},
     next: `warren ${group.name} set`,
     async run({ client }, { owner }) {
@@ -131,7 +134,7 @@ export function deviceGet(group: DeviceGroup): AnyCommand {
     summary: 'Print the value of one key of a device',
     examples: [{ line: `warren ${group.name} get ${name} eth0 network`, does: 'the value alone' }],
     positionals: {
-      owner: ownerOf(group),
+      owner: ownerWord(group.keyed),
       device: deviceWord,
       key: { kind: 'required', summary: 'Key of the device' },
     },
@@ -160,21 +163,21 @@ export function deviceAdd(group: DeviceGroup): AnyCommand {
       },
     ],
     positionals: {
-      owner: ownerOf(group),
+      owner: ownerWord(group.keyed),
       device: { kind: 'required', summary: 'Name of the new device' },
       type: {
         kind: 'required',
         summary: 'disk, nic, proxy, unix-char or none',
         complete: ['disk', 'nic', 'proxy', 'unix-char', 'none'],
       },
-      assignments: { kind: 'many', summary: 'KEY=VALUE' },
+      assignments: { kind: 'many', label: 'KEY=VALUE', summary: 'Keys and their values' },
     },
     options: {},
     next: `warren ${group.name} list`,
     async run(context, { owner, device, type, assignments }) {
       const keys = parseAssignments(assignments);
       await change(context, group, owner, (devices) => {
-        if (device in devices) throw new WarrenError('exists', { kind: 'device', name: device });
+        if (device in devices) throw present(group, owner, device);
         return { ...devices, [device]: { ...keys, type } };
       });
       const source = keys['source'];
@@ -196,9 +199,9 @@ export function deviceSet(group: DeviceGroup): AnyCommand {
       { line: `warren ${group.name} set ${name} src readonly=true`, does: 'live where it can be' },
     ],
     positionals: {
-      owner: ownerOf(group),
+      owner: ownerWord(group.keyed),
       device: deviceWord,
-      assignments: { kind: 'some', summary: 'KEY=VALUE' },
+      assignments: { kind: 'some', label: 'KEY=VALUE', summary: 'Keys and their values' },
     },
     options: {},
     next: `warren ${group.name} show`,
@@ -206,7 +209,7 @@ export function deviceSet(group: DeviceGroup): AnyCommand {
       const keys = parseAssignments(assignments);
       await change(context, group, owner, (devices, value) => {
         const old = devices[device];
-        if (old === undefined) throw absent(value, owner, device);
+        if (old === undefined) throw absent(group, value, owner, device);
         return { ...devices, [device]: { ...old, ...keys } };
       });
       return undefined;
@@ -223,7 +226,7 @@ export function deviceUnset(group: DeviceGroup): AnyCommand {
       { line: `warren ${group.name} unset ${name} src readonly`, does: 'back to the default' },
     ],
     positionals: {
-      owner: ownerOf(group),
+      owner: ownerWord(group.keyed),
       device: deviceWord,
       key: { kind: 'required', summary: 'Key of the device' },
     },
@@ -232,7 +235,7 @@ export function deviceUnset(group: DeviceGroup): AnyCommand {
     async run(context, { owner, device, key }) {
       await change(context, group, owner, (devices, value) => {
         const old = devices[device];
-        if (old === undefined) throw absent(value, owner, device);
+        if (old === undefined) throw absent(group, value, owner, device);
         return { ...devices, [device]: without(old, [key]) };
       });
       return undefined;
@@ -249,7 +252,7 @@ export function deviceRemove(group: DeviceGroup): AnyCommand {
       { line: `warren ${group.name} remove ${name} http`, does: 'also from a running machine' },
     ],
     positionals: {
-      owner: ownerOf(group),
+      owner: ownerWord(group.keyed),
       devices: { kind: 'some', summary: 'Names of devices', complete: 'device' },
     },
     options: {},
@@ -257,7 +260,7 @@ export function deviceRemove(group: DeviceGroup): AnyCommand {
     async run(context, { owner, devices: names }) {
       await change(context, group, owner, (devices, value) => {
         for (const device of names) {
-          if (!(device in devices)) throw absent(value, owner, device);
+          if (!(device in devices)) throw absent(group, value, owner, device);
         }
         return without(devices, names);
       });
@@ -277,9 +280,9 @@ export function deviceOverride(group: DeviceGroup): AnyCommand {
       },
     ],
     positionals: {
-      owner: ownerOf(group),
+      owner: ownerWord(group.keyed),
       device: deviceWord,
-      assignments: { kind: 'many', summary: 'KEY=VALUE' },
+      assignments: { kind: 'many', label: 'KEY=VALUE', summary: 'Keys and their values' },
     },
     options: {},
     next: `warren ${group.name} show`,
@@ -288,9 +291,9 @@ export function deviceOverride(group: DeviceGroup): AnyCommand {
       await change(context, group, owner, (devices, value) => {
         const inherited = value.expanded_devices?.[device];
         if (device in devices) {
-          throw new WarrenError('exists', { kind: 'device', name: device });
+          throw present(group, owner, device);
         }
-        if (inherited === undefined) throw absent(value, owner, device);
+        if (inherited === undefined) throw absent(group, value, owner, device);
         return { ...devices, [device]: { ...inherited, ...keys } };
       });
       return undefined;

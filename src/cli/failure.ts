@@ -77,16 +77,12 @@ function fallback({ code, details }: WarrenError, words: readonly string[]): str
     : undefined;
 }
 
-/** The list of what lies beside a device or snapshot, in the object that was named with it. */
+/** The list of the snapshots beside one, of the machine that was named with it. */
 function listBeside(
   { kind, name }: { readonly kind: string; readonly name: string },
   words: readonly string[],
 ): string | undefined {
-  const [group, verb, , owner] = words;
-  if (kind === 'device' && verb === 'device' && owner !== undefined) {
-    return `warren ${group ?? ''} device list ${quoteWords([owner])}`;
-  }
-  if (kind !== 'snapshot' || group === 'storage') return undefined;
+  if (kind !== 'snapshot' || words[0] === 'storage') return undefined;
   const at = words.findIndex((word) => word === name || word.endsWith(`/${name}`));
   // `web/s` names its machine itself, also where `web` and `s` were two words.
   const [instance = ''] = name.includes('/')

@@ -1,5 +1,5 @@
 import { commands } from './commands.ts';
-import { globalOptions, usageLine } from './parse.ts';
+import { globalOptions, labelOf, usageLine } from './parse.ts';
 import { commandNames, loadCommand } from './registry.ts';
 import { paint, type Look } from './render/look.ts';
 
@@ -101,7 +101,7 @@ export function formatHelp(command: AnyCommand, look: Look): string {
     `${paint(look, 'bold', 'usage:')} ${usageLine(command)}${shown.length === 0 ? '' : ' [OPTION…]'}`,
     ...(command.details === undefined ? [] : ['', command.details]),
     ...(words.length === 0 ? [] : ['']),
-    ...words.map(([name, { summary }]) => entry(name.toUpperCase(), summary)),
+    ...words.map(([name, row]) => entry(labelOf(name, row), row.summary)),
     ...optionBlock(look, 'Options', shown.slice(0, 3)),
     ...optionBlock(look, 'More options', shown.slice(3)),
     ...optionBlock(look, 'With every command', Object.entries(globalOptions)),

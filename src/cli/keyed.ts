@@ -28,6 +28,12 @@ export interface KeyedGroup {
   readonly example: { readonly name: string; readonly key: string; readonly value: string };
 }
 
+/** The positional for the machine or profile whose devices a command changes. */
+export function ownerWord({ noun, complete }: KeyedGroup) {
+  const summary = `Name of the ${noun === 'instance' ? 'machine' : noun}`;
+  return { kind: 'required', label: noun.toUpperCase(), summary, complete } as const;
+}
+
 /** Without a name, `config` is the server's. */
 export function keyedPath({ collection }: KeyedGroup, name: string | undefined): string {
   return name === undefined ? '/1.0' : apiPath(collection, stripRemote(name));
@@ -149,7 +155,8 @@ export function setCommand(group: KeyedGroup): AnyCommand {
       [group.noun]: nameOf(group),
       assignments: {
         kind: 'some',
-        summary: 'KEY=VALUE; a value of - is read from standard input',
+        label: 'KEY=VALUE',
+        summary: 'Keys and their values; a value of - is read from standard input',
         complete: 'config-key',
       },
     },

@@ -186,7 +186,7 @@ function assign(
 
 function missing(command: AnyCommand, name: string): UsageError {
   return new UsageError(
-    `Cannot run warren ${command.name}: ${name.toUpperCase()} is missing`,
+    `Cannot run warren ${command.name}: ${labelOf(name, command.positionals[name])} is missing`,
     usageLine(command),
   );
 }
@@ -208,9 +208,14 @@ export function usageLine(command: AnyCommand): string {
   );
 }
 
-function positionalText([name, { kind }]: [string, Positional]): string {
-  const word = name.toUpperCase();
-  switch (kind) {
+/** What stands for a positional where people read of it. */
+export function labelOf(name: string, row: Positional | undefined): string {
+  return row?.label ?? name.toUpperCase();
+}
+
+function positionalText([name, row]: [string, Positional]): string {
+  const word = labelOf(name, row);
+  switch (row.kind) {
     case 'required':
       return word;
     case 'optional':

@@ -98,6 +98,8 @@ the machines that have it stand still.`,
   $ warren network list-leases warrenbr0
   $ warren launch debian/12 web -d eth0,ipv4.address=10.77.0.5
   $ warren config device add web http proxy listen=tcp:127.0.0.1:8080 connect=tcp:127.0.0.1:80
+  $ warren network create lab
+  $ warren network attach lab web            one more interface, which the machine brings up itself
 
 Machines reach each other by name (ping db) and the outside through the host; they do not reach what
 listens on the host's 127.0.0.1. The host reaches a machine through a proxy device, which listens on

@@ -30,18 +30,30 @@ export const catalogue = {
       `Cannot ${what}: ${issues.map(({ path, problem }) => (path === '' ? problem : `${path}: ${problem}`)).join('; ')}`,
     hint: ({ issues }) => listOfMissing(issues) ?? topicOf(issues.map(({ path }) => path)),
   }),
-  not_found: row<{ kind: string; name: string; nearest?: string | undefined }>({
+  not_found: row<{
+    kind: string;
+    name: string;
+    nearest?: string | undefined;
+    /** What it was looked for in: a machine, a profile. */
+    owner?: string;
+    hint?: string | undefined;
+  }>({
     status: 404,
     exit: 4,
-    message: ({ kind, name, nearest }) =>
-      `Cannot find ${kind} "${name}"${nearest === undefined ? '' : `; the nearest name is "${nearest}"`}`,
-    hint: ({ kind }) => listCommands[kind] ?? listOfOwner(kind),
+    message: ({ kind, name, nearest, owner }) =>
+      `Cannot find ${kind} "${name}"${owner === undefined ? '' : ` of ${owner}`}${nearest === undefined ? '' : `; the nearest name is "${nearest}"`}`,
+    hint: ({ kind, hint, owner }) =>
+      hint ?? (owner === undefined ? listCommands[kind] : listOfOwner(kind, owner)),
   }),
-  exists: row<{ kind: string; name: string }>({
+  exists: row<{ kind: string; name: string; owner?: string; hint?: string }>({
     status: 409,
     exit: 5,
-    message: ({ kind, name }) => `Cannot create ${kind} "${name}": one of that name exists already`,
-    hint: ({ kind }) => listCommands[kind] ?? listOfOwner(kind),
+    message: ({ kind, name, owner }) =>
+      owner === undefined
+        ? `Cannot create ${kind} "${name}": one of that name exists already`
+        : `Cannot add ${kind} "${name}" to ${owner}: it has one of that name already`,
+    hint: ({ kind, hint, owner }) =>
+      hint ?? (owner === undefined ? listCommands[kind] : listOfOwner(kind, owner)),
   }),
   in_use: row<{ kind: string; name: string; users: readonly string[] }>({
     status: 400,
@@ -189,12 +201,14 @@ const showCommands: Readonly<Record<string, string>> = {
   'storage volume': 'warren storage volume show default',
 };
 
-/** Of `user of web` and the like, what is asked for inside of one object. */
-function listOfOwner(kind: string): string | undefined {
-  const [, part, owner] = /^(user|group|profile) of (\S+)$/.exec(kind) ?? [];
-  if (part === undefined || owner === undefined) return undefined;
-  if (part === 'profile') return `warren config show ${owner}`;
-  return `warren exec ${owner} -- cat ${part === 'user' ? '/etc/passwd' : '/etc/group'}`;
+/** What shows all of a kind that one machine has. */
+function listOfOwner(kind: string, owner: string): string | undefined {
+  const commands: Readonly<Record<string, string>> = {
+    user: `warren exec ${owner} -- cat /etc/passwd`,
+    group: `warren exec ${owner} -- cat /etc/group`,
+    profile: `warren config show ${owner}`,
+  };
+  return commands[kind];
 }
 
 /** The list of what a request names and there is not. */

@@ -59,8 +59,9 @@ export function attachPort(net: Switch, initPid: number, nic: NicSpec): { hostNa
       // The switch's own name is free: it is the one inside that is taken.
       if (!hasErrno(error, 'EEXIST')) throw error;
       throw new WarrenError('exists', {
-        kind: `interface of ${nic.instance}`,
+        kind: 'interface',
         name: nic.name,
+        owner: nic.instance,
       });
     }
   } finally {

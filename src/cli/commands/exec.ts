@@ -122,8 +122,9 @@ async function idOf(
   if (word === undefined) return {};
   const { findAccount } = await import('../../client/accounts.ts');
   const id = /^\d+$/.test(word) ? Number(word) : await findAccount(client, instance, kind, word);
-  if (id === undefined)
-    throw new WarrenError('not_found', { kind: `${kind} of ${instance}`, name: word });
+  if (id === undefined) {
+    throw new WarrenError('not_found', { kind, name: word, owner: instance });
+  }
   return { [kind]: id };
 }
 

@@ -24,7 +24,12 @@ export const push = defineCommand({
   ],
   positionals: {
     sources: { kind: 'some', summary: 'Files here; - is standard input', complete: 'file' },
-    target: { kind: 'required', summary: 'INSTANCE/PATH', complete: 'instance-path' },
+    target: {
+      kind: 'required',
+      label: 'INSTANCE/PATH',
+      summary: 'Where in which machine',
+      complete: 'instance-path',
+    },
   },
   options: {
     recursive,
@@ -84,7 +89,12 @@ export const pull = defineCommand({
     { line: 'warren file pull web/etc/hosts -', does: 'to standard output' },
   ],
   positionals: {
-    sources: { kind: 'some', summary: 'INSTANCE/PATH', complete: 'instance-path' },
+    sources: {
+      kind: 'some',
+      label: 'INSTANCE/PATH',
+      summary: 'Where in which machine',
+      complete: 'instance-path',
+    },
     target: {
       kind: 'required',
       summary: 'File or directory here; - is standard output',
@@ -156,7 +166,12 @@ export const edit = defineCommand({
   summary: 'Edit a file of a machine; its owner and mode stay',
   examples: [{ line: 'warren file edit web/etc/hosts', does: 'opens $EDITOR' }],
   positionals: {
-    file: { kind: 'required', summary: 'INSTANCE/PATH', complete: 'instance-path' },
+    file: {
+      kind: 'required',
+      label: 'INSTANCE/PATH',
+      summary: 'Where in which machine',
+      complete: 'instance-path',
+    },
   },
   options: {},
   next: 'warren file pull NAME/PATH -',
@@ -185,7 +200,12 @@ export const deleteFile = defineCommand({
   summary: 'Delete files of a machine',
   examples: [{ line: 'warren file delete web/etc/motd', does: 'a file or an empty directory' }],
   positionals: {
-    files: { kind: 'some', summary: 'INSTANCE/PATH', complete: 'instance-path' },
+    files: {
+      kind: 'some',
+      label: 'INSTANCE/PATH',
+      summary: 'Where in which machine',
+      complete: 'instance-path',
+    },
   },
   options: {},
   next: 'warren exec NAME -- ls PATH',

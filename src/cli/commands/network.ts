@@ -120,7 +120,7 @@ export const create = defineCommand({
   ],
   positionals: {
     name: { kind: 'required', summary: 'Name of the new network' },
-    assignments: { kind: 'many', summary: 'KEY=VALUE' },
+    assignments: { kind: 'many', label: 'KEY=VALUE', summary: 'Keys and their values' },
   },
   options: {
     description: { kind: 'text', value: 'TEXT', summary: 'What it is for' },

@@ -36,7 +36,7 @@ export const add = defineCommand({
   async run(context, { instance: name, profile: added }) {
     await changeProfiles(context, name, (profiles) => {
       if (profiles.includes(added)) {
-        throw new WarrenError('exists', { kind: `profile of ${name}`, name: added });
+        throw new WarrenError('exists', { kind: 'profile', name: added, owner: name });
       }
       return [...profiles, added];
     });
@@ -54,7 +54,7 @@ export const remove = defineCommand({
   async run(context, { instance: name, profile: removed }) {
     await changeProfiles(context, name, (profiles) => {
       if (!profiles.includes(removed)) {
-        throw new WarrenError('not_found', { kind: `profile of ${name}`, name: removed });
+        throw new WarrenError('not_found', { kind: 'profile', name: removed, owner: name });
       }
       return profiles.filter((other) => other !== removed);
     });

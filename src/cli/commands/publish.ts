@@ -12,7 +12,7 @@ export const publish = defineCommand({
   ],
   positionals: {
     source: { kind: 'required', summary: 'INSTANCE or INSTANCE/SNAPSHOT', complete: 'instance' },
-    properties: { kind: 'many', summary: 'KEY=VALUE properties of the image' },
+    properties: { kind: 'many', label: 'KEY=VALUE', summary: 'Properties of the image' },
   },
   options: {
     alias: { kind: 'list', value: 'NAME', summary: 'Give it this name (again for more)' },

@@ -1,17 +1,12 @@
-import { WarrenError } from '../../contract/errors.ts';
+import { attachDevice, detachDevice, type Attached } from '../attached.ts';
 import { defineCommand } from '../command.ts';
 import { configGroup, profileGroup } from '../groups.ts';
-import { keyedPath, updateObject, type KeyedGroup } from '../keyed.ts';
+import { ownerWord, type KeyedGroup } from '../keyed.ts';
 import { stripRemote } from '../names.ts';
 import { UsageError } from '../usage-error.ts';
 import { parseVolumeRef, poolWord, volumeWord } from '../volumes.ts';
 
 import type { AnyCommand } from '../command.ts';
-import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
-
-interface Owner {
-  readonly devices: DeviceMap;
-}
 
 function nameOf(group: KeyedGroup, verb: 'attach' | 'detach'): string {
   return `storage volume ${verb}${group.group === 'profile' ? '-profile' : ''}`;
@@ -30,8 +25,8 @@ function attachTo(group: KeyedGroup): AnyCommand {
     positionals: {
       pool: poolWord,
       volume: volumeWord,
-      owner: { kind: 'required', summary: `Name of the ${group.noun}`, complete: group.complete },
-      place: { kind: 'some', summary: '[DEVICE] /PATH' },
+      owner: ownerWord(group),
+      place: { kind: 'some', label: '[DEVICE] /PATH', summary: 'Name of the device, and where' },
     },
     options: {},
     next: 'warren storage volume info POOL VOLUME',
@@ -42,10 +37,7 @@ function attachTo(group: KeyedGroup): AnyCommand {
         throw new UsageError(`Cannot attach ${volume}: wanted [DEVICE] and an absolute path`);
       }
       const keys = { type: 'disk', pool: stripRemote(pool), source: volume, path };
-      await updateObject<Owner>(context, keyedPath(group, owner), group.writable, ({ devices }) => {
-        if (device in devices) throw new WarrenError('exists', { kind: 'device', name: device });
-        return { devices: { ...devices, [device]: keys } };
-      });
+      await attachDevice(context, group, owner, device, keys);
       return undefined;
     },
   });
@@ -61,32 +53,21 @@ function detachFrom(group: KeyedGroup): AnyCommand {
     positionals: {
       pool: poolWord,
       volume: volumeWord,
-      owner: { kind: 'required', summary: `Name of the ${group.noun}`, complete: group.complete },
+      owner: ownerWord(group),
       device: { kind: 'optional', summary: 'Name of the device, when there are several' },
     },
     options: {},
     next: 'warren storage volume list',
     async run(context, { pool, volume, owner, device }) {
-      const isIt = (keys: StringMap): boolean =>
-        keys['type'] === 'disk' && keys['pool'] === stripRemote(pool) && keys['source'] === volume;
-      await updateObject<Owner>(context, keyedPath(group, owner), group.writable, ({ devices }) => {
-        const found = Object.entries(devices)
-          .filter(([each, keys]) => isIt(keys) && (device === undefined || each === device))
-          .map(([each]) => each);
-        if (found.length > 1) {
-          throw new UsageError(
-            `Cannot detach ${volume} from ${owner}: it is there as ${found.join(' and ')}`,
-          );
-        }
-        if (found[0] === undefined) {
-          throw new WarrenError('not_found', {
-            kind: `device of ${owner} with volume`,
-            name: volume,
-          });
-        }
-        const entries = Object.entries(devices).filter(([each]) => each !== found[0]);
-        return { devices: Object.fromEntries(entries) };
-      });
+      const attached: Attached = {
+        kind: 'volume',
+        name: volume,
+        isIt: (keys) =>
+          keys['type'] === 'disk' &&
+          keys['pool'] === stripRemote(pool) &&
+          keys['source'] === volume,
+      };
+      await detachDevice(context, group, owner, attached, device);
       return undefined;
     },
   });

@@ -112,7 +112,7 @@ export const create = defineCommand({
   positionals: {
     pool: poolWord,
     volume: { kind: 'required', summary: 'Name of the new volume' },
-    assignments: { kind: 'many', summary: 'KEY=VALUE' },
+    assignments: { kind: 'many', label: 'KEY=VALUE', summary: 'Keys and their values' },
   },
   options: {
     description: { kind: 'text', value: 'TEXT', summary: 'What it is for' },
@@ -152,7 +152,7 @@ export const set = defineCommand({
   positionals: {
     pool: poolWord,
     volume: volumeWord,
-    assignments: { kind: 'some', summary: 'KEY=VALUE' },
+    assignments: { kind: 'some', label: 'KEY=VALUE', summary: 'Keys and their values' },
   },
   options: {},
   next: 'warren storage volume show POOL VOLUME',

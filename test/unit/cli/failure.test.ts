@@ -91,12 +91,7 @@ describe('a failure', () => {
       'warren snapshot list web',
     ],
     [
-      new WarrenError('exists', { kind: 'device', name: 'd' }),
-      'config device add web d disk',
-      'warren config device list web',
-    ],
-    [
-      new WarrenError('exists', { kind: 'profile of web', name: 'strict' }),
+      new WarrenError('exists', { kind: 'profile', name: 'strict', owner: 'web' }),
       'profile add web strict',
       'warren config show web',
     ],
@@ -113,11 +108,6 @@ describe('a failure', () => {
       }),
       'launch busybox web -p labb',
       'warren profile list',
-    ],
-    [
-      new WarrenError('not_found', { kind: 'device', name: 'd' }),
-      'profile device remove lab d',
-      'warren profile device list lab',
     ],
   ])(
     'that the catalogue has no command for is helped by what was typed: %s',

@@ -45,7 +45,7 @@ test.each([
   ],
   [new WarrenError('timeout', { what: 'stop web', seconds: 9 }), 'warren daemon logs'],
   [
-    new WarrenError('not_found', { kind: 'user of web', name: 'anna' }),
+    new WarrenError('not_found', { kind: 'user', name: 'anna', owner: 'web' }),
     'warren exec web -- cat /etc/passwd',
   ],
 ])('%s is helped by a command', (error, hint) => {
