@@ -49,6 +49,29 @@ export function shiftEntry(entry: WalkEntry, shift: (id: number) => number): voi
 }
 
 /**
+ * The attributes of a file that belong to what it is, as they are for other ids: the user's own,
+ * capabilities and ACLs. Not those of the host's security modules, which give each file its own.
+ */
+export function shiftedXattrs(
+  path: Buffer,
+  shift: (id: number) => number,
+): (readonly [name: string, value: Buffer])[] {
+  return listXattrs(path).flatMap((name) => {
+    const value = isOwn(name) ? findXattr(path, name) : undefined;
+    return value === undefined ? [] : [[name, shiftedValue(name, value, shift)] as const];
+  });
+}
+
+function isOwn(name: string): boolean {
+  return name === capabilityName || aclNames.includes(name) || name.startsWith('user.');
+}
+
+function shiftedValue(name: string, value: Buffer, shift: (id: number) => number): Buffer {
+  if (name === capabilityName) return shiftCapability(value, shift);
+  return aclNames.includes(name) ? shiftAcl(value, shift) : value;
+}
+
+/**
  * For the walk of one whole tree: each file once, however many names it has, so that the two ranges may have
  * ids in common.
  */

@@ -5,22 +5,12 @@ import {
   existsSync,
   lstatSync,
   renameSync,
-  truncateSync,
   type BigIntStats,
 } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
 
-import {
-  AT_FDCWD,
-  entryPath,
-  findXattr,
-  openat2,
-  RESOLVE_NO_SYMLINKS,
-  setTimesAt,
-  setXattr,
-} from '../sys/kernel/fs.ts';
+import { AT_FDCWD, entryPath, openat2, RESOLVE_NO_SYMLINKS } from '../sys/kernel/fs.ts';
 import type { Layers } from './layers.ts';
-import { makeTreeShift } from './owners.ts';
 import { copyTree, exists, removeTree, syncTree } from './trees.ts';
 import type { LayerId } from './types.ts';
 import { walkTree, type WalkEntry } from './walk.ts';
@@ -55,7 +45,7 @@ export async function ensureData(
     await copyTree(layers.path(layer), tree, { signal });
     const gather = ({ path, stat }: WalkEntry, original: BigIntStats): void => {
       if (!stat.isFile() || stat.size === 0n) return;
-      const place = `${part}/${dataName(original.ino)}`;
+      const place = `${part}${contentPlace(original)}`;
       // The second name of a file stays behind in the tree and goes with it.
       if (existsSync(place)) return;
       chmodSync(path, 0o600);
@@ -69,29 +59,6 @@ export async function ensureData(
     await removeTree(part);
     throw error;
   }
-}
-
-/** Fills `target` with the names and attributes of `layer`, for other ids, and no contents. */
-export async function makeMetaTree(
-  layers: Layers,
-  layer: LayerId,
-  target: string,
-  options: {
-    readonly shift: (id: number) => number;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<void> {
-  const { shift, signal } = options;
-  await copyTree(layers.path(layer), target, { signal, attributesOnly: true });
-  const give = makeTreeShift(shift);
-  const convert = (entry: WalkEntry, original: BigIntStats): void => {
-    // Under its second name a file is done already.
-    if (entry.stat.isFile() && entry.stat.size !== original.size) {
-      redirectFile(entry, original);
-    }
-    give(entry);
-  };
-  await walkBeside(target, layers.path(layer), convert, signal);
 }
 
 /** Walks a copy and, at its side, the original it was made from, which gives the second argument. */
@@ -121,21 +88,9 @@ async function walkBeside(
   }
 }
 
-function redirectFile(entry: WalkEntry, original: BigIntStats): void {
-  const { dirFd, name, path, stat } = entry;
-  const capability = findXattr(path, 'security.capability');
-  truncateSync(path, Number(original.size));
-  // truncate(2) takes away what chown(2) does.
-  chmodSync(path, Number(stat.mode) & 0o7777);
-  if (capability !== undefined) setXattr(path, 'security.capability', capability);
-  const place = Buffer.from(`/${dataName(original.ino)}`);
-  setXattr(path, 'user.overlay.metacopy', Buffer.alloc(0));
-  setXattr(path, 'user.overlay.redirect', place);
-  setTimesAt(dirFd, name, { accessedNs: stat.atimeNs, modifiedNs: stat.mtimeNs });
-}
-
-function dataName(inode: bigint): string {
-  return inode.toString(36);
+/** Where, in the data-only layer, the content of a file of the original lies. */
+export function contentPlace({ ino }: BigIntStats): string {
+  return `/${ino.toString(36)}`;
 }
 
 function openDirectory(dirFd: number, name: Buffer | string): number {

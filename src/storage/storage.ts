@@ -8,9 +8,10 @@ import { openGuestFiles } from './files/guest-files.ts';
 import { machineRoot } from './files/machine-root.ts';
 import { makeLayers } from './layers.ts';
 import { lookAt } from './look.ts';
+import { makeMetaTree } from './meta-tree.ts';
 import { prepareMounts } from './mounts.ts';
 import { makeShift, makeTreeShift } from './owners.ts';
-import { ensureData, makeMetaTree } from './redirect.ts';
+import { contentPlace, ensureData } from './redirect.ts';
 import { makeRoots, maxLayers } from './roots.ts';
 import { detectTier } from './tiers.ts';
 import { copyTree, removeTree, treeSizes } from './trees.ts';
@@ -49,7 +50,8 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       using _ = await dataLocks.hold(layer);
       await ensureData(layers, layer, signal);
       await using staged = await layers.stage(undefined, { kind: 'meta', data: layer });
-      await makeMetaTree(layers, layer, staged.path, { shift, signal });
+      const options = { shift, contentOf: contentPlace, signal };
+      await makeMetaTree(layers.path(layer), staged.path, options);
       await staged.commit();
       return staged.id;
     }

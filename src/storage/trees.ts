@@ -42,14 +42,11 @@ export async function copyTree(
   target: string,
   options: {
     readonly signal?: AbortSignal | undefined;
-    /** Files are made empty. */
-    readonly attributesOnly?: boolean;
   },
 ): Promise<void> {
-  const { signal, attributesOnly = false } = options;
+  const { signal } = options;
   const what = `copy ${source}`;
-  const data = attributesOnly ? '--attributes-only' : '--reflink=auto';
-  const args = ['-a', data, '--one-file-system', '-T', '--', source, target];
+  const args = ['-a', '--reflink=auto', '--one-file-system', '-T', '--', source, target];
   try {
     await run('cp', args, { what, timeoutMs: hourMs, ...(signal === undefined ? {} : { signal }) });
   } catch (error) {

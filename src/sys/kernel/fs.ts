@@ -49,12 +49,16 @@ const fchownat = libc.func(
 const utimensat = libc.func(
   'int utimensat(int dirfd, const void *path, const void *times, int flags)',
 );
+const futimens = libc.func('int futimens(int fd, const void *times)');
 const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)');
 const lgetxattr = libc.func(
   'long lgetxattr(const void *path, const char *name, void *value, size_t size)',
 );
 const lsetxattr = libc.func(
   'int lsetxattr(const void *path, const char *name, const void *value, size_t size, int flags)',
+);
+const fsetxattr = libc.func(
+  'int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)',
 );
 const lremovexattr = libc.func('int lremovexattr(const void *path, const char *name)');
 const llistxattr = libc.func('long llistxattr(const void *path, void *list, size_t size)');
@@ -123,12 +127,25 @@ export function chownAt(
   checkName(fchownat(dirFd, nulEnded(name), owner.uid, owner.gid, flags), 'fchownat', name);
 }
 
-/** utimensat(2) with nanoseconds since the epoch; of a link itself. */
-export function setTimesAt(
-  dirFd: number,
-  name: FileName,
-  times: { readonly accessedNs: bigint; readonly modifiedNs: bigint },
-): void {
+/** Nanoseconds since the epoch. */
+export interface FileTimes {
+  readonly accessedNs: bigint;
+  readonly modifiedNs: bigint;
+}
+
+/** utimensat(2); of a link itself. */
+export function setTimesAt(dirFd: number, name: FileName, times: FileTimes): void {
+  const buffer = timespecs(times);
+  checkName(utimensat(dirFd, nulEnded(name), buffer, AT_SYMLINK_NOFOLLOW), 'utimensat', name);
+}
+
+/** futimens(3): the times of what `fd`, no O_PATH descriptor, is open on. */
+export function setFdTimes(fd: number, times: FileTimes): void {
+  check(Number(futimens(fd, timespecs(times))), 'futimens');
+}
+
+/** Two struct timespec, as utimensat(2) takes them. */
+function timespecs(times: FileTimes): Buffer {
   const buffer = Buffer.alloc(32);
   [times.accessedNs, times.modifiedNs].forEach((ns, index) => {
     // A time before 1970 has negative seconds and nanoseconds that still count forward.
@@ -136,7 +153,7 @@ export function setTimesAt(
     buffer.writeBigInt64LE(seconds, index * 16);
     buffer.writeBigInt64LE(ns - seconds * 1_000_000_000n, index * 16 + 8);
   });
-  checkName(utimensat(dirFd, nulEnded(name), buffer, AT_SYMLINK_NOFOLLOW), 'utimensat', name);
+  return buffer;
 }
 
 /** The next run of data at or after `offset` (lseek with SEEK_DATA, SEEK_HOLE); undefined behind the last. */
@@ -170,6 +187,11 @@ export function findXattr(path: FileName, name: string): Buffer | undefined {
 /** lsetxattr(2), creating or replacing. */
 export function setXattr(path: FileName, name: string, value: Uint8Array): void {
   checkName(lsetxattr(nulEnded(path), name, value, value.length, 0), 'lsetxattr', path);
+}
+
+/** fsetxattr(2), creating or replacing, on what `fd`, no O_PATH descriptor, is open on. */
+export function setFdXattr(fd: number, name: string, value: Uint8Array): void {
+  check(Number(fsetxattr(fd, name, value, value.length, 0)), 'fsetxattr', name);
 }
 
 /** lremovexattr(2). Absent is fine. */
