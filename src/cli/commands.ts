@@ -84,6 +84,7 @@ export const commands: Readonly<Record<string, Load>> = {
   snapshot: async () => (await import('./commands/snapshot.ts')).snapshot,
   'snapshot create': async () => (await snapshots()).create,
   'snapshot list': async () => (await snapshots()).list,
+  'snapshot show': async () => (await snapshots()).show,
   'snapshot rename': async () => (await snapshots()).rename,
   'snapshot restore': async () => (await snapshots()).restore,
   'snapshot delete': async () => (await snapshots()).deleteSnapshots,

@@ -1,12 +1,12 @@
 import { apiPath, type Tagged } from '../client/client.ts';
 import { defineCommand, type AnyCommand, type Completer } from './command.ts';
 import { editObject } from './editor.ts';
-import { parseAssignments, stripRemote } from './names.ts';
+import { parseAssignments, parseInstanceRef, refPath, stripRemote } from './names.ts';
 import { UsageError } from './usage-error.ts';
 import { warnOf } from './warnings.ts';
 
 import type { Context } from './context.ts';
-import type { Instance, StringMap } from '../contract/api/instances.ts';
+import type { Instance, InstanceSnapshot, StringMap } from '../contract/api/instances.ts';
 
 /** An object of the API that has config keys. */
 export interface KeyedObject {
@@ -34,9 +34,25 @@ export function ownerWord({ noun, complete }: KeyedGroup) {
   return { kind: 'required', label: noun.toUpperCase(), summary, complete } as const;
 }
 
-/** Without a name, `config` is the server's. */
-export function keyedPath({ collection }: KeyedGroup, name: string | undefined): string {
-  return name === undefined ? '/1.0' : apiPath(collection, stripRemote(name));
+/** Without a name, `config` is the server's; of a machine, `web/before-upgrade` is a snapshot. */
+export function keyedPath(group: KeyedGroup, name: string | undefined): string {
+  if (name === undefined) return '/1.0';
+  return isSnapshot(group, name)
+    ? refPath(parseInstanceRef(name))
+    : apiPath(group.collection, stripRemote(name));
+}
+
+function isSnapshot({ group }: KeyedGroup, name: string | undefined): name is string {
+  return group === 'config' && name?.includes('/') === true;
+}
+
+/** A snapshot stays as it was taken, but for the time that it is kept. */
+function refuseSnapshot(group: KeyedGroup, name: string | undefined): void {
+  if (!isSnapshot(group, name)) return;
+  throw new UsageError(
+    `Cannot change the keys of ${name}: a snapshot stays as it was taken, but for expires_at`,
+    `warren config edit ${name}`,
+  );
 }
 
 /** Reads, lets `change` make the fields that differ, and writes with the ETag of what was read. */
@@ -101,7 +117,8 @@ export function pick(value: object, names: readonly string[]): Readonly<Record<s
 }
 
 function writableOf(group: KeyedGroup, name: string | undefined): readonly string[] {
-  return name === undefined ? ['config'] : group.writable;
+  if (name === undefined) return ['config'];
+  return isSnapshot(group, name) ? ['expires_at'] : group.writable;
 }
 
 /** The positional with the name of the object: optional where the server has keys itself. */
@@ -169,6 +186,7 @@ export function setCommand(group: KeyedGroup): AnyCommand {
       const isOwn = name === undefined || (group.group === 'config' && name.includes('='));
       const words = isOwn && name !== undefined ? [name, ...assignments] : assignments;
       const target = isOwn ? undefined : name;
+      refuseSnapshot(group, target);
       const values = await fillFromInput(context, parseAssignments(words));
       await setKeys(context, keyedPath(group, target), writableOf(group, target), values);
       return undefined;
@@ -200,6 +218,7 @@ export function unsetCommand(group: KeyedGroup): AnyCommand {
     async run(context, args: object) {
       const { keys = [], ...rest } = args as { keys?: readonly string[] };
       const name = (rest as Named)[group.noun];
+      refuseSnapshot(group, name);
       await unsetKeys(context, keyedPath(group, name), writableOf(group, name), keys);
       return undefined;
     },
@@ -234,10 +253,19 @@ function shownObject(
   value: object,
   args: Named & { readonly expanded?: boolean },
 ): object {
+  if (isSnapshot(group, args[group.noun])) {
+    return shownSnapshot(value as InstanceSnapshot, args.expanded === true);
+  }
   const shown = pick(value, writableOf(group, args[group.noun]));
   if (args.expanded !== true || !('expanded_config' in value)) return shown;
   const { expanded_config: config, expanded_devices: devices } = value as Partial<Instance>;
   return { ...shown, config, devices };
+}
+
+/** A snapshot for a person: without what it has twice. */
+export function shownSnapshot(snapshot: InstanceSnapshot, isExpanded: boolean): object {
+  const { expanded_config: config, expanded_devices: devices, ...shown } = snapshot;
+  return isExpanded ? { ...shown, config, devices } : shown;
 }
 
 export function editCommand(group: KeyedGroup): AnyCommand {

@@ -1,3 +1,4 @@
+import { apiPath } from '../client/client.ts';
 import { UsageError } from './usage-error.ts';
 
 /** `web` or `web/before-upgrade`. */
@@ -26,6 +27,26 @@ export function parseInstanceRef(word: string): InstanceRef {
     throw new UsageError(`Cannot use "${word}": wanted INSTANCE or INSTANCE/SNAPSHOT`);
   }
   return { instance, snapshot };
+}
+
+/** A snapshot as two words, `web before-upgrade`, or as one, `web/before-upgrade`. */
+export function parseSnapshotRef(
+  word: string,
+  name: string | undefined,
+): InstanceRef & { readonly snapshot: string } {
+  const { instance, snapshot } = parseInstanceRef(name === undefined ? word : `${word}/${name}`);
+  if (snapshot !== undefined) return { instance, snapshot };
+  throw new UsageError(
+    `Cannot tell which snapshot of ${instance}: wanted its name`,
+    `warren snapshot list ${instance}`,
+  );
+}
+
+/** The URL of a machine, or of a snapshot of one. */
+export function refPath({ instance, snapshot }: InstanceRef): string {
+  return snapshot === undefined
+    ? apiPath('instances', instance)
+    : apiPath('instances', instance, 'snapshots', snapshot);
 }
 
 /** `web/etc/hosts`: a machine and an absolute path in it. */

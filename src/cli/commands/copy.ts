@@ -1,6 +1,12 @@
 import { apiPath, withQuery } from '../../client/client.ts';
 import { defineCommand } from '../command.ts';
-import { parseAssignment, parseDeviceOptions, parseInstanceRef, stripRemote } from '../names.ts';
+import {
+  parseAssignment,
+  parseDeviceOptions,
+  parseInstanceRef,
+  refPath,
+  stripRemote,
+} from '../names.ts';
 import { creationOptions } from '../create-instance.ts';
 import { frozenNote } from '../render/frozen.ts';
 
@@ -38,11 +44,7 @@ export const copy = defineCommand({
   async run({ client, progress }, args) {
     const { instance, snapshot } = parseInstanceRef(args.source);
     const name = stripRemote(args.name);
-    const sourcePath =
-      snapshot === undefined
-        ? apiPath('instances', instance)
-        : apiPath('instances', instance, 'snapshots', snapshot);
-    const source = await client.get<Instance>(sourcePath);
+    const source = await client.get<Instance>(refPath({ instance, snapshot }));
     const devices: Record<string, StringMap> = { ...source.devices };
     for (const [key, values] of parseDeviceOptions(args.device)) {
       devices[key] = { ...(devices[key] ?? source.expanded_devices[key]), ...values };

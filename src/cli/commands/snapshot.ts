@@ -1,14 +1,14 @@
 import { apiPath } from '../../client/client.ts';
 import { isWarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
-import { stripRemote } from '../names.ts';
+import { parseSnapshotRef, stripRemote } from '../names.ts';
 import { frozenNote } from '../render/frozen.ts';
 
 export const snapshot = defineCommand({
   name: 'snapshot',
   summary: 'Keep the present state of a machine',
   details:
-    'Also there are snapshot list, rename, restore and delete; for a machine of such a name, snapshot create.',
+    'Also there are snapshot list, show, rename, restore and delete; for a machine of such a name, snapshot create.',
   examples: [
     { line: 'warren snapshot web before-upgrade', does: 'restore it any time later' },
     { line: 'warren snapshot web', does: 'named snap0, snap1, …' },
@@ -54,13 +54,12 @@ export const restore = defineCommand({
   examples: [{ line: 'warren restore web before-upgrade', does: 'what came after is gone' }],
   positionals: {
     instance: { kind: 'required', summary: 'Name of the machine', complete: 'instance' },
-    snapshot: { kind: 'required', summary: 'Name of the snapshot', complete: 'snapshot' },
+    snapshot: { kind: 'optional', summary: 'Name of the snapshot', complete: 'snapshot' },
   },
   options: {},
   next: 'warren start NAME',
   async run({ client, progress }, args) {
-    const instance = stripRemote(args.instance);
-    const name = args.snapshot;
+    const { instance, snapshot: name } = parseSnapshotRef(args.instance, args.snapshot);
     progress.start(`Restoring ${instance}`);
     const body = { restore: `${instance}/${name}`, stateful: false };
     await client.operate('PUT', apiPath('instances', instance), body);

@@ -1,7 +1,8 @@
 import { apiPath } from '../../client/client.ts';
 import { formatSize } from '../../base/units.ts';
 import { defineCommand, type AnyCommand } from '../command.ts';
-import { stripRemote } from '../names.ts';
+import { shownSnapshot } from '../keyed.ts';
+import { parseSnapshotRef, refPath, stripRemote } from '../names.ts';
 import { formatRelative, parseTime } from '../render/time.ts';
 import { forEachName } from '../together.ts';
 import * as top from './snapshot.ts';
@@ -57,6 +58,22 @@ export const list = defineCommand({
       empty: `There are no snapshots of ${args.instance}.   next: warren snapshot ${args.instance}`,
     },
   }),
+});
+
+export const show = defineCommand({
+  name: 'snapshot show',
+  summary: 'Print a snapshot as YAML: its keys, devices and profiles',
+  examples: [
+    { line: 'warren snapshot show web before-upgrade', does: 'as the machine was configured then' },
+  ],
+  positionals: { instance, snapshot: { ...one, kind: 'optional' } },
+  options: { expanded: { kind: 'flag', alias: 'e', summary: 'With what profiles added' } },
+  next: 'warren info NAME/SNAPSHOT',
+  async run({ client }, args) {
+    const path = refPath(parseSnapshotRef(args.instance, args.snapshot));
+    return await client.get<InstanceSnapshot>(path);
+  },
+  render: (snapshot, _look, args) => ({ yaml: shownSnapshot(snapshot, args.expanded) }),
 });
 
 export const rename = defineCommand({
