@@ -3,8 +3,8 @@ import { access } from 'node:fs/promises';
 
 import { hostPath } from '../base/brand.ts';
 import { lxcfsMountPoint, parseMountinfo, type MountEntry } from '../sys/proc/mountinfo.ts';
-import { hasErrno } from '../sys/sys-error.ts';
 import { plugBinds, unplugBinds, type LiveMachine } from './graft.ts';
+import { readMountsOf } from './machine-mounts.ts';
 import type { BindMount } from './types.ts';
 
 /**
@@ -90,9 +90,12 @@ export interface ViewsPlan {
   readonly lacking: readonly BindMount[];
 }
 
-/** Compares what the machine with this init has with `views`. What a guest has mounted over them itself stays. */
+/**
+ * Compares what the machine with this init has with `views`. What a guest has mounted over them itself
+ * stays, and a guest that has more mounts than anybody looks through keeps what it has.
+ */
 export function planViews(initPid: number, views: MachineViews | undefined): ViewsPlan {
-  const text = readMountinfo(initPid);
+  const text = readMountsOf(initPid);
   if (text === undefined) return { stale: [], lacking: [] };
   const mounts = parseMountinfo(text);
   const ofLxcfs = (target: string): MountEntry[] =>
@@ -120,13 +123,4 @@ export async function renewViews(
   const { stale, lacking } = planViews(machine.init.pid, views);
   await unplugBinds(machine, stale);
   await plugBinds(machine, lacking);
-}
-
-function readMountinfo(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/mountinfo`, 'utf8');
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ESRCH', 'EINVAL')) return undefined;
-    throw error;
-  }
 }

@@ -1,15 +1,13 @@
-import { constants, readSync } from 'node:fs';
+import { constants } from 'node:fs';
 
 import { WarrenError } from '../contract/errors.ts';
 import { O_PATH } from '../sys/kernel/fs.ts';
 import { openProcEntry } from '../sys/kernel/process.ts';
 import { closeFd } from '../sys/kernel/socket.ts';
 import { hasErrno } from '../sys/sys-error.ts';
+import { readMounts } from './machine-mounts.ts';
 import { openIdentity } from './processes.ts';
 import type { MachineRoot, ProcessIdentity } from './types.ts';
-
-/** Some ten thousand mounts: a guest may have ten times that, and each path across one looks at all. */
-const maxMountinfoBytes = 1024 * 1024;
 
 /** See `Runtime.findRoot`. */
 export function findRoot(init: ProcessIdentity): MachineRoot | undefined {
@@ -32,7 +30,10 @@ export function findRoot(init: ProcessIdentity): MachineRoot | undefined {
     mountinfo: () => {
       const entry = openProcEntry(pid, pidfd, 'mountinfo', constants.O_RDONLY);
       try {
-        return readMountinfo(entry);
+        const mounts = readMounts(entry);
+        if (mounts !== undefined) return mounts;
+        const what = 'reach the file from outside';
+        throw new WarrenError('hostile', { what, found: 'the machine has too many mounts' });
       } finally {
         closeFd(entry);
       }
@@ -42,18 +43,4 @@ export function findRoot(init: ProcessIdentity): MachineRoot | undefined {
       closeFd(pidfd);
     },
   };
-}
-
-/** The kernel hands it out a page or so at a time. */
-function readMountinfo(fd: number): string {
-  const buffer = Buffer.allocUnsafe(maxMountinfoBytes);
-  let length = 0;
-  for (;;) {
-    const read = readSync(fd, buffer, length, buffer.length - length, null);
-    if (read === 0) return buffer.toString('utf8', 0, length);
-    length += read;
-    if (length < buffer.length) continue;
-    const what = 'reach the file from outside';
-    throw new WarrenError('hostile', { what, found: 'the machine has too many mounts' });
-  }
 }
