@@ -5,7 +5,7 @@ import { hostPath, type HostPath } from '../base/brand.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
 import { exists, removeTree, syncDirectory, syncTree } from './trees.ts';
-import type { LayerId, OwnerRange, StagedLayer } from './types.ts';
+import type { LayerId, OwnerRange, StagedLayer, StorageLog } from './types.ts';
 
 /**
  * What a directory of files is:
@@ -44,11 +44,16 @@ export interface Layers {
   newId(): Promise<LayerId>;
   kindOf(layer: LayerId): Promise<TreeKind>;
   remove(layer: LayerId): Promise<void>;
+  /**
+   * Takes a directory elsewhere on the same file system away, by a rename. What is in it is removed after
+   * that, or by the next `sweep`; `removed` settles then and never fails. Absent is fine.
+   */
+  discard(directory: HostPath): Promise<{ readonly removed: Promise<void> }>;
   list(): Promise<LayerId[]>;
   sweep(): Promise<void>;
 }
 
-export function makeLayers(dir: HostPath): Layers {
+export function makeLayers(dir: HostPath, log: StorageLog): Layers {
   const path = (layer: LayerId): HostPath => hostPath(`${dir}/${checkedId(layer)}`);
 
   const newId = async (): Promise<LayerId> => {
@@ -138,6 +143,20 @@ export function makeLayers(dir: HostPath): Layers {
       await rm(kindFile(path(layer)), { force: true });
       await removeTree(gone);
       await removeUnusedData();
+    },
+
+    discard: async (directory) => {
+      const gone = `${dir}/${await newId()}${leaving}`;
+      try {
+        await rename(directory, gone);
+      } catch (error) {
+        if (hasErrno(error, 'ENOENT')) return { removed: Promise.resolve() };
+        throw error;
+      }
+      const removed = removeTree(gone).catch((err: unknown) => {
+        log.warn({ err, directory, gone }, 'discarded files could not be removed');
+      });
+      return { removed };
     },
 
     sweep: async () => {

@@ -30,11 +30,11 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
   await prepareMounts(paths);
   const { tier, problems } = await detectTier(paths, wanted);
   for (const problem of problems) log.info(problem, 'a storage tier does not work here');
-  const layers = makeLayers(paths.layersDir);
+  const layers = makeLayers(paths.layersDir, log);
   const uppers = makeUppers(paths.instancesDir, layers, log);
   const roots = makeRoots({ paths, log, tier, layers, uppers });
   const views = makeViews({ paths, log, tier, layers, uppers });
-  const volumes = makeVolumes(paths.volumesDir);
+  const volumes = makeVolumes(paths.volumesDir, log);
 
   const dataLocks = new KeyedMutex();
 

@@ -112,7 +112,10 @@ export interface Storage {
    */
   createUpper(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   removeUpper(instanceId: number): Promise<void>;
-  /** Gives an unmounted machine an empty upper; its plain directories stay. Repeatable. */
+  /**
+   * Gives an unmounted machine an empty upper, in O(1): what was in it is removed after that. Its plain
+   * directories stay. Repeatable.
+   */
   emptyUpper(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   /**
    * Copies a stopped machine's plain directories for other ids; the next `emptyUpper` for them puts the

@@ -12,7 +12,7 @@ import {
 
 import { hostPath, type HostPath } from '../base/brand.ts';
 import { isObjectName } from '../base/names.ts';
-import { WarrenError } from '../contract/errors.ts';
+import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
 import { copyAttributes } from './attributes.ts';
@@ -197,9 +197,17 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
     },
 
     empty: async (instanceId, owner, like) => {
+      // Nobody waits for what a guest has written to be removed.
+      const { removed } = await layers.discard(upperPath(instanceId));
       await removeOverlay(instanceId);
       await takeStagedPlain(instanceId, owner);
-      await create(instanceId, owner, like);
+      try {
+        await create(instanceId, owner, like);
+      } catch (error) {
+        if (!isWarrenError(error, 'no_space')) throw error;
+        await removed;
+        await create(instanceId, owner, like);
+      }
     },
 
     stagePlain: async (instanceId, from, to, { signal }) => {

@@ -5,15 +5,15 @@ import { WarrenError } from '../contract/errors.ts';
 import { makeLayers } from './layers.ts';
 import { makeShift, shiftEntry } from './owners.ts';
 import { copyTree, treeSizes } from './trees.ts';
-import type { OwnerRange, Volumes } from './types.ts';
+import type { OwnerRange, StorageLog, Volumes } from './types.ts';
 import { walkTree, type WalkEntry } from './walk.ts';
 
 /** As LXD has it: whoever knows a name in it gets there, and only the machine's root lists it. */
 const rootMode = 0o711;
 
 /** Whole directories of their own, named and removed as layers are. */
-export function makeVolumes(dir: HostPath): Volumes {
-  const trees = makeLayers(dir);
+export function makeVolumes(dir: HostPath, log: StorageLog): Volumes {
+  const trees = makeLayers(dir, log);
   return {
     create: async (owner, fill) => {
       await mkdir(dir, { recursive: true, mode: 0o700 });

@@ -232,7 +232,8 @@ async function make(
       layer,
       owner,
       (copy) => {
-        store.instances.setLayers(id, layers.with(index, copy));
+        // A transaction that changes nothing waits for no disk, and a chain may have a hundred layers.
+        if (copy !== layer) store.instances.setLayers(id, layers.with(index, copy));
         if (origin.image !== undefined) store.layers.addToImage(origin.image.id, copy);
       },
       signal,

@@ -42,6 +42,8 @@ export class LiveMachines {
   readonly builds = new SharedWork<ImageRecord>();
   /** Copies of layers for other ids, by layer and range. */
   readonly shifts = new KeyedMutex();
+  /** Of new snapshots, one after the other. */
+  readonly measures = new KeyedMutex();
   /** Custom volumes, by id. Taken after the locks of machines, never before. */
   readonly volumes = new KeyedMutex();
   /** Changes of the switch, one after the other. */

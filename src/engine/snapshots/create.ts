@@ -20,7 +20,7 @@ export interface CreatedSnapshot extends SnapshotRecord {
   readonly frozenMs: number | undefined;
 }
 
-/** Snapshots a machine: O(1) when stopped, a frozen copy when it runs. */
+/** Snapshots a machine: O(1) when stopped, a frozen copy when it runs. Its size is 0 until it has been measured. */
 export async function createSnapshot(
   deps: EngineDeps,
   input: CreateSnapshotInput,
@@ -71,25 +71,25 @@ export async function snapshotLocked(
     });
   });
   if (snapshot === undefined) throw new Error('a snapshot was captured without a row');
-  const sizeBytes = await measure(deps, snapshot);
+  // Not waited for: it walks every file, and a guest decides how many there are.
+  void measure(deps, snapshot);
   deps.events.lifecycle({
     action: 'instance-snapshot-created',
     subject: { kind: 'instance-snapshot', instance, name },
     context: {},
   });
-  return { ...snapshot, sizeBytes, frozenMs };
+  return { ...snapshot, frozenMs };
 }
 
 /** A number to show: what no guest changes any more is measured, and failing that nothing is lost. */
-async function measure(deps: EngineDeps, { id, name, layers }: SnapshotRecord): Promise<number> {
+async function measure(deps: EngineDeps, { id, name, layers }: SnapshotRecord): Promise<void> {
   try {
+    using _ = await deps.live.measures.hold('snapshot');
     const bytes = await deps.storage.layerSize(layers[0] ?? '');
     deps.store.transaction(() => {
       deps.store.snapshots.setSize(id, bytes);
     });
-    return bytes;
   } catch (error) {
     deps.log.info({ err: error, snapshot: name }, 'the size of a snapshot is not known');
-    return 0;
   }
 }

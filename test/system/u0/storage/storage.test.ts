@@ -14,6 +14,7 @@ import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { LayerId, StorageService } from '../../../../src/storage/types.ts';
+import { eventually } from '../../../helpers/warren.ts';
 import { isMountPoint, makeGround, sliceA, type Ground } from './ground.ts';
 
 let ground: Ground;
@@ -149,6 +150,21 @@ describe('roots', () => {
     await expect(storage.mountRoot(1, chain)).rejects.toMatchObject({ code: 'unsupported' });
     expect(await isMountPoint(`${ground.paths.mountDir}/roots`)).toBe(false);
     expect(await storage.listMountedRoots()).toEqual([]);
+  });
+
+  it('are emptied at once, and what was in them is removed after that', async () => {
+    await storage.createUpper(3, sliceA);
+    const { instancesDir, layersDir } = ground.paths;
+    const many = `${instancesDir}/3/upper/many`;
+    mkdirSync(many);
+    for (let index = 0; index < 5000; index++) writeFileSync(`${many}/${index}`, '');
+    await storage.emptyUpper(3, sliceA);
+    expect(readdirSync(`${instancesDir}/3/upper`)).toEqual([]);
+    expect(await storage.listLayers()).toEqual([]);
+    await eventually(() => {
+      expect(readdirSync(layersDir)).toEqual([]);
+    });
+    expect(ground.logged).toEqual([]);
   });
 
   it('wait for what still holds them, and detach in the end', async () => {
