@@ -187,13 +187,13 @@ describe('lxc and what machines are made of', () => {
 
   test('query reads and changes anything, and waits', async () => {
     expect(JSON.parse(await lxc.well('query /1.0/instances/c1'))).toMatchObject({ name: 'c1' });
+    await lxc.well(`query -X PATCH -d '{"config":{"user.q":"1"}}' /1.0/instances/c1`);
+    expect(await lxc.well('config get c1 user.q')).toBe('1');
     const done = await lxc.well(
-      `query --wait -X PATCH -d '{"config":{"user.q":"1"}}' /1.0/instances/c1`,
+      `query --wait -X PUT -d '{"action":"start"}' /1.0/instances/c1/state`,
     );
     expect(JSON.parse(done)).toMatchObject({ status: 'Success' });
-    expect(await lxc.well('config get c1 user.q')).toBe('1');
     expect(await lxc.well('query --raw /1.0/profiles')).toContain('"type": "sync"');
-    await lxc.well('start c1');
     const metrics = await lxc.well('query /1.0/metrics');
     const value = (series: string): number => {
       const labels = 'name="c1",project="default",type="container"';

@@ -217,8 +217,10 @@ describe('changing a machine', () => {
     await create('twice');
     const keys = ['user.a', 'user.b', 'user.c', 'user.d'];
     const patch = (key: string) =>
-      api.done('PATCH', '/1.0/instances/twice', { config: { [key]: key } });
-    await Promise.all(keys.map(patch));
+      api.call('PATCH', '/1.0/instances/twice', { config: { [key]: key } });
+    const answers = await Promise.all(keys.map(patch));
+    // Unlike PUT's, it is made by then.
+    for (const { status, json } of answers) expect([status, json.type]).toEqual([200, 'sync']);
     const { config } = await api.get<Instance>('/1.0/instances/twice');
     for (const key of keys) expect(config[key]).toBe(key);
     await remove('twice');
@@ -229,7 +231,7 @@ describe('changing a machine', () => {
       config: { 'user.a': '1', 'user.b': '2' },
       devices: { d: { type: 'disk', source: '/tmp', path: '/d' } },
     });
-    await api.done('PATCH', '/1.0/instances/patched', {
+    await api.call('PATCH', '/1.0/instances/patched', {
       config: { 'user.b': '', 'user.c': '3' },
       devices: { e: { type: 'none' } },
     });
@@ -252,10 +254,10 @@ describe('changing a machine', () => {
   });
 
   test('names unknown keys', async () => {
-    const operation = await api.operate('PATCH', '/1.0/instances/web', {
-      config: { 'limits.memry': '1GiB' },
-    });
-    expect(operation.err).toContain('limits.memory');
+    const config = { 'limits.memry': '1GiB' };
+    const { status, json } = await api.call('PATCH', '/1.0/instances/web', { config });
+    expect(status).toBe(400);
+    expect(json.error).toContain('limits.memory');
   });
 
   test('renames', async () => {

@@ -29,8 +29,8 @@ describe('profiles', () => {
     });
     expect(operation.err).toContain('/no/such/source does not exist');
     await api.done('POST', '/1.0/instances', { ...machine, profiles: ['default'] });
-    const put = await api.operate('PATCH', '/1.0/instances/d', { profiles: ['sourceless'] });
-    expect(put.err).toContain('/no/such/source does not exist');
+    const patch = await api.call('PATCH', '/1.0/instances/d', { profiles: ['sourceless'] });
+    expect(patch.json.error).toContain('/no/such/source does not exist');
     const change = await api.call('PATCH', '/1.0/profiles/default', { devices });
     expect(change.status).toBe(400);
     expect(change.json.error).toContain('/no/such/source does not exist');

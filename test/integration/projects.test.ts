@@ -64,7 +64,7 @@ describe('a project with profiles of its own', () => {
     });
     expect(made.status).toBe(201);
     expect(made.headers['location']).toBe('/1.0/profiles/big?project=lab');
-    await api.done('PATCH', '/1.0/instances/web?project=lab', { profiles: ['default', 'big'] });
+    await api.call('PATCH', '/1.0/instances/web?project=lab', { profiles: ['default', 'big'] });
     const web = await api.get<Instance>('/1.0/instances/web?project=lab');
     expect(web).toMatchObject({
       profiles: ['default', 'big'],
@@ -81,7 +81,7 @@ describe('a project with profiles of its own', () => {
     expect(await api.get<Instance>('/1.0/instances/web?project=lab')).toMatchObject({
       profiles: ['default', 'huge'],
     });
-    await api.done('PATCH', '/1.0/instances/web?project=lab', { profiles: ['default'] });
+    await api.call('PATCH', '/1.0/instances/web?project=lab', { profiles: ['default'] });
     expect((await api.call('DELETE', '/1.0/profiles/huge?project=lab')).status).toBe(200);
     expect((await api.call('DELETE', '/1.0/profiles/default?project=lab')).status).toBe(403);
   });
@@ -115,7 +115,7 @@ describe('a project with profiles of its own', () => {
     const back = await api.get<Instance>('/1.0/instances/mover?project=shared');
     expect(back.expanded_config).not.toHaveProperty(['user.of']);
     await api.call('POST', '/1.0/profiles', { name: 'elsewhere' });
-    await api.done('PATCH', '/1.0/instances/mover?project=shared', { profiles: ['elsewhere'] });
+    await api.call('PATCH', '/1.0/instances/mover?project=shared', { profiles: ['elsewhere'] });
     await expect(to('lab', 'shared')).rejects.toThrow(/no profile "elsewhere"/);
     await api.done('DELETE', '/1.0/instances/mover?project=shared');
     await api.call('DELETE', '/1.0/profiles/elsewhere');

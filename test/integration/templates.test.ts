@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -7,6 +8,7 @@ import { openDaemon } from '../fakes/daemon.ts';
 import { ApiClient } from './client.ts';
 
 import type { ImageMetadataView } from '../../src/contract/api/instances.ts';
+import type { Operation } from '../../src/contract/api/operations.ts';
 import type { TestDaemon } from '../fakes/daemon.ts';
 
 let daemon: TestDaemon;
@@ -76,7 +78,7 @@ describe('templates of an image', () => {
     expect(await file('first', '/srv/deep/started')).toBe('none\n');
     expect(await file('first', '/etc/passwd')).toMatch(/^root:x/);
     await stop('first');
-    await api.done('PATCH', '/1.0/instances/first', { config: { 'user.a': 'two' } });
+    await api.call('PATCH', '/1.0/instances/first', { config: { 'user.a': 'two' } });
     await start('first');
     expect(await file('first', '/srv/deep/started')).toBe('two\n');
   });
@@ -93,6 +95,33 @@ describe('templates of an image', () => {
 
   test('never write outside the machine', () => {
     expect(existsSync(join(daemon.dir, 'outside', 'file'))).toBe(false);
+  });
+
+  test('that take their time let others work, and a start can be cancelled', async () => {
+    // Each is given up on, after all that one may do.
+    const paths = Array.from({ length: 300 }, (_, index) => `/srv/${index}`);
+    const slow = {
+      metadata: {
+        templates: Object.fromEntries(paths.map((path) => [path, entry('slow.tpl', ['start'])])),
+      },
+      templateFiles: {
+        'slow.tpl': `{{ config_get("user.big", "")${'|upper|lower'.repeat(100)} }}`,
+      },
+    };
+    await api.upload(`image ${JSON.stringify(slow)}`, { 'X-LXD-aliases': 'alias=slow' });
+    await api.done('POST', '/1.0/instances', {
+      name: 'slow',
+      config: { 'user.big': 'x'.repeat(60_000) },
+      source: { type: 'image', alias: 'slow' },
+    });
+    const body = { action: 'start', timeout: 30 };
+    const { json } = await api.call('PUT', '/1.0/instances/slow/state', body);
+    await sleep(50);
+    expect((await api.call('GET', '/1.0')).status).toBe(200);
+    expect((await api.call('DELETE', json.operation ?? '')).status).toBe(200);
+    const end = await api.get<Operation>(`${json.operation ?? ''}/wait?timeout=20`);
+    expect(end.status, end.err).toBe('Cancelled');
+    await api.done('DELETE', '/1.0/instances/slow');
   });
 
   test('go with a copy, which makes its own files, and with a new name', async () => {

@@ -69,7 +69,8 @@ test('snapshots are made, named, given an end, restored and deleted', async () =
   expect(await api.get(one)).toEqual([`${one}/snap0`, `${one}/s`]);
   expect(await api.get(`${one}/s`)).toMatchObject({ expires_at: '2099-01-01T00:00:00.000Z' });
   await api.done('POST', `${one}/s`, { name: 't' });
-  await api.done('PUT', `${one}/t`, { description: 'kept', expires_at: null });
+  const kept = { description: 'kept', expires_at: null };
+  expect((await api.call('PUT', `${one}/t`, kept)).json).toMatchObject({ type: 'sync' });
   expect(await api.get(`${one}/t`)).toMatchObject({
     ...{ description: 'kept', expires_at: '0001-01-01T00:00:00Z' },
   });

@@ -117,7 +117,7 @@ async function run(
   });
   undo.push('unmount the root', () => storage.unmountRoot(id));
   const root = await storage.mountRoot(id, record.layers);
-  const { init, plain } = await prepareRoot(deps, record, expanded, root);
+  const { init, plain } = await prepareRoot(deps, record, expanded, root, signal);
   signal.throwIfAborted();
 
   const spec = planSpec(deps, record, expanded, {
@@ -190,16 +190,17 @@ async function prepareRoot(
   record: InstanceRecord,
   expanded: Expanded,
   root: Awaited<ReturnType<EngineDeps['storage']['mountRoot']>>,
+  signal: AbortSignal,
 ): Promise<{ init: Awaited<ReturnType<typeof findInit>>; plain: BindMount[] }> {
   using files = deps.storage.openFiles(root, record.slice);
   const init = await findInit(record.name, files);
   const trigger = record.config['volatile.apply_template'];
   if (trigger !== undefined) {
     await writeIdentity(files, ownNameOf(record.name), trigger as IdentityTrigger);
-    await applyTemplates(deps, record, expanded, files, trigger as IdentityTrigger);
+    await applyTemplates(deps, record, expanded, files, trigger as IdentityTrigger, signal);
     deps.store.instances.mergeConfig(record.id, { 'volatile.apply_template': undefined });
   }
-  await applyTemplates(deps, record, expanded, files, 'start');
+  await applyTemplates(deps, record, expanded, files, 'start', signal);
   const plain: BindMount[] = [];
   if (readBool(expanded.config, 'security.nesting') === true) {
     // The kernel refuses an overlay whose upper directory lies on an overlay.

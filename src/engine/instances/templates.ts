@@ -1,3 +1,5 @@
+import { setImmediate as aTurn } from 'node:timers/promises';
+
 import { guestPath } from '../../base/brand.ts';
 import { ownNameOf } from '../../base/names.ts';
 import { readBool } from '../../contract/config/read.ts';
@@ -25,6 +27,7 @@ export async function applyTemplates(
   expanded: Expanded,
   files: GuestFiles,
   trigger: IdentityTrigger | 'start',
+  signal: AbortSignal,
 ): Promise<void> {
   const kept = deps.store.instanceTemplates.find(record.id);
   if (kept === undefined || namesNoTemplate(kept.metadata)) return;
@@ -32,6 +35,9 @@ export async function applyTemplates(
   const problems: string[] = [];
   for (const [path, template] of Object.entries(metadata.templates)) {
     if (!template.when.includes(trigger)) continue;
+    // A thousand of them may each take some time.
+    await aTurn();
+    signal.throwIfAborted();
     try {
       const source = Object.hasOwn(templateFiles, template.template)
         ? templateFiles[template.template]

@@ -8,6 +8,7 @@ import { updateInstance } from '../../../engine/instances/update.ts';
 import { getProject } from '../../../engine/projects/list.ts';
 import { getSnapshot } from '../../../engine/snapshots/list.ts';
 import { restoreSnapshot } from '../../../engine/snapshots/restore.ts';
+import { unattended, type InstanceRecord } from '../../../engine/types.ts';
 import { readJson } from '../../http/body.ts';
 import { checkIfMatch, etagOf } from '../../http/etag.ts';
 import { Fields } from '../../http/fields.ts';
@@ -19,7 +20,6 @@ import { instanceResources, instanceTrees, startOn } from './tree.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse } from '../../../contract/api/envelope.ts';
 import type { UpdateInstanceInput } from '../../../engine/instances/update.ts';
-import type { InstanceRecord } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
 /** `/1.0/instances/NAME`. */
@@ -49,11 +49,13 @@ export function instanceRoutes(app: FastifyInstance, context: DaemonContext): vo
         description: fields.string('description') ?? '',
       });
     });
-    app.patch(path, async (request, reply) => {
+    // Unlike PUT, LXD answers this one when it is done.
+    app.patch(path, async (request) => {
       const name = param(request, 'name');
       const fields = await readFields(request, name);
       const update = { ...readUpdate(name, fields), mode: 'merge' as const };
-      return startUpdate(context, request, reply, update);
+      await updateInstance(engine, { ...update, check: checkOf(request, name) }, unattended);
+      return syncBody(null);
     });
     app.post(path, async (request, reply) => startRename(context, request, reply));
     app.delete(path, (request, reply) => {
@@ -106,10 +108,7 @@ function startUpdate(
   input: UpdateInstanceInput,
 ): AsyncResponse {
   const { engine } = context;
-  const ifMatch = header(request, 'if-match');
-  const check = (current: InstanceRecord): void => {
-    checkIfMatch(ifMatch, etagOf(writablePart(current)), input.name);
-  };
+  const check = checkOf(request, input.name);
   check(getInstance(engine, input.name));
   return startOn(context, reply, input.name, {
     description: 'Updating instance',
@@ -120,6 +119,14 @@ function startUpdate(
       return { warnings: [`the change of ${what} takes effect at the next start`] };
     },
   });
+}
+
+/** Throws `stale` for a machine that is no more as the client knew it. */
+function checkOf(request: FastifyRequest, name: string): (current: InstanceRecord) => void {
+  const ifMatch = header(request, 'if-match');
+  return (current) => {
+    checkIfMatch(ifMatch, etagOf(writablePart(current)), name);
+  };
 }
 
 function startRestore(

@@ -66,7 +66,7 @@ export function volumeSnapshotRoutes(app: FastifyInstance, context: DaemonContex
     app.route({
       method,
       url: one,
-      handler: async (request, reply) => {
+      handler: async (request) => {
         const { volume, snapshot } = find(engine, request);
         const what = `change the snapshot ${volume.name}/${snapshot.name}`;
         const fields = new Fields(what, await readJson(request.raw, what));
@@ -75,14 +75,9 @@ export function volumeSnapshotRoutes(app: FastifyInstance, context: DaemonContex
         const expiresAtMs = fields.time('expires_at') ?? (isWhole ? null : undefined);
         fields.done();
         checkIfMatch(header(request, 'if-match'), etagOf(writablePart(snapshot)), snapshot.name);
-        return start(context, reply, volume.name, {
-          description: 'Updating storage volume snapshot',
-          work: () => {
-            const input = { description, expiresAtMs };
-            updateVolumeSnapshot(engine, volume.name, snapshot.name, input);
-            return Promise.resolve(undefined);
-          },
-        });
+        const input = { description, expiresAtMs };
+        updateVolumeSnapshot(engine, volume.name, snapshot.name, input);
+        return syncBody(null);
       },
     });
   }
