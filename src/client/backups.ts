@@ -109,6 +109,7 @@ const magics: readonly (readonly [ending: string, start: string])[] = [
   ['.tar.xz', 'fd377a585a00'],
   ['.tar.zst', '28b52ffd'],
   ['.tar.bz2', '425a68'],
+  ['.tar.lzma', '5d0000'],
 ];
 
 /** By the first bytes of a file. */

@@ -26,6 +26,7 @@ export const extensions: readonly string[] = [
   'file_delete',
   'file_get_symlink',
   'file_symlinks',
+  'image_compression_algorithm',
   'image_force_refresh',
   'image_types',
   'instance_all_projects',

@@ -38,10 +38,8 @@ export function makeImages(deps: ImageDeps): Images {
       guard(`build ${recipe.alias}`, context.signal, () =>
         buildImage(shared, { recipe, target, file, slice }, context),
       ),
-    pack: (root, description, file, slice, context) =>
-      guard('write the image', context.signal, () =>
-        packImage(sandbox, { root, description, file, slice }, context),
-      ),
+    pack: (input, context) =>
+      guard('write the image', context.signal, () => packImage(sandbox, input, context)),
     packBackup: (input, context) =>
       guard('write the backup', context.signal, () => packBackup(sandbox, input, context)),
     readBackupIndex: (file, context) =>

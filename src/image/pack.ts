@@ -1,7 +1,7 @@
-import { access } from 'node:fs/promises';
-
 import type { HostPath } from '../base/brand.ts';
+import type { Compression } from '../contract/compression.ts';
 import { formatEntry } from './archive/writer.ts';
+import { compressCommand } from './compress.ts';
 import { formatMetadata } from './metadata.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { sandboxTree } from './sandbox/spec.ts';
@@ -14,6 +14,8 @@ export interface PackInput {
   readonly description: ImageDescription;
   readonly file: HostPath;
   readonly slice: SliceIds;
+  /** Undefined: as `compressCommand` chooses. */
+  readonly compression: Compression | undefined;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface PackInput {
  */
 export async function packImage(
   sandbox: Sandbox,
-  { root, description, file, slice }: PackInput,
+  { root, description, file, slice, compression }: PackInput,
   context: WorkContext,
 ): Promise<ImportedImage> {
   const { metadata, templateFiles } = description;
@@ -43,7 +45,7 @@ export async function packImage(
       command: [...createCommand, ...withoutSecrets, '--directory=/image', 'rootfs'],
       mounts: [{ source: root, destination: sandboxTree, readonly: true }],
       slice,
-      compress: await compressCommand(),
+      compress: await compressCommand('write the image', compression),
       file,
     },
     context,
@@ -67,15 +69,3 @@ export const createCommand: readonly string[] = [
 
 /** A machine's ssh host keys are its own; one made of the image gets others. */
 const withoutSecrets = ['--anchored', '--exclude=rootfs/etc/ssh/ssh_host_*_key*'];
-
-/**
- * zstd at its default level packs a Debian in a fifth of gzip's time and a third smaller. Every
- * client of LXD tells the two apart.
- */
-export async function compressCommand(): Promise<string[]> {
-  const hasZstd = await access('/usr/bin/zstd').then(
-    () => true,
-    () => false,
-  );
-  return hasZstd ? ['zstd', '-3', '-T0', '-q', '-c'] : ['gzip', '-n', '-c'];
-}

@@ -2,6 +2,7 @@ import type { HostPath } from '../base/brand.ts';
 import type { StringMap } from '../contract/api/instances.ts';
 import type { BackupKind } from './backup/layout.ts';
 import type { BackupInput } from './backup/pack.ts';
+import type { PackInput } from './pack.ts';
 import type { BackupReader } from './backup/read.ts';
 import type { SftpServer } from './sftp.ts';
 
@@ -96,13 +97,7 @@ export interface Images {
     context: WorkContext,
   ): Promise<ImportedImage>;
   /** Writes a unified image file from a mounted root (publish). */
-  pack(
-    root: HostPath,
-    description: ImageDescription,
-    file: HostPath,
-    slice: { readonly start: number; readonly size: number },
-    context: WorkContext,
-  ): Promise<ImportedImage>;
+  pack(input: PackInput, context: WorkContext): Promise<ImportedImage>;
   /** Writes a backup from mounted roots, or from the directories of a volume. */
   packBackup(input: BackupInput, context: WorkContext): Promise<{ readonly sizeBytes: number }>;
   /** The bytes of a backup's `index.yaml`. Throws `invalid` for a file that is none. */

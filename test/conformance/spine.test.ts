@@ -1,3 +1,6 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
 import { needs } from '../helpers/needs.ts';
@@ -158,6 +161,28 @@ describe('lxc and the life of a machine', () => {
     await lxc.well('publish c2 --force --alias other user.x=y');
     expect(await lxc.well('image get-property other user.x')).toBe('y');
     await lxc.badly('publish nothing', /Error: .*nothing/);
+  });
+
+  test('publish packs as it is told, else as the project or the server says', async () => {
+    const packed = async (options = ''): Promise<string> => {
+      const said = await lxc.well(`publish c1/first ${options}`);
+      const [fingerprint = ''] = /[0-9a-f]{64}/.exec(said) ?? [];
+      await lxc.well(`image export ${fingerprint} ${lxc.place}/packed`);
+      await lxc.well(`image delete ${fingerprint}`);
+      const [name = ''] = readdirSync(lxc.place).filter((one) => one.startsWith('packed'));
+      rmSync(join(lxc.place, name));
+      return name;
+    };
+    await lxc.badly('publish c1/first --compression rar', /Error: .*rar.*gzip/);
+    expect(await packed('--compression xz')).toBe('packed.tar.xz');
+    await lxc.well('config set images.compression_algorithm=bzip2');
+    expect(await packed()).toBe('packed.tar.bz2');
+    expect(await packed('--compression none')).toBe('packed.tar');
+    await lxc.well('project set default images.compression_algorithm=gzip');
+    expect(await packed()).toBe('packed.tar.gz');
+    await lxc.well('project unset default images.compression_algorithm');
+    await lxc.well('config unset images.compression_algorithm');
+    await lxc.badly('config set images.compression_algorithm=fast', /Error: .*fast.*gzip/);
   });
 
   test('export and import carry a machine over, with its snapshots', async () => {

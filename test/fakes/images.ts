@@ -5,6 +5,7 @@ import { WarrenError } from '../../src/contract/errors.ts';
 
 import type { BackupPart } from '../../src/image/backup/layout.ts';
 import type { BackupInput } from '../../src/image/backup/pack.ts';
+import type { PackInput } from '../../src/image/pack.ts';
 import type {
   ImageDescription,
   ImageFiles,
@@ -55,16 +56,17 @@ export function fakeImages(): Images {
       writeFileSync(`${target}/sbin/init`, '#!/bin/sh\n', { mode: 0o755 });
       return Promise.resolve();
     },
-    pack: (_root: string, description: ImageDescription, file: string) => {
-      writeFileSync(file, `image ${JSON.stringify({ ...description, packed: Math.random() })}`);
-      return Promise.resolve(describe({ metadata: file as ImageFiles['metadata'] }));
+    pack: ({ description, file, compression }: PackInput) => {
+      const packed = { ...description, compression, at: Math.random() };
+      writeFileSync(file, `image ${JSON.stringify(packed)}`);
+      return Promise.resolve(describe({ metadata: file }));
     },
     recipes: () => [],
     findRecipe: () => undefined,
     build: () => Promise.reject(new Error('there is no recipe')),
-    packBackup: ({ index, trees, file }: BackupInput) => {
+    packBackup: ({ index, trees, file, compression }: BackupInput) => {
       const parts = trees.map(({ snapshot }) => ({ snapshot }));
-      writeFileSync(file, JSON.stringify({ index, parts }));
+      writeFileSync(file, JSON.stringify({ index, parts, compression }));
       return Promise.resolve({ sizeBytes: statSync(file).size });
     },
     readBackupIndex: (file: string) => {

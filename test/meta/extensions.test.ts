@@ -29,6 +29,8 @@ const claims: Readonly<Record<string, string>> = {
   file_delete: 'file push, pull, edit and delete carry files, trees, links and modes',
   file_get_symlink: 'file push, pull, edit and delete carry files, trees, links and modes',
   file_symlinks: 'file push, pull, edit and delete carry files, trees, links and modes',
+  image_compression_algorithm:
+    'publish packs as it is told, else as the project or the server says',
   image_force_refresh: 'image refresh builds one anew, which takes over its aliases',
   image_types: 'image list, info and show tell of an image by alias and by fingerprint',
   instance_all_projects: 'list knows when a machine ran last, and machines of all projects',

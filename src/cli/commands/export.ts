@@ -1,6 +1,7 @@
 import { fetchBackup } from '../../client/backups.ts';
 import { apiPath } from '../../client/client.ts';
 import { formatSize } from '../../base/units.ts';
+import { compressions } from '../../contract/compression.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
 import { frozenNote } from '../render/frozen.ts';
@@ -28,7 +29,7 @@ export const exportInstance = defineCommand({
       kind: 'text',
       value: 'HOW',
       summary: 'How to pack it',
-      choices: ['none', 'gzip', 'bzip2', 'xz', 'zstd'],
+      choices: compressions,
     },
     'optimized-storage': { kind: 'flag', summary: 'Has no effect here', hidden: true },
   },

@@ -1,5 +1,6 @@
 import { apiPath } from '../../client/client.ts';
 import { setAlias } from '../../client/images.ts';
+import { compressions } from '../../contract/compression.ts';
 import { defineCommand } from '../command.ts';
 import { parseAssignment, parseInstanceRef, stripRemote } from '../names.ts';
 
@@ -22,6 +23,12 @@ export const publish = defineCommand({
       summary: 'Stop a running machine for it and start it again',
     },
     public: { kind: 'flag', summary: 'Mark it public' },
+    compression: {
+      kind: 'text',
+      value: 'HOW',
+      summary: 'How to pack it',
+      choices: compressions,
+    },
   },
   next: 'warren launch ALIAS NAME',
   async run({ client, progress }, args) {
@@ -38,6 +45,7 @@ export const publish = defineCommand({
             ? { type: 'instance', name: instance }
             : { type: 'snapshot', name: `${instance}/${snapshot}` },
         public: args.public,
+        compression_algorithm: args.compression ?? '',
         properties:
           args.properties.length === 0
             ? null

@@ -1,5 +1,6 @@
 import { formatSize } from '../../base/units.ts';
 import { fetchBackup, sendVolumeBackup } from '../../client/backups.ts';
+import { compressions } from '../../contract/compression.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
 import { poolWord, volumePath, volumeWord } from '../volumes.ts';
@@ -30,7 +31,7 @@ export const exportVolume = defineCommand({
       kind: 'text',
       value: 'HOW',
       summary: 'How to pack it',
-      choices: ['none', 'gzip', 'bzip2', 'xz', 'zstd'],
+      choices: compressions,
     },
     'optimized-storage': { kind: 'flag', summary: 'Has no effect here', hidden: true },
   },

@@ -17,6 +17,7 @@ export type ValueType =
   | 'idmap'
   | 'syscalls'
   | 'choice'
+  | 'compression'
   | 'ipv4'
   | 'ipv4-subnet'
   | 'ipv4-ranges'

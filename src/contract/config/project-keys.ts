@@ -1,4 +1,5 @@
 import type { KeyRow, UnsupportedKey } from './key.ts';
+import { compressionKeys } from './server-keys.ts';
 
 const shared = 'it is shared by all projects';
 
@@ -66,6 +67,7 @@ export const projectKeys = [
     live: true,
     summary: 'Most of all root disks together; each must have a size then',
   },
+  ...compressionKeys,
   { key: 'user.*', type: 'text', live: true, summary: 'Free notes of yours' },
 ] as const satisfies readonly KeyRow[];
 
@@ -77,7 +79,6 @@ export const unsupportedProjectKeys: readonly UnsupportedKey[] = [
   { key: 'limits.virtual-machines', why: 'there are no virtual machines' },
   { key: 'restricted*', why: 'what machines may be is for the policy of the administrator' },
   { key: 'images.*', why: 'images are shared by all projects' },
-  { key: 'backups.*', why: 'the compression is chosen with each export' },
 ];
 
 /** What all projects share, as each of them shows it and takes it when it is said as it is. */

@@ -1,7 +1,25 @@
 import type { KeyRow, UnsupportedKey } from './key.ts';
 
+/** Of the daemon, and of a project, whose word then counts. */
+export const compressionKeys = [
+  {
+    key: 'images.compression_algorithm',
+    type: 'compression',
+    live: true,
+    summary:
+      'How images of machines are packed; unset it is zstd where that is installed, else gzip',
+  },
+  {
+    key: 'backups.compression_algorithm',
+    type: 'compression',
+    live: true,
+    summary: 'How exports are packed; unset it is zstd where that is installed, else gzip',
+  },
+] as const satisfies readonly KeyRow[];
+
 /** Config keys of the daemon (`PUT /1.0`). */
 export const serverKeys = [
+  ...compressionKeys,
   {
     key: 'user.*',
     type: 'text',
@@ -14,7 +32,6 @@ const socketOnly = 'the API is on a unix socket of your own and nowhere else';
 
 /** Server keys of LXD that have no meaning here. */
 export const unsupportedServerKeys: readonly UnsupportedKey[] = [
-  { key: 'backups.*', why: 'the compression is chosen with each export' },
   { key: 'candid.*', why: socketOnly },
   { key: 'cluster.*', why: 'there are no clusters' },
   {

@@ -5,6 +5,7 @@ import { isObjectName } from '../../base/names.ts';
 import { parseSchedule } from '../../base/schedule.ts';
 import { hasControlCharacter } from '../../base/text.ts';
 import { parseSize } from '../../base/units.ts';
+import { compressions, parseCompression } from '../compression.ts';
 
 import type { KeyRow, ValueType } from './key.ts';
 import { parseProxyAddress } from './proxy-address.ts';
@@ -75,6 +76,10 @@ const rules: Readonly<Record<ValueType, Rule>> = {
     lines: true,
   },
   choice: { ok: () => true, wanted: 'one of the choices' },
+  compression: {
+    ok: (value) => parseCompression(value) !== undefined,
+    wanted: `${compressions.join(', ')}, or one with a level such as "xz -9"`,
+  },
   ipv4: {
     ok: (value) => parseIpv4(value) !== undefined,
     wanted: 'an IPv4 address such as 10.77.0.5',

@@ -1,6 +1,7 @@
 import { Revert } from '../../base/revert.ts';
+import type { Compression } from '../../contract/compression.ts';
 import { WarrenError } from '../../contract/errors.ts';
-import type { BackupCompression, BackupTree } from '../../image/backup/layout.ts';
+import type { BackupTree } from '../../image/backup/layout.ts';
 import { formatMetadata } from '../../image/metadata.ts';
 import type { LayerId } from '../../storage/types.ts';
 import { captureInstance } from '../instances/capture.ts';
@@ -19,7 +20,8 @@ export interface CreateBackupInput {
   readonly expiresAtMs: number | undefined;
   /** Leaves the snapshots out. */
   readonly instanceOnly: boolean;
-  readonly compression: BackupCompression;
+  /** Undefined: the best there is. */
+  readonly compression: Compression | undefined;
 }
 
 export interface CreatedBackup {

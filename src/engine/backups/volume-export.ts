@@ -1,8 +1,9 @@
 import { stringify } from 'yaml';
 
 import { Revert } from '../../base/revert.ts';
+import type { Compression } from '../../contract/compression.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
-import type { BackupCompression, BackupTree } from '../../image/backup/layout.ts';
+import type { BackupTree } from '../../image/backup/layout.ts';
 import type { LayerId, OwnerRange } from '../../storage/types.ts';
 import { sliceAt } from '../../userns/slices.ts';
 import type { EngineDeps, VolumeRecord, WorkContext } from '../types.ts';
@@ -20,7 +21,8 @@ export interface ExportVolumeInput {
   readonly expiresAtMs: number | undefined;
   /** Leaves the snapshots out. */
   readonly volumeOnly: boolean;
-  readonly compression: BackupCompression;
+  /** Undefined: the best there is. */
+  readonly compression: Compression | undefined;
 }
 
 /**

@@ -1,7 +1,8 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 
 import { hostPath, type HostPath } from '../../base/brand.ts';
 import { isFingerprint } from '../../base/names.ts';
+import { archiveExtension, readCompression } from '../../image/archive/compression.ts';
 import type { ImageFiles } from '../../image/types.ts';
 import type { EngineDeps, ImageRecord } from '../types.ts';
 
@@ -43,20 +44,7 @@ export async function removeImageFiles(
   await rm(rootfs, { force: true });
 }
 
-const magics: readonly (readonly [extension: string, magic: Buffer, offset: number])[] = [
-  ['.tar.gz', Buffer.from([0x1f, 0x8b]), 0],
-  ['.tar.xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]), 0],
-  ['.tar.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), 0],
-  ['.tar.bz2', Buffer.from('BZh'), 0],
-  ['.squashfs', Buffer.from('hsqs'), 0],
-];
-
 /** The extension of an image file, by its first bytes; clients save it under that name. */
 export async function extensionOf(path: HostPath): Promise<string> {
-  await using file = await open(path, 'r');
-  const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 0);
-  const known = magics.find(([, magic, at]) =>
-    buffer.subarray(at, at + magic.length).equals(magic),
-  );
-  return known?.[0] ?? '.tar';
+  return archiveExtension(await readCompression(path));
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
 import { hostPath } from '../../base/brand.ts';
+import { ownNameOf } from '../../base/names.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
+import type { Compression } from '../../contract/compression.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { ImageMetadata } from '../../image/types.ts';
 import { chooseInstanceName } from '../instances/names.ts';
@@ -13,6 +15,7 @@ import { finishRestore } from '../instances/restoring.ts';
 import { isRunning } from '../instances/state.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
+import { extensionOf } from './files.ts';
 import { importImage } from './import.ts';
 
 export interface PublishImageInput {
@@ -22,6 +25,8 @@ export interface PublishImageInput {
   readonly properties: StringMap | undefined;
   readonly public: boolean;
   readonly expiresAtMs: number | undefined;
+  /** Undefined: the best there is. */
+  readonly compression: Compression | undefined;
   readonly aliases: readonly { readonly name: string; readonly description: string }[];
 }
 
@@ -90,7 +95,10 @@ async function publishStopped(
   await finishRestore(deps, record);
   const root = await deps.storage.mountRoot(record.id, record.layers);
   try {
-    await deps.images.pack(root, { metadata, templateFiles }, file, record.slice, context);
+    const description = { metadata, templateFiles };
+    const { slice } = record;
+    const { compression } = input;
+    await deps.images.pack({ root, description, file, slice, compression }, context);
   } finally {
     await deps.storage.unmountRoot(record.id);
   }
@@ -98,7 +106,7 @@ async function publishStopped(
     deps,
     {
       files: { metadata: file },
-      filename: `${name}.tar.gz`,
+      filename: `${ownNameOf(name)}${await extensionOf(file)}`,
       properties: {},
       profiles: [],
       public: input.public,

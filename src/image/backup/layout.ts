@@ -47,7 +47,3 @@ export interface BackupTree extends BackupPart {
   /** Where it is mounted. */
   readonly root: HostPath;
 }
-
-/** How a backup is packed; `best` is zstd where it is installed, else gzip. */
-export const backupCompressions = ['best', 'none', 'gzip', 'bzip2', 'xz', 'zstd'] as const;
-export type BackupCompression = (typeof backupCompressions)[number];

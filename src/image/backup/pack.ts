@@ -1,6 +1,8 @@
 import type { HostPath } from '../../base/brand.ts';
+import type { Compression } from '../../contract/compression.ts';
 import { formatEntry } from '../archive/writer.ts';
-import { compressCommand, createCommand } from '../pack.ts';
+import { compressCommand } from '../compress.ts';
+import { createCommand } from '../pack.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SliceIds } from '../slice.ts';
 import type { WorkContext } from '../types.ts';
@@ -10,7 +12,6 @@ import {
   partDirectory,
   snapshotsDirectory,
   treeDirectory,
-  type BackupCompression,
   type BackupKind,
   type BackupTree,
 } from './layout.ts';
@@ -25,7 +26,8 @@ export interface BackupInput {
   readonly trees: readonly BackupTree[];
   readonly file: HostPath;
   readonly slice: SliceIds;
-  readonly compression: BackupCompression;
+  /** Undefined: as `compressCommand` chooses. */
+  readonly compression: Compression | undefined;
   /** Unix seconds: the times of what warren itself puts in. */
   readonly createdAt: number;
 }
@@ -85,26 +87,9 @@ export async function packBackup(
         })),
       ],
       slice,
-      compress: await commandOf(input.compression),
+      compress: await compressCommand('write the backup', input.compression),
       file,
     },
     context,
   );
-}
-
-async function commandOf(compression: BackupCompression): Promise<string[] | undefined> {
-  switch (compression) {
-    case 'best':
-      return await compressCommand();
-    case 'none':
-      return undefined;
-    case 'gzip':
-      return ['gzip', '-n', '-c'];
-    case 'bzip2':
-      return ['bzip2', '-c'];
-    case 'xz':
-      return ['xz', '-T0', '-c'];
-    case 'zstd':
-      return ['zstd', '-3', '-T0', '-q', '-c'];
-  }
 }

@@ -67,7 +67,11 @@ export async function buildImage(
     },
   };
   const description = { metadata: describe(source, hostArchitecture, mtime), templateFiles: {} };
-  const image = await packImage(sandbox, { root: target, description, file, slice }, packing);
+  const image = await packImage(
+    sandbox,
+    { root: target, description, file, slice, compression: undefined },
+    packing,
+  );
   context.progress({ stage: 'done', percent: 100 });
   return image;
 }

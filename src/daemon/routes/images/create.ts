@@ -8,8 +8,9 @@ import { maxJsonBytes, parseJson, readText } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { boundaryOf } from '../../http/multipart.ts';
 import { accepted } from '../../http/replies.ts';
-import { header, machineOf } from '../../http/request.ts';
+import { header, machineOf, projectOfRequest } from '../../http/request.ts';
 import { instanceUrl } from '../../views/urls.ts';
+import { readCompression } from '../compression-field.ts';
 import { startUpload } from './upload.ts';
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -119,16 +120,14 @@ function startPublish(
   const [own = '', snapshot] = source.requiredString('name').split('/');
   const instance = machineOf(request, own);
   const aliases = readAliases(fields);
-  const compression = fields.string('compression_algorithm') ?? '';
-  if (compression !== '' && compression !== 'gzip') {
-    fields.issue('compression_algorithm', `"${compression}" is not offered, wanted gzip`);
-  }
+  const project = projectOfRequest(request);
   const input: PublishImageInput = {
     instance,
     snapshot,
     properties: fields.stringMap('properties'),
     public: fields.boolean('public') ?? false,
     expiresAtMs: fields.time('expires_at') ?? undefined,
+    compression: readCompression(fields, engine, project, 'images.compression_algorithm'),
     aliases,
   };
   fields.done();

@@ -6,9 +6,10 @@ import { backupFile, getBackup, listBackups } from '../../../engine/backups/reco
 import { getInstance } from '../../../engine/instances/list.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
-import { freeName, readCompression } from '../backup-fields.ts';
+import { freeName } from '../backup-fields.ts';
+import { readCompression } from '../compression-field.ts';
 import { syncBody } from '../../http/replies.ts';
-import { param } from '../../http/request.ts';
+import { param, projectOfRequest } from '../../http/request.ts';
 import { backupView } from '../../views/backups.ts';
 import { instanceUrl } from '../../views/urls.ts';
 import { listAnswer } from '../listing.ts';
@@ -36,11 +37,12 @@ export function backupRoutes(app: FastifyInstance, context: DaemonContext): void
       const what = `export ${instance}`;
       const fields = new Fields(what, (await readJson(request.raw, what)) ?? {});
       const name = fields.string('name') ?? '';
+      const project = projectOfRequest(request);
       const input = {
         instance,
         expiresAtMs: fields.time('expires_at') ?? undefined,
         instanceOnly: fields.boolean('instance_only') ?? fields.boolean('container_only') ?? false,
-        compression: readCompression(fields),
+        compression: readCompression(fields, engine, project, 'backups.compression_algorithm'),
       };
       fields.done();
       const { id } = getInstance(engine, instance);

@@ -11,10 +11,11 @@ import { getVolume } from '../../../engine/volumes/list.ts';
 import { readJson } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { accepted, syncBody } from '../../http/replies.ts';
-import { param } from '../../http/request.ts';
+import { param, projectOfRequest } from '../../http/request.ts';
 import { volumeBackupView } from '../../views/backups.ts';
 import { poolsUrl, volumeUrl } from '../../views/volumes.ts';
-import { freeName, readCompression } from '../backup-fields.ts';
+import { freeName } from '../backup-fields.ts';
+import { readCompression } from '../compression-field.ts';
 import { listAnswer } from '../listing.ts';
 import { checkPool } from './pools.ts';
 import { volumeOf } from './named.ts';
@@ -50,11 +51,12 @@ export function volumeBackupRoutes(app: FastifyInstance, context: DaemonContext)
     const what = `export the storage volume ${volume}`;
     const fields = new Fields(what, (await readJson(request.raw, what)) ?? {});
     const name = fields.string('name') ?? '';
+    const project = projectOfRequest(request);
     const input = {
       volume,
       expiresAtMs: fields.time('expires_at') ?? undefined,
       volumeOnly: fields.boolean('volume_only') ?? false,
-      compression: readCompression(fields),
+      compression: readCompression(fields, engine, project, 'backups.compression_algorithm'),
     };
     fields.done();
     const chosen = name === '' ? freeName(await listBackups(engine, { volume: id })) : name;

@@ -47,6 +47,7 @@ it('a published image holds none', async () => {
       properties: undefined,
       public: false,
       expiresAtMs: undefined,
+      compression: undefined,
       aliases: [],
     },
     unattended,

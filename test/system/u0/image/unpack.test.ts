@@ -1,11 +1,22 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { hostPath } from '../../../../src/base/brand.ts';
+import { hostPath, type HostPath } from '../../../../src/base/brand.ts';
+import { parseCompression } from '../../../../src/contract/compression.ts';
+import { readCompression } from '../../../../src/image/archive/compression.ts';
+import type { PackInput } from '../../../../src/image/pack.ts';
 import type { ImageMetadata } from '../../../../src/image/types.ts';
 import { archive, metadataYaml, rootEntries, unified } from '../../../fixtures/images/tar.ts';
 import { describeTree } from '../storage/ground.ts';
@@ -78,18 +89,18 @@ for top, dirs, files in os.walk(b'.'):
 
 const templateFiles = { 'hostname.tpl': '{{ container.name }}\n' };
 
+/** What packs the tree at `root` into `file`, by `compression` where one is named. */
+function packing(root: HostPath, file: HostPath, compression = ''): PackInput {
+  const description = { metadata, templateFiles };
+  return { root, description, file, slice, compression: parseCompression(compression) };
+}
+
 describe('pack and unpack', () => {
   it('keep modes, owners, times, attributes, links, holes and names', async () => {
     const tree = ground.target();
     makeTree(tree);
     const file = hostPath(`${ground.base}/packed`);
-    const packed = await ground.images.pack(
-      tree,
-      { metadata, templateFiles },
-      file,
-      slice,
-      ground.context,
-    );
+    const packed = await ground.images.pack(packing(tree, file), ground.context);
     expect(packed).toMatchObject({ metadata, templateFiles });
     expect(packed.fingerprint).toBe(sha256(readFileSync(file)));
     expect(packed.sizeBytes).toBe(statSync(file).size);
@@ -105,9 +116,7 @@ describe('pack and unpack', () => {
 
     // The same tree packs into the same bytes, and for another slice into the same guest ids.
     const again = hostPath(`${ground.base}/again`);
-    expect(
-      await ground.images.pack(copy, { metadata, templateFiles }, again, slice, ground.context),
-    ).toEqual(packed);
+    expect(await ground.images.pack(packing(copy, again), ground.context)).toEqual(packed);
     const shifted = hostPath(`${ground.base}/target-shifted`);
     mkdirSync(shifted);
     const other = { start: 20_001, size: 20_000 };
@@ -118,11 +127,32 @@ describe('pack and unpack', () => {
     );
   });
 
+  it.each([
+    ['none', 'none'],
+    ['gzip', 'gzip'],
+    ['gzip -1', 'gzip'],
+    ['bzip2', 'bzip2'],
+    ['lzma', 'lzma'],
+    ['xz', 'xz'],
+    ['zstd -19', 'zstd'],
+  ])('packs by %s, and reads that again', async (wanted, found) => {
+    const tree = ground.target();
+    writeFileSync(`${tree}/file`, 'same\n'.repeat(1000));
+    chownSync(`${tree}/file`, slice.start, slice.start);
+    const file = hostPath(`${ground.base}/packed`);
+    const packed = await ground.images.pack(packing(tree, file, wanted), ground.context);
+    expect(await readCompression(file)).toBe(found);
+    expect(await ground.images.inspect({ metadata: file }, ground.context)).toEqual(packed);
+    const copy = ground.target();
+    await ground.images.unpack({ metadata: file }, copy, slice, ground.context);
+    expect(readFileSync(`${copy}/file`, 'utf8')).toHaveLength(5000);
+  });
+
   it('writes what a stock tar lists as a unified image', async () => {
     const tree = ground.target();
     execFileSync('mkdir', ['-p', `${tree}/etc`]);
     const file = hostPath(`${ground.base}/packed`);
-    await ground.images.pack(tree, { metadata, templateFiles }, file, slice, ground.context);
+    await ground.images.pack(packing(tree, file), ground.context);
     const names = ground.run('tar', '-tf', file).trim().split('\n');
     expect(names).toEqual(['metadata.yaml', 'templates/hostname.tpl', 'rootfs/', 'rootfs/etc/']);
   });
@@ -303,9 +333,7 @@ describe('packing', () => {
     );
     try {
       const file = hostPath(`${small}/image`);
-      const found = await failure(
-        ground.images.pack(tree, { metadata, templateFiles }, file, slice, ground.context),
-      );
+      const found = await failure(ground.images.pack(packing(tree, file), ground.context));
       expect(found.code).toBe('no_space');
       expect(readdirSync(small)).toEqual([]);
     } finally {
@@ -319,9 +347,7 @@ describe('packing', () => {
     const stop = new AbortController();
     const file = hostPath(`${ground.base}/image`);
     const context = { signal: stop.signal, progress: () => undefined };
-    const work = failure(
-      ground.images.pack(tree, { metadata, templateFiles }, file, slice, context),
-    );
+    const work = failure(ground.images.pack(packing(tree, file), context));
     await sleep(20);
     stop.abort();
     expect((await work).code).toBe('cancelled');
