@@ -1,13 +1,8 @@
+import { judgeStorage } from './goals-of-storage.ts';
 import { lineTitle, rows, type Line, type RowId } from './rows.ts';
 
 import type { Samples } from './samples.ts';
-
-export interface Verdict {
-  readonly goal: string;
-  /** The figure that was found, in words. */
-  readonly found: string;
-  readonly isMet: boolean;
-}
+import type { Verdict } from './verdict.ts';
 
 const aheadRows: readonly RowId[] = [
   'create',
@@ -116,6 +111,7 @@ export function judge(samples: Samples): readonly Verdict[] {
         return [{ goal, found: `${found.toFixed(0)} ms`, isMet: found <= limit }];
       }),
     ...judgeStream(samples),
+    ...judgeStorage(samples),
     ...(processes === undefined
       ? []
       : [

@@ -2,6 +2,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 import { judge } from './goals.ts';
+import { measureHeldData } from './held-data.ts';
 import { openHost, type Host } from './host.ts';
 import { provideImage, type Image } from './image.ts';
 import { Unavailable, type Peer } from './peer.ts';
@@ -43,10 +44,16 @@ const sliceRows: readonly RowId[] = [
   'slice-first',
   'slice-next',
   'slice-shared',
+  'slice-next-launch',
+  'slice-shared-launch',
   'slice-disk',
   'slice-share',
 ];
-const otherRows: readonly RowId[] = ['version', ...listRows, ...standingRows, ...sliceRows];
+const heldRows: readonly RowId[] = ['held-snapshot', 'held-restore', 'held-copy'];
+const otherRows: readonly RowId[] = [
+  ...['version' as const, ...listRows, ...standingRows],
+  ...[...sliceRows, ...heldRows],
+];
 const lifeRows: readonly RowId[] = rowIds.filter((id) => !otherRows.includes(id));
 
 const controller = new AbortController();
@@ -118,6 +125,8 @@ async function main(): Promise<void> {
     const [warren] = peers;
     if (wants(sliceRows) && warren !== undefined)
       await measureSlices(bench, warren, image, warrenCommand(host));
+    if (wants(heldRows) && warren !== undefined)
+      await measureHeldData(bench, warren, warrenCommand(host));
     if (wants(listRows)) await measureLists(bench, peers, sizes);
     print(samples, peers);
   } finally {

@@ -2,7 +2,7 @@ import { lineTitle, rows, type Unit } from './rows.ts';
 
 import type { Peer } from './peer.ts';
 import type { Samples } from './samples.ts';
-import type { Verdict } from './goals.ts';
+import type { Verdict } from './verdict.ts';
 
 /** The table: medians, each with how many times warren's it is. */
 export function formatTable(samples: Samples, peers: readonly Peer[]): string {

@@ -15,6 +15,9 @@ export const rows = {
   snapshot: { title: 'snapshot of a new machine', unit: 'ms' },
   restore: { title: 'restore it', unit: 'ms' },
   copy: { title: 'copy of that machine', unit: 'ms' },
+  'held-snapshot': { title: 'snapshot, socket, by MiB of its own', unit: 'ms' },
+  'held-restore': { title: 'restore, socket, by MiB of its own', unit: 'ms' },
+  'held-copy': { title: 'copy, socket, by MiB of its own', unit: 'ms' },
   list: { title: 'list', unit: 'ms' },
   'lxc-list': { title: 'lxc list', unit: 'ms' },
   'list-full': { title: 'every machine with its state, socket', unit: 'ms' },
@@ -25,6 +28,8 @@ export const rows = {
   'slice-first': { title: 'create, first machine of further ids', unit: 'ms' },
   'slice-next': { title: 'create, next machine of these ids', unit: 'ms' },
   'slice-shared': { title: 'create, machine of the image’s own ids', unit: 'ms' },
+  'slice-next-launch': { title: 'launch, next machine of further ids', unit: 'ms' },
+  'slice-shared-launch': { title: 'launch, machine of the image’s own ids', unit: 'ms' },
   'slice-disk': { title: 'disk for further ids', unit: 'bytes' },
   'slice-share': { title: 'disk for further ids, of the image', unit: 'percent' },
 } as const satisfies Record<string, { readonly title: string; readonly unit: Unit }>;
@@ -32,7 +37,7 @@ export const rows = {
 export type Unit = 'ms' | 'bytes' | 'count' | 'percent' | 'rate';
 export type RowId = keyof typeof rows;
 
-/** One line of the table: a row, and for lists the size of the database. */
+/** One line of the table: a row, and the size of the database that is listed or of the machine. */
 export interface Line {
   readonly id: RowId;
   readonly size?: number;

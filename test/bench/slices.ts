@@ -33,11 +33,12 @@ export async function measureSlices(
     const add = (id: RowId, value: number): void => {
       if (round > 0) samples.add({ id }, name, round, value);
     };
-    const lifeOf = (id: RowId, config: readonly string[]): number => {
+    const lifeOf = (id: RowId, config: readonly string[], launch?: RowId): number => {
       const options = config.flatMap((one) => ['-c', one]);
       const { ms } = host.run(warren('init', imageAlias, id, ...options));
       add(id, ms);
       const used = usedBytes();
+      if (launch !== undefined) add(launch, ms + host.run(warren('start', id)).ms);
       host.run(remove(id));
       return used;
     };
@@ -46,11 +47,11 @@ export async function measureSlices(
       `security.idmap.size=${size}`,
       `security.idmap.base=${1 + round * size}`,
     ];
-    lifeOf('slice-shared', ['security.idmap.isolated=false']);
+    lifeOf('slice-shared', ['security.idmap.isolated=false'], 'slice-shared-launch');
     const before = usedBytes();
     const bytes = lifeOf('slice-first', own) - before;
     add('slice-disk', bytes);
     add('slice-share', (100 * bytes) / imageBytes);
-    lifeOf('slice-next', own);
+    lifeOf('slice-next', own, 'slice-next-launch');
   }
 }
