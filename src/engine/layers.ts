@@ -32,9 +32,7 @@ export async function layerFor(
   using _ = await deps.live.shifts.hold(`${layer} ${owner.start} ${owner.size}`);
   const original = deps.store.layers.find(layer);
   if (original === undefined) throw new Error(`layer ${layer} has no row`);
-  const existing = sameOwner(original.owner, owner)
-    ? original
-    : (deps.store.layers.findShifted(layer, owner) ?? findSibling(deps, original, owner));
+  const existing = findFor(deps, layer, owner);
   if (existing !== undefined) {
     deps.store.transaction(() => {
       keep(existing.id);
@@ -48,6 +46,44 @@ export async function layerFor(
     keep(copy);
   });
   return copy;
+}
+
+/**
+ * A whole chain of layers for other ids, top first, each as `layerFor` says. `keep` gets the chain
+ * as far as it is made, with originals where a copy is still to come: in one transaction when all
+ * are there already, as for most copies of machines, otherwise once for each.
+ */
+export async function chainFor(
+  deps: EngineDeps,
+  chain: readonly LayerId[],
+  owner: OwnerRange,
+  keep: (chain: readonly LayerId[]) => void,
+  signal: AbortSignal,
+): Promise<readonly LayerId[]> {
+  const present = deps.store.transaction(() => {
+    const found = chain.flatMap((layer) => findFor(deps, layer, owner)?.id ?? []);
+    if (found.length < chain.length) return undefined;
+    keep(found);
+    return found;
+  });
+  if (present !== undefined) return present;
+  const layers = [...chain];
+  for (const [index, layer] of chain.entries()) {
+    const keepOne = (copy: LayerId): void => {
+      layers[index] = copy;
+      keep([...layers]);
+    };
+    await layerFor(deps, layer, owner, keepOne, signal);
+  }
+  return layers;
+}
+
+/** The layer itself when these ids are its own, or a copy of it that has them. */
+function findFor(deps: EngineDeps, layer: LayerId, owner: OwnerRange): LayerRecord | undefined {
+  const original = deps.store.layers.find(layer);
+  if (original === undefined) throw new Error(`layer ${layer} has no row`);
+  if (sameOwner(original.owner, owner)) return original;
+  return deps.store.layers.findShifted(layer, owner) ?? findSibling(deps, original, owner);
 }
 
 /** What a copy for other ids was made from, or another copy of that. */

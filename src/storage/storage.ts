@@ -112,6 +112,10 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       roots.refuseHeld(instanceId, 'snapshot');
       return await uppers.freeze(instanceId, owner);
     },
+    isUntouched: (instanceId, top) => {
+      roots.refuseHeld(instanceId, 'copy');
+      return uppers.isUntouched(instanceId, top);
+    },
     keepFreeze: (instanceId) => uppers.keepFreeze(instanceId),
     undoFreeze: (instanceId, layer) => uppers.undoFreeze(instanceId, layer),
     copyUpper: (instanceId, options) => uppers.copy(instanceId, options),

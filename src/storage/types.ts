@@ -136,6 +136,8 @@ export interface Storage {
    * The caller then calls `keepFreeze` or `undoFreeze`; until then neither mount nor freeze is possible.
    */
   freezeUpper(instanceId: number, owner: OwnerRange): Promise<LayerId>;
+  /** Whether the upper of a stopped, unmounted machine shows nothing that `top`, the layer below it, does not. */
+  isUntouched(instanceId: number, top: LayerId): Promise<boolean>;
   /** The layer that `freezeUpper` made is recorded. */
   keepFreeze(instanceId: number): Promise<void>;
   /** Makes the layer that `freezeUpper` made the upper again. Its new upper must be unused. */

@@ -1,6 +1,7 @@
 import {
   chmod,
   chown,
+  lstat,
   mkdir,
   readdir,
   readlink,
@@ -15,6 +16,7 @@ import { isObjectName } from '../base/names.ts';
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
+import { isAlikeDirectory, type TreeFile } from './alike.ts';
 import { copyAttributes } from './attributes.ts';
 import { asLayer, asUpper, readKind, writeKind, type Layers } from './layers.ts';
 import { makeShift, makeTreeShift } from './owners.ts';
@@ -52,6 +54,8 @@ export interface Uppers {
     options: { readonly signal?: AbortSignal; readonly copied?: () => Promise<void> },
   ): Promise<LayerId>;
   plainDirectory(instanceId: number, name: string, owner: OwnerRange): Promise<HostPath>;
+  /** Whether there is nothing in the upper, and its own attributes are those that `create` took from `top`. */
+  isUntouched(instanceId: number, top: LayerId): Promise<boolean>;
   /** After a freeze was recorded. */
   keepFreeze(instanceId: number): Promise<void>;
   /** Puts the files back that became `layer`. */
@@ -243,6 +247,13 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
       return layer;
     },
 
+    isUntouched: async (instanceId, top) => {
+      await settleFreeze(instanceId, [top]);
+      const upper = upperPath(instanceId);
+      if ((await readdir(upper)).length > 0) return false;
+      return isAlikeDirectory(await treeFile(upper), await treeFile(layers.path(top)));
+    },
+
     copy: async (instanceId, { signal, copied }) => {
       const upper = upperPath(instanceId);
       await using staged = await layers.stage(undefined, asLayer(await readKind(upper)));
@@ -315,6 +326,10 @@ async function makeOwned(
   await chmod(part, mode);
   if (like !== undefined) copyAttributes(like, part);
   await rename(part, path);
+}
+
+async function treeFile(path: string): Promise<TreeFile> {
+  return { path: Buffer.from(path), stat: await lstat(path, { bigint: true }) };
 }
 
 async function renameIfThere(from: string, to: string): Promise<void> {

@@ -113,6 +113,7 @@ export function fakeStorage(paths: Paths): StorageService {
       whole.delete(upper(id));
       return made;
     },
+    isUntouched: () => Promise.resolve(false),
     keepFreeze: () => Promise.resolve(),
     undoFreeze: (id, frozen) => {
       rmSync(upper(id), { recursive: true });

@@ -117,14 +117,12 @@ async function mountAll(
     after.push('unmount a view', () => view[Symbol.asyncDispose]());
     trees.push({ snapshot, root: view.path });
   };
-  const hold = (layers: readonly LayerId[]): void => {
-    for (const layer of layers) deps.live.heldLayers.add(layer);
-    after.push('release layers', () => {
-      for (const layer of layers) deps.live.heldLayers.delete(layer);
-    });
-  };
+  const held = deps.live.heldLayers.hold();
+  after.push('release layers', () => {
+    held[Symbol.dispose]();
+  });
   for (const { name, layers } of snapshots) {
-    hold(layers);
+    held.add(layers);
     await mount(name, layers);
   }
   if (!isRunning(deps, record)) {
@@ -136,7 +134,7 @@ async function mountAll(
   let chain: readonly LayerId[] = [];
   const frozenMs = await captureInstance(deps, record, signal, (layers) => {
     chain = layers;
-    hold(layers);
+    held.add(layers);
   });
   await mount(undefined, chain);
   return { trees, frozenMs };

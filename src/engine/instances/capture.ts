@@ -41,6 +41,34 @@ export async function captureInstance(
   return frozenMs;
 }
 
+/**
+ * The chain that shows a machine's files as they are now, as `captureInstance` hands it over; but a
+ * stopped machine that has written nothing since the last time has no further layer made for it. So
+ * the thirtieth copy of a model machine stands on as few layers as the first.
+ */
+export async function captureFiles(
+  deps: EngineDeps,
+  instance: InstanceRecord,
+  signal: AbortSignal,
+  record: (chain: readonly LayerId[]) => void,
+): Promise<number | undefined> {
+  if (isRunning(deps, instance) || !(await isUntouched(deps, instance))) {
+    return await captureInstance(deps, instance, signal, record);
+  }
+  deps.store.transaction(() => {
+    record(instance.layers);
+  });
+  return undefined;
+}
+
+async function isUntouched(deps: EngineDeps, instance: InstanceRecord): Promise<boolean> {
+  const [top] = instance.layers;
+  if (top === undefined) return false;
+  await finishRestore(deps, instance);
+  await deps.storage.unmountRoot(instance.id);
+  return await deps.storage.isUntouched(instance.id, top);
+}
+
 async function undoCapture(
   deps: EngineDeps,
   { id, name }: InstanceRecord,

@@ -1,8 +1,8 @@
 import type { LayerId } from '../../storage/types.ts';
 import { getSnapshot } from '../snapshots/list.ts';
 import type { EngineDeps, InstanceRecord, MetadataRecord, WorkContext } from '../types.ts';
-import { layerFor } from '../layers.ts';
-import { captureInstance } from './capture.ts';
+import { chainFor } from '../layers.ts';
+import { captureFiles } from './capture.ts';
 import { getInstance } from './list.ts';
 import { ownerOf } from './owner.ts';
 
@@ -67,24 +67,20 @@ export async function planCopyLocked<Made>(
       frozenMs: undefined,
     });
   }
+  using held = deps.live.heldLayers.hold();
   let layers: readonly LayerId[] = [];
-  try {
-    const frozenMs = await captureInstance(deps, instance, signal, (chain) => {
-      layers = chain;
-      for (const layer of chain) deps.live.heldLayers.add(layer);
-    });
-    const withSnapshots = source.instanceOnly ? undefined : instance.id;
-    return await make({
-      ...instance,
-      layers,
-      config: inheritable(instance.config),
-      described,
-      snapshotsOf: withSnapshots,
-      frozenMs,
-    });
-  } finally {
-    for (const layer of layers) deps.live.heldLayers.delete(layer);
-  }
+  const frozenMs = await captureFiles(deps, instance, signal, (chain) => {
+    layers = chain;
+    held.add(chain);
+  });
+  return await make({
+    ...instance,
+    layers,
+    config: inheritable(instance.config),
+    described,
+    snapshotsOf: source.instanceOnly ? undefined : instance.id,
+    frozenMs,
+  });
 }
 
 /** Gives a machine the snapshots of the one it is a copy of that it has not, for its own ids. */
@@ -98,28 +94,20 @@ export async function copySnapshots(
   const present = new Set(deps.store.snapshots.list(target.id).map(({ name }) => name));
   for (const snapshot of deps.store.snapshots.list(sourceId)) {
     if (present.has(snapshot.name)) continue;
-    const held: LayerId[] = [];
-    try {
-      const layers: LayerId[] = [];
-      for (const layer of snapshot.layers) {
-        const keep = (copy: LayerId): void => {
-          held.push(copy);
-          deps.live.heldLayers.add(copy);
-        };
-        layers.push(await layerFor(deps, layer, owner, keep, signal));
-      }
-      deps.store.transaction(() =>
-        deps.store.snapshots.insert({
-          ...snapshot,
-          // Restored, it must not pass for the machine it came from.
-          config: { ...snapshot.config, 'volatile.apply_template': 'copy' },
-          instanceId: target.id,
-          layers,
-        }),
-      );
-    } finally {
-      for (const layer of held) deps.live.heldLayers.delete(layer);
-    }
+    using held = deps.live.heldLayers.hold();
+    const keep = (chain: readonly LayerId[]): void => {
+      held.add(chain);
+    };
+    const layers = await chainFor(deps, snapshot.layers, owner, keep, signal);
+    deps.store.transaction(() =>
+      deps.store.snapshots.insert({
+        ...snapshot,
+        // Restored, it must not pass for the machine it came from.
+        config: { ...snapshot.config, 'volatile.apply_template': 'copy' },
+        instanceId: target.id,
+        layers,
+      }),
+    );
   }
 }
 

@@ -7,7 +7,7 @@ import { WarrenError } from '../../contract/errors.ts';
 import type { LayerId } from '../../storage/types.ts';
 import { findImageForSource } from '../images/ensure.ts';
 import type { RemoteImage } from '../images/remote.ts';
-import { layerFor, removeUnusedLayers } from '../layers.ts';
+import { chainFor, removeUnusedLayers } from '../layers.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
 import { checkImagePolicy, checkUseOfImage } from '../policy/policy.ts';
 import { allocateSlice, readSliceWish } from '../slices.ts';
@@ -225,20 +225,15 @@ async function make(
   if (record === undefined) throw new Error(`instance ${name} lost its row`);
 
   const owner = ownerOf(record);
-  const layers = [...origin.layers];
-  for (const [index, layer] of layers.entries()) {
-    layers[index] = await layerFor(
-      deps,
-      layer,
-      owner,
-      (copy) => {
-        // A transaction that changes nothing waits for no disk, and a chain may have a hundred layers.
-        if (copy !== layer) store.instances.setLayers(id, layers.with(index, copy));
-        if (origin.image !== undefined) store.layers.addToImage(origin.image.id, copy);
-      },
-      signal,
-    );
-  }
+  const keep = (chain: readonly LayerId[]): void => {
+    // A transaction that changes nothing waits for no disk.
+    const isOther = chain.some((layer, index) => layer !== origin.layers[index]);
+    if (isOther) store.instances.setLayers(id, chain);
+    // An image's chain is one layer.
+    if (origin.image === undefined) return;
+    for (const layer of chain) store.layers.addToImage(origin.image.id, layer);
+  };
+  await chainFor(deps, origin.layers, owner, keep, signal);
   await origin.fill?.(record, context);
   undo.push('remove its directory', () => storage.removeUpper(id));
   await storage.createUpper(id, owner, store.instances.findById(id)?.layers[0]);

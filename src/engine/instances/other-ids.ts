@@ -2,10 +2,10 @@ import type { StringMap } from '../../contract/api/instances.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { SliceRecord } from '../../store/records.ts';
 import type { LayerId } from '../../storage/types.ts';
-import { layerFor, removeUnusedLayers } from '../layers.ts';
+import { chainFor, removeUnusedLayers } from '../layers.ts';
 import { chooseSlice, grantedIds, isWished, readSliceWish, recordSlice } from '../slices.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
-import { captureInstance } from './capture.ts';
+import { captureFiles } from './capture.ts';
 import { getInstance } from './list.ts';
 import { ownerOf } from './owner.ts';
 import { emptyUpper } from './restoring.ts';
@@ -33,13 +33,11 @@ export async function moveToWishedIds(
   const wish = readSliceWish(config);
   if (isWished(record.slice, wish)) return record;
   const slice = chooseSlice(deps, record.name, wish, [], record.slice);
-  const held: LayerId[] = [];
   deps.live.heldSlices.add(slice);
   try {
-    await move(deps, record, slice, held, signal);
+    await move(deps, record, slice, signal);
   } finally {
     deps.live.heldSlices.delete(slice);
-    for (const layer of held) deps.live.heldLayers.delete(layer);
     await removeUnusedLayers(deps);
   }
   deps.log.info(
@@ -53,30 +51,24 @@ async function move(
   deps: EngineDeps,
   record: InstanceRecord,
   slice: SliceRecord,
-  held: LayerId[],
   signal: AbortSignal,
 ): Promise<void> {
   const { id, name } = record;
   const { store, storage, live } = deps;
   const owner = ownerOf({ slice });
-  const given = async (chain: readonly LayerId[]): Promise<LayerId[]> => {
-    const layers: LayerId[] = [];
-    for (const layer of chain) {
-      const keep = (copy: LayerId): void => {
-        held.push(copy);
-        live.heldLayers.add(copy);
-      };
-      layers.push(await layerFor(deps, layer, owner, keep, signal));
-    }
-    return layers;
+  using held = live.heldLayers.hold();
+  const keep = (chain: readonly LayerId[]): void => {
+    held.add(chain);
   };
+  const given = (chain: readonly LayerId[]): Promise<readonly LayerId[]> =>
+    chainFor(deps, chain, owner, keep, signal);
   // What it has of its own becomes a layer like the others.
   let chain: readonly LayerId[] = [];
-  await captureInstance(deps, record, signal, (layers) => {
+  await captureFiles(deps, record, signal, (layers) => {
     chain = layers;
   });
   const own = await given(chain);
-  const snapshots: { readonly id: number; readonly layers: LayerId[] }[] = [];
+  const snapshots: { readonly id: number; readonly layers: readonly LayerId[] }[] = [];
   for (const snapshot of store.snapshots.list(id)) {
     snapshots.push({ id: snapshot.id, layers: await given(snapshot.layers) });
   }

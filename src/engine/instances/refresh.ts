@@ -1,6 +1,6 @@
 import type { LayerId } from '../../storage/types.ts';
 import { WarrenError } from '../../contract/errors.ts';
-import { layerFor, removeUnusedLayers } from '../layers.ts';
+import { chainFor, removeUnusedLayers } from '../layers.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { copySnapshots, planCopyLocked, type CopyOrigin, type CopySource } from './copy.ts';
 import { ownLayers, refuseBeyond, rootDisk } from './disk-use.ts';
@@ -65,35 +65,36 @@ async function takeOver(
   origin: CopyOrigin,
   { signal }: WorkContext,
 ): Promise<void> {
-  const { store, storage, live } = deps;
-  const held: LayerId[] = [];
-  const hold = (layer: LayerId): void => {
-    held.push(layer);
-    live.heldLayers.add(layer);
-  };
-  try {
-    const layers: LayerId[] = [];
-    for (const layer of origin.layers) {
-      layers.push(await layerFor(deps, layer, ownerOf(target), hold, signal));
-    }
-    signal.throwIfAborted();
-    await storage.unmountRoot(target.id);
-    // The chain first: what a death leaves of the old files is emptied by whoever comes next.
-    store.transaction(() => {
-      store.instances.setLayers(target.id, layers);
-      store.instances.mergeConfig(target.id, {
-        'volatile.restoring': 'true',
-        'volatile.apply_template': 'copy',
-      });
-      if (origin.snapshotsOf !== undefined) dropOldSnapshots(deps, origin.snapshotsOf, target);
-    });
-    await emptyUpper(deps, target);
-  } finally {
-    for (const layer of held) live.heldLayers.delete(layer);
-  }
+  await takeFiles(deps, target, origin, signal);
   if (origin.snapshotsOf !== undefined) {
     await copySnapshots(deps, origin.snapshotsOf, target, signal);
   }
+}
+
+async function takeFiles(
+  deps: EngineDeps,
+  target: InstanceRecord,
+  origin: CopyOrigin,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, storage, live } = deps;
+  using held = live.heldLayers.hold();
+  const keep = (chain: readonly LayerId[]): void => {
+    held.add(chain);
+  };
+  const layers = await chainFor(deps, origin.layers, ownerOf(target), keep, signal);
+  signal.throwIfAborted();
+  await storage.unmountRoot(target.id);
+  // The chain first: what a death leaves of the old files is emptied by whoever comes next.
+  store.transaction(() => {
+    store.instances.setLayers(target.id, layers);
+    store.instances.mergeConfig(target.id, {
+      'volatile.restoring': 'true',
+      'volatile.apply_template': 'copy',
+    });
+    if (origin.snapshotsOf !== undefined) dropOldSnapshots(deps, origin.snapshotsOf, target);
+  });
+  await emptyUpper(deps, target);
 }
 
 /** Those that the source has not, or has another of the same name of. */

@@ -1,18 +1,41 @@
-/** Layers that somebody works with and nothing stands on (yet): each stays until all who hold it let go. */
+/**
+ * Layers with a row on which something is about to stand or by which something is being read: the
+ * clean-up leaves them alone. A layer can be held by several at once.
+ */
 export class HeldLayers {
-  readonly #counts = new Map<string, number>();
+  readonly #holds = new Set<LayerHold>();
 
   has(layer: string): boolean {
-    return this.#counts.has(layer);
+    for (const hold of this.#holds) if (hold.has(layer)) return true;
+    return false;
   }
 
-  add(layer: string): void {
-    this.#counts.set(layer, (this.#counts.get(layer) ?? 0) + 1);
+  /** Holds `layers` until it is disposed of. */
+  hold(layers: Iterable<string> = []): LayerHold {
+    const hold = new LayerHold(this.#holds);
+    hold.add(layers);
+    return hold;
+  }
+}
+
+export class LayerHold implements Disposable {
+  readonly #holds: Set<LayerHold>;
+  readonly #layers = new Set<string>();
+
+  constructor(holds: Set<LayerHold>) {
+    this.#holds = holds;
+    holds.add(this);
   }
 
-  delete(layer: string): void {
-    const count = this.#counts.get(layer) ?? 0;
-    if (count > 1) this.#counts.set(layer, count - 1);
-    else this.#counts.delete(layer);
+  has(layer: string): boolean {
+    return this.#layers.has(layer);
+  }
+
+  add(layers: Iterable<string>): void {
+    for (const layer of layers) this.#layers.add(layer);
+  }
+
+  [Symbol.dispose](): void {
+    this.#holds.delete(this);
   }
 }

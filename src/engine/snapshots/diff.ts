@@ -26,14 +26,9 @@ export async function diffSnapshots(
   const record = getInstance(deps, instance);
   const before = getSnapshot(deps, instance, from);
   const compare = async (side: DiffSide, stop: AbortSignal): Promise<TreeChange[]> => {
-    const used = [...before.layers, ...side.layers];
-    for (const layer of used) deps.live.heldLayers.add(layer);
-    try {
-      const options = { maxChanges, patches, signal: stop };
-      return await deps.storage.diff({ layers: before.layers }, side, options);
-    } finally {
-      for (const layer of used) deps.live.heldLayers.delete(layer);
-    }
+    using _ = deps.live.heldLayers.hold([...before.layers, ...side.layers]);
+    const options = { maxChanges, patches, signal: stop };
+    return await deps.storage.diff({ layers: before.layers }, side, options);
   };
   if (to !== undefined) {
     return await compare({ layers: getSnapshot(deps, instance, to).layers }, signal);

@@ -264,6 +264,40 @@ it('a chain that grows long is flattened, and every snapshot stays what it was',
   }
 });
 
+it('copies of a machine that has written nothing since stand on as few layers as the first', async () => {
+  const layers = (name: string): readonly string[] => getInstance(life.deps, name).layers;
+  await create(life, 'web');
+  await write('mine');
+  await copy('first');
+  const chain = layers('first');
+  expect(layers('web')).toEqual(chain);
+  await copy('second');
+  expect(layers('second')).toEqual(chain);
+  expect(await note('second')).toBe('mine');
+  await write('changed');
+  await copy('third');
+  expect(layers('third')).toEqual([expect.any(String), ...chain]);
+  expect(await note('third')).toBe('changed');
+  expect(await note('second')).toBe('mine');
+});
+
+it('the root directory itself is of what a machine has written', async () => {
+  const modes = ['700', '755'];
+  await create(life, 'web');
+  for (const mode of modes) {
+    await start('web');
+    await shell(life, 'web', `chmod ${mode} /`);
+    await stop('web');
+    await copy(`with-${mode}`);
+  }
+  await start('with-700');
+  await start('with-755');
+  for (const mode of modes) {
+    const { output } = await shell(life, `with-${mode}`, 'stat -c %a /');
+    expect(output.trim()).toBe(mode);
+  }
+});
+
 describe('when the daemon dies while a long chain is flattened', () => {
   type Storage = EngineDeps['storage'];
   const died: Readonly<Record<string, (die: () => Promise<never>) => Partial<Storage>>> = {
