@@ -20,6 +20,7 @@ const warning = () => import('./commands/warning.ts');
 const alias = () => import('./commands/alias.ts');
 const daemon = () => import('./commands/daemon.ts');
 const file = () => import('./commands/file.ts');
+const fileCreate = () => import('./commands/file-create.ts');
 const fileMount = () => import('./commands/file-mount.ts');
 const snapshots = () => import('./commands/snapshots.ts');
 const states = () => import('./commands/states.ts');
@@ -46,6 +47,8 @@ export const commands: Readonly<Record<string, Load>> = {
   'file pull': async () => (await file()).pull,
   'file edit': async () => (await file()).edit,
   'file delete': async () => (await file()).deleteFile,
+  'file mkdir': async () => (await fileCreate()).mkdir,
+  'file create': async () => (await fileCreate()).create,
   'file mount': async () => (await fileMount()).mount,
   'file sftp': async () => (await fileMount()).sftp,
   'config get': async () => (await config()).get,

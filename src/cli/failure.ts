@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { dirname, posix } from 'node:path';
+
 import { catalogue, WarrenError, type ErrorDetails } from '../contract/errors.ts';
 import { ServerError } from '../client/errors.ts';
 import { paint, plain, type Look } from './render/look.ts';
@@ -34,7 +37,7 @@ export function describeFailure(error: unknown, words: readonly string[]): Failu
   if (error instanceof ServerError) {
     return { message: error.message, hint: undefined, exitCode: exitOfStatus(error.status) };
   }
-  const system = describeSystemError(error);
+  const system = describeSystemError(error, words);
   if (system !== undefined) return system;
   return {
     message: `This is a bug in warren: ${error instanceof Error ? error.message : String(error)}`,
@@ -56,15 +59,27 @@ export function formatFailure({ message, hint }: Failure, look: Look): string {
 
 /** The same command line with the nearest name in the place of the one that does not exist, or what else it lacks. */
 function mended(error: WarrenError, words: readonly string[]): string | undefined {
+  const [group, verb, ...rest] = words;
+  if (group === 'file' && verb === 'delete' && error.code === 'wrong_state') {
+    return `warren file delete -r ${quoteWords(rest)}`;
+  }
   if (error.code !== 'not_found') return undefined;
   const { kind, name, nearest } = error.details as { kind: string; name: string; nearest?: string };
-  const [group, verb, ...rest] = words;
-  const makesParents = words.some((word) => word === '-p' || word === '--create-dirs');
-  if (group === 'file' && verb === 'push' && kind === 'file' && !makesParents) {
-    return `warren file push --create-dirs ${quoteWords(rest)}`;
+  if (group === 'file' && kind === 'file') {
+    const lacking = lackingParents(words);
+    if (lacking !== undefined) return lacking;
   }
   if (nearest === undefined || !words.includes(name)) return undefined;
   return `warren ${quoteWords(words.map((word) => (word === name ? nearest : word)))}`;
+}
+
+/** What makes files, with the option that makes the directories above them too; undefined when it was given. */
+function lackingParents([group = '', verb = '', ...rest]: readonly string[]): string | undefined {
+  const options = { push: '--create-dirs', create: '--create-dirs', mkdir: '--parents' };
+  const option = Object.entries(options).find(([name]) => name === verb)?.[1];
+  return option === undefined || rest.includes('-p') || rest.includes(option)
+    ? undefined
+    : `warren ${group} ${verb} ${option} ${quoteWords(rest)}`;
 }
 
 /** For what the catalogue names no command, since it does not know what was typed. */
@@ -72,17 +87,24 @@ function fallback({ code, details }: WarrenError, words: readonly string[]): str
   if (code === 'invalid') return helpOf(words);
   if (code === 'stale') return `warren ${quoteWords(words)}`;
   if (code === 'wrong_state') return towards(details as ErrorDetails<'wrong_state'>, words);
-  return code === 'not_found' || code === 'exists'
-    ? listBeside(details as ErrorDetails<'exists'>, words)
-    : undefined;
+  if (code !== 'not_found' && code !== 'exists') return undefined;
+  const { kind, name } = details as ErrorDetails<'exists'>;
+  if (words[0] === 'file') return filesBeside(name, words);
+  return kind === 'snapshot' ? snapshotsBeside(name, words) : undefined;
+}
+
+/** What lies in the directory of a machine's file, as a command inside lists it. */
+function filesBeside(name: string, words: readonly string[]): string | undefined {
+  const typed = words.slice(2).find((word) => /^[^-/][^/]*\//.test(word));
+  const [instance, ...rest] = (name.startsWith('/') ? typed : name)?.split('/') ?? [];
+  if (instance === undefined) return undefined;
+  const path = posix.normalize(name.startsWith('/') ? name : `/${rest.join('/')}`);
+  return `warren exec ${quoteWords([instance, '--', 'ls', '-la', posix.dirname(path)])}`;
 }
 
 /** The list of the snapshots beside one, of the machine that was named with it. */
-function listBeside(
-  { kind, name }: { readonly kind: string; readonly name: string },
-  words: readonly string[],
-): string | undefined {
-  if (kind !== 'snapshot' || words[0] === 'storage') return undefined;
+function snapshotsBeside(name: string, words: readonly string[]): string | undefined {
+  if (words[0] === 'storage') return undefined;
   const at = words.findIndex((word) => word === name || word.endsWith(`/${name}`));
   // `web/s` names its machine itself, also where `web` and `s` were two words.
   const [instance = ''] = name.includes('/')
@@ -141,11 +163,26 @@ const systemReasons: Readonly<Record<string, readonly [reason: string, exitCode:
 };
 
 /** Failed file operations on the host: what a person typed, not a bug. */
-function describeSystemError(error: unknown): Failure | undefined {
+function describeSystemError(error: unknown, words: readonly string[]): Failure | undefined {
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined || path === undefined) return undefined;
   const [reason, exitCode] = systemReasons[code] ?? [code, 1];
-  return { message: `Cannot ${syscall ?? 'use'} ${path}: ${reason}`, hint: undefined, exitCode };
+  const verb = { stat: 'find', lstat: 'find', scandir: 'list' }[syscall ?? ''] ?? syscall ?? 'use';
+  const hint =
+    code === 'ENOENT' &&
+    words[1] === 'pull' &&
+    !words.includes('-p') &&
+    !words.includes('--create-dirs')
+      ? `warren file pull --create-dirs ${quoteWords(words.slice(2))}`
+      : quoteWords(code === 'ENOSPC' ? ['df', '-h', path] : ['ls', '-la', standing(dirname(path))]);
+  return { message: `Cannot ${verb} ${path}: ${reason}`, hint, exitCode };
+}
+
+/** The directory itself, or the first one above it that is there. */
+function standing(directory: string): string {
+  return existsSync(directory) || directory === dirname(directory)
+    ? directory
+    : standing(dirname(directory));
 }
 
 function exitOfStatus(status: number): number {

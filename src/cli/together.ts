@@ -14,12 +14,21 @@ export async function forEachName<T>(
   return await forEachOf([...new Set(names)], work);
 }
 
-/** The same for things that are no names. */
+/** The same one after the other, for what builds on what came before. */
+export async function forEachInOrder<T>(
+  names: readonly string[],
+  work: (name: string) => Promise<T>,
+): Promise<readonly T[]> {
+  return await forEachOf(names, work, 1);
+}
+
+/** The same for things that are no names, so many at once. */
 export async function forEachOf<Item, T>(
   items: readonly Item[],
   work: (item: Item) => Promise<T>,
+  most = atOnce,
 ): Promise<readonly T[]> {
-  const results = await mapLimited(items, atOnce, async (item) => {
+  const results = await mapLimited(items, most, async (item) => {
     const [result] = await Promise.allSettled([work(item)]);
     return result;
   });

@@ -60,12 +60,15 @@ export async function writeGuestFile(
   });
 }
 
+/** With `recursive` a directory and all below it, which only warren's daemon does. */
 export async function deleteGuestFile(
   client: Client,
   instance: string,
   path: string,
+  { recursive = false }: { readonly recursive?: boolean } = {},
 ): Promise<void> {
-  await client.change('DELETE', withQuery(filesPath(instance), { path }));
+  const query = { path, recursive: recursive ? 1 : undefined };
+  await client.change('DELETE', withQuery(filesPath(instance), query));
 }
 
 function filesPath(instance: string): string {

@@ -127,6 +127,7 @@ function prepare(app: FastifyInstance, context: DaemonContext): void {
     const error = new WarrenError('not_found', {
       kind: `API path for ${request.method}`,
       name: path,
+      hint: 'warren query /1.0',
     });
     return reply.code(404).send(errorBody(error));
   });

@@ -27,6 +27,7 @@ export async function install(input: Omit<ServiceInput, 'manager'>): Promise<str
     throw new WarrenError('unsupported', {
       what: 'install the service',
       why: 'no systemd user manager answers for you; without one, the first command starts warren',
+      hint: 'warren doctor systemd',
     });
   }
   prepareDirectories(paths, user.uid);

@@ -325,6 +325,12 @@ export interface GuestFiles extends Disposable {
     options: WriteOptions & { readonly parents?: boolean },
   ): Promise<void>;
   makeSymlink(path: GuestName, target: string, options: WriteOptions): Promise<void>;
-  /** A file, link or empty directory. Absent is `not_found`. */
-  remove(path: GuestName): Promise<void>;
+  /**
+   * A file, link or empty directory; with `recursive` a directory and all below it, until `signal`
+   * breaks it off. Absent is `not_found`.
+   */
+  remove(
+    path: GuestName,
+    options?: { readonly recursive?: boolean; readonly signal?: AbortSignal },
+  ): Promise<void>;
 }

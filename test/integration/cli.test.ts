@@ -86,6 +86,16 @@ describe('goes well:', () => {
     ['file push HERE/page web/root/page', silent],
     ['file pull web/root/page HERE/back', silent],
     ['file delete web/root/page', silent],
+    ['file mkdir web/srv', silent],
+    ['file mkdir -p web/srv/a/b web/srv/a', silent],
+    ['file create web/srv/a/empty --mode 0600', silent],
+    ['file create -p web/srv/c/link ../a/empty', silent],
+    ['file create -f web/srv/c/link b', silent],
+    ['file create web/srv/d/', silent],
+    ['exec web -- echo hi', /^hi\n$/],
+    ['query /1.0/instances/web/files?path=/srv', /"a",\n *"c",\n *"d"/],
+    ['file delete web/srv/d', silent],
+    ['file delete -r web/srv', silent],
     ['console web --show-log', /^/],
     ['publish db --alias mine', /^mine is an image \([0-9a-f]{12}\)/],
     ['image alias create other mine', silent],
@@ -205,7 +215,7 @@ test('warnings are shown, acknowledged and deleted', async () => {
   const warning = { type: 'Test', severity: 'low', entity: 'instance x', message: 'odd' } as const;
   store.warnings.raise(warning, Date.now());
   const shown = await line.run(['warning', 'list']);
-  const id = /^([0-9a-f]{8}) +low +Test +odd +1 /m.exec(shown.stdout)?.[1] ?? 'none';
+  const id = /^([0-9a-f]{8}) +low +(?:-|default) +Test +odd +1 /m.exec(shown.stdout)?.[1] ?? 'none';
   expect((await line.run(['warning', 'show', id])).stdout).toMatch(/^last_message: odd$/m);
   expect(await line.run(['warning', 'acknowledge', id])).toMatchObject({ exitCode: 0 });
   expect((await line.run(['warning', 'list'])).stdout).toMatch(/^There are no warnings/);
@@ -272,13 +282,19 @@ describe('goes badly:', () => {
     ['start nobody', 'not_found', /nobody/],
     ['delete nobody', 'not_found', /nobody/],
     ['file push HERE/page nobody/root/', 'not_found', /nobody/],
-    ['file push HERE/absent nobody/root/', 'not_found', /absent: there is no such file/],
+    ['file push HERE/absent nobody/root/', 'not_found', /absent: .* such file\ntry: {3}ls -la \//],
+    ['file pull nobody/absent .', 'not_found', /instance "nobody"\ntry: {3}warren list/],
+    ['file mkdir nobody/srv', 'not_found', /nobody/],
+    ['file create nobody/srv --type symlink', 'usage', /what it points to/],
+    ['file create nobody/srv x --type file', 'usage', /only symbolic links/],
+    ['file delete -r nobody/srv', 'not_found', /nobody/],
     ['console nobody', 'usage', /this is no terminal/],
     ['publish nobody', 'not_found', /nobody/],
     ['image import HERE/absent', 'not_found', /absent: there is no such file/],
     ['image import HERE/hostile', 'hostile', /it says that it is hostile/],
     ['image import HERE/image', 'exists', /image "[0-9a-f]{12}"/],
-    ['image delete nothing', 'not_found', /nothing"\ntry: {3}warren image/],
+    ['image delete nothing', 'not_found', /image "nothing"\ntry: {3}warren image list/],
+    ['image info bsae', 'not_found', /image "bsae"; the nearest.*\ntry: {3}warren image info base/],
     ['image alias delete nothing', 'not_found', /try: {3}warren image alias list/],
     ['network create warrenbr0', 'exists', /network "warrenbr0"/],
     ['network set warrenbr0 ipv4.address=10.0.0.300/24', 'invalid', /10\.0\.0\.300/],
@@ -297,7 +313,7 @@ describe('goes badly:', () => {
     ],
     ['storage show nothing', 'not_found', /storage pool "nothing"/],
     ['operation show 1234', 'not_found', /operation "1234"\ntry: {3}warren operation list/],
-    ['query /1.0/nothing', 'not_found', /API path for GET/],
+    ['query /1.0/nothing', 'not_found', /API path for GET.*\ntry: {3}warren query \/1.0/],
     ['doctor cgruop', 'not_found', /nearest name is "cgroup"\ntry: {3}warren doctor cgroup/],
     ['daemon logs -n many', 'usage', /many/],
     ['completion tcsh', 'usage', /bash, zsh or fish/],

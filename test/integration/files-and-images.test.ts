@@ -103,6 +103,10 @@ describe.each(['on', 'off'])('files of a machine that is %s', (name) => {
     expect(link.headers['x-lxd-type']).toBe('symlink');
     expect(link.body.toString()).toBe('../../etc/passwd');
     expect((await api.call('DELETE', url('/root/dir'))).status).toBe(400);
+    const { json: full } = await api.call('DELETE', url('/root/dir'));
+    expect(full.error).toBe(
+      'Cannot remove /root/dir: it is a directory with files, wanted an empty one',
+    );
     expect((await api.call('DELETE', url('/root/dir/link'))).status).toBe(200);
     expect((await api.call('DELETE', url('/root/dir'))).status).toBe(200);
     expect((await api.call('GET', url('/root/dir'))).status).toBe(404);

@@ -8,8 +8,9 @@ import { defineCommand } from '../command.ts';
 import { editText } from '../editor.ts';
 import { pullTree } from '../files/pull.ts';
 import { ensureParents, pushTree, targetFor, type PushInput } from '../files/push.ts';
+import { ownershipOptions, parseOwnership } from '../files/ownership.ts';
 import { parseGuestPath } from '../names.ts';
-import { forEachName } from '../together.ts';
+import { forEachInOrder } from '../together.ts';
 import { UsageError } from '../usage-error.ts';
 
 const recursive = { kind: 'flag', alias: 'r', summary: 'Whole directories' } as const;
@@ -34,15 +35,13 @@ export const push = defineCommand({
   options: {
     recursive,
     'create-dirs': { kind: 'flag', alias: 'p', summary: 'Make directories above it as needed' },
-    mode: { kind: 'text', value: 'MODE', summary: 'Permission bits, such as 0644' },
-    uid: { kind: 'number', value: 'UID', summary: 'Owner in the machine (0)' },
-    gid: { kind: 'number', value: 'GID', summary: 'Group in the machine (0)' },
+    ...ownershipOptions,
   },
   next: 'warren exec NAME -- ls -l PATH',
   async run(context, args) {
     const { client, progress, stdin } = context;
     const { instance, path } = parseGuestPath(args.target);
-    const ownership = { uid: args.uid, gid: args.gid, mode: parseMode(args.mode) };
+    const ownership = parseOwnership(args);
     progress.start(`Copying to ${instance}`);
     const input: PushInput = {
       client,
@@ -71,14 +70,6 @@ export const push = defineCommand({
     return undefined;
   },
 });
-
-function parseMode(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^[0-7]{3,4}$/.test(text)) {
-    throw new UsageError(`Cannot use --mode ${text}: wanted octal digits such as 0644`);
-  }
-  return Number.parseInt(text, 8);
-}
 
 export const pull = defineCommand({
   name: 'file pull',
@@ -198,7 +189,10 @@ export const edit = defineCommand({
 export const deleteFile = defineCommand({
   name: 'file delete',
   summary: 'Delete files of a machine',
-  examples: [{ line: 'warren file delete web/etc/motd', does: 'a file or an empty directory' }],
+  examples: [
+    { line: 'warren file delete web/etc/motd', does: 'a file or an empty directory' },
+    { line: 'warren file delete -r web/srv/site', does: 'a directory and all that is in it' },
+  ],
   positionals: {
     files: {
       kind: 'some',
@@ -207,12 +201,17 @@ export const deleteFile = defineCommand({
       complete: 'instance-path',
     },
   },
-  options: {},
+  options: {
+    recursive: { ...recursive, summary: 'Directories with all that is in them' },
+    // As incus calls it.
+    force: { kind: 'flag', alias: 'f', hidden: true, summary: 'The same' },
+  },
   next: 'warren exec NAME -- ls PATH',
-  async run({ client }, { files }) {
-    await forEachName(files, async (word) => {
+  async run({ client, progress }, args) {
+    progress.start('Deleting');
+    await forEachInOrder(args.files, async (word) => {
       const { instance, path } = parseGuestPath(word);
-      await deleteGuestFile(client, instance, path);
+      await deleteGuestFile(client, instance, path, { recursive: args.recursive || args.force });
     });
     return undefined;
   },

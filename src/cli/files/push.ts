@@ -18,11 +18,15 @@ export interface Ownership {
   readonly mode: number | undefined;
 }
 
-export interface PushInput {
+/** A machine, and whose the files are that are made there. */
+export interface GuestPlace {
   readonly client: Client;
   readonly instance: string;
-  readonly recursive: boolean;
   readonly ownership: Ownership;
+}
+
+export interface PushInput extends GuestPlace {
+  readonly recursive: boolean;
   /** Told of each file's name as it goes. */
   readonly onFile: (path: string) => void;
 }
@@ -92,13 +96,13 @@ function ownerOf({ ownership }: PushInput, found: Stats): Ownership {
   return { uid, gid, mode: mode ?? found.mode & 0o777 };
 }
 
-async function write({ client, instance }: PushInput, path: string, file: GuestFileWrite) {
+async function write({ client, instance }: GuestPlace, path: string, file: GuestFileWrite) {
   await writeGuestFile(client, instance, path, file);
 }
 
 /** The type of a machine's file, or undefined when there is none. */
 export async function findGuestType(
-  { client, instance }: Pick<PushInput, 'client' | 'instance'>,
+  { client, instance }: Pick<GuestPlace, 'client' | 'instance'>,
   path: string,
 ): Promise<'file' | 'directory' | 'symlink' | undefined> {
   try {
@@ -121,7 +125,7 @@ async function ensureGuestDirectory(input: PushInput, path: string, owner: Owner
 }
 
 /** Makes every directory above `path` that is not there. */
-export async function ensureParents(input: PushInput, path: string): Promise<void> {
+export async function ensureParents(input: GuestPlace, path: string): Promise<void> {
   const missing: string[] = [];
   let parent = posix.dirname(path);
   while (parent !== '/' && (await findGuestType(input, parent)) === undefined) {

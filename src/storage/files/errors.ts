@@ -25,7 +25,11 @@ export function fileError(error: unknown, { what, path, place }: FileContext): u
     case 'EISDIR':
       return invalid(`"${path}" is a directory, wanted a file`);
     case 'ENOTEMPTY':
-      return invalid(`the directory "${path}" is not empty`);
+      return new WarrenError(
+        'wrong_state',
+        { name: path, action: 'remove', state: 'a directory with files', wanted: 'an empty one' },
+        options,
+      );
     case 'EBUSY':
       return invalid('something is mounted there');
     case 'ENAMETOOLONG':

@@ -3,20 +3,14 @@ import { chmod, opendir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 
 import { WarrenError } from '../../contract/errors.ts';
-import {
-  AT_REMOVEDIR,
-  O_PATH,
-  readlinkAt,
-  RESOLVE_NO_XDEV,
-  symlinkAt,
-  unlinkAt,
-} from '../../sys/kernel/fs.ts';
-import { hasErrno, SysError } from '../../sys/sys-error.ts';
+import { O_PATH, readlinkAt, symlinkAt } from '../../sys/kernel/fs.ts';
+import { hasErrno } from '../../sys/sys-error.ts';
 import type { GuestFiles, GuestName, GuestStat, OwnerRange, WriteOptions } from '../types.ts';
 import { fileError, type FileContext } from './errors.ts';
 import { makeDirectories } from './directories.ts';
 import type { FileRoot } from './file-root.ts';
 import { giveTo, makeAs } from './make.ts';
+import { removeEntry, removeTree } from './remove.ts';
 import { entryName, OpenFd, openConfined, splitLast } from './resolve.ts';
 import { guestOwner, guestStat, type Owner } from './stat.ts';
 import { endedBy, openInPool, readAtMost, streamFrom, writeAll } from './transfer.ts';
@@ -143,19 +137,14 @@ export function openGuestFiles(
         return Promise.resolve();
       }),
 
-    remove: (path) =>
-      within('remove', path, (bytes, { what }) => {
+    remove: (path, { recursive = false, signal: stopped } = {}) =>
+      within('remove', path, async (bytes, context) => {
         const { parent, name } = splitLast(bytes);
         using directory = openPath(parent, O_DIRECTORY);
-        const entry = entryName(name, what);
-        refuseMounted(directory, entry);
-        try {
-          unlinkAt(directory.fd, entry, 0);
-        } catch (error) {
-          if (!hasErrno(error, 'EISDIR', 'EPERM')) throw error;
-          unlinkAt(directory.fd, entry, AT_REMOVEDIR);
-        }
-        return Promise.resolve();
+        const entry = entryName(name, context.what);
+        const signals = [signal, stopped].flatMap((one) => one ?? []);
+        if (recursive) await removeTree(directory, entry, { context, signals });
+        else removeEntry(directory, entry);
       }),
 
     [Symbol.dispose]: () => {
@@ -227,16 +216,6 @@ function findLink(root: FileRoot, path: Buffer): Buffer | undefined {
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;
-  }
-}
-
-/** Removing what a machine has mounted on would unmount it there: the kernel minds our own mounts only. */
-function refuseMounted(directory: OpenFd, name: Buffer): void {
-  try {
-    const flags = O_PATH | O_NOFOLLOW;
-    using _ = openConfined(directory.fd, name, flags, { also: RESOLVE_NO_XDEV });
-  } catch (error) {
-    throw hasErrno(error, 'EXDEV') ? new SysError('EBUSY', 'unlinkat', name.toString()) : error;
   }
 }
 

@@ -95,6 +95,36 @@ describe('a failure', () => {
       'profile add web strict',
       'warren config show web',
     ],
+    [
+      new WarrenError('not_found', { kind: 'file', name: '/etc/nope' }),
+      'file pull web/etc/nope .',
+      'warren exec web -- ls -la /etc',
+    ],
+    [
+      new WarrenError('not_found', { kind: 'file', name: '/srv/a/b' }),
+      'file mkdir web/srv/a/b',
+      'warren file mkdir --parents web/srv/a/b',
+    ],
+    [
+      new WarrenError('not_found', { kind: 'file', name: '/srv/a/b' }),
+      'file mkdir -p web/srv/a/b',
+      'warren exec web -- ls -la /srv/a',
+    ],
+    [
+      new WarrenError('not_found', { kind: 'file', name: '/a b/nope' }),
+      'file edit web/a',
+      "warren exec web -- ls -la '/a b'",
+    ],
+    [
+      new WarrenError('exists', { kind: 'directory', name: 'web/srv' }),
+      'file mkdir web/srv',
+      'warren exec web -- ls -la /',
+    ],
+    [
+      new WarrenError('wrong_state', { name: '/srv', action: 'remove', state: 'x', wanted: 'y' }),
+      'file delete web/srv',
+      'warren file delete -r web/srv',
+    ],
     [wrongState('start', 'running', 'stopped'), 'start web', 'warren restart web'],
     [wrongState('stop', 'stopped', 'running'), 'stop web', 'warren info web'],
     [wrongState('freeze', 'stopped', 'running'), 'pause web', 'warren start web'],
@@ -129,8 +159,19 @@ describe('a failure', () => {
     });
     expect(only(error)).toMatchObject({
       message: 'Cannot open ./site.conf: there is no such file',
+      hint: 'ls -la .',
       exitCode: 4,
     });
+  });
+
+  test('of a directory here that a pull has no place in is mended by one option', () => {
+    const place = { code: 'ENOENT', path: './no/such/x', syscall: 'open' };
+    const error = Object.assign(new Error('ENOENT: …'), place);
+    const pull = 'file pull web/etc/hosts ./no/such/x';
+    expect(only(error, pull.split(' ')).hint).toBe(
+      'warren file pull --create-dirs web/etc/hosts ./no/such/x',
+    );
+    expect(only(error, ['file', 'push', './no/such/x', 'web/']).hint).toBe('ls -la .');
   });
 
   test('that nobody foresaw is called a bug, and exits with 1', () => {

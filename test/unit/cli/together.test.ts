@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 
-import { forEachName } from '../../../src/cli/together.ts';
+import { forEachInOrder, forEachName } from '../../../src/cli/together.ts';
 
 test('many names are done a few at a time, and all of them', async () => {
   const names = Array.from({ length: 500 }, (_, index) => `m${index}`);
@@ -28,4 +28,16 @@ test('what fails keeps nothing else from being tried', async () => {
   });
   expect(tried).toEqual(['a', 'b', 'c']);
   await expect(forEachName(['a', 'b'], work)).rejects.toThrow('a');
+});
+
+test('what builds on what came before is done in order', async () => {
+  const log: string[] = [];
+  const work = async (name: string): Promise<void> => {
+    log.push(`begin ${name}`);
+    await sleep(name === 'a' ? 5 : 0);
+    log.push(`end ${name}`);
+    if (name === 'a') throw new Error(name);
+  };
+  await expect(forEachInOrder(['a', 'b'], work)).rejects.toThrow('a');
+  expect(log).toEqual(['begin a', 'end a', 'begin b', 'end b']);
 });

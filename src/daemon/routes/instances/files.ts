@@ -8,6 +8,7 @@ import { getInstance } from '../../../engine/instances/list.ts';
 import { chunksOf, readText } from '../../http/body.ts';
 import { syncBody } from '../../http/replies.ts';
 import { header, param, query } from '../../http/request.ts';
+import { whileConnected } from '../../http/waiting.ts';
 import { instanceTrees } from './tree.ts';
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -20,7 +21,7 @@ import type { DaemonContext } from '../../context.ts';
 /** Longest target of a symbolic link (PATH_MAX). */
 const maxLinkBytes = 4096;
 
-/** `/1.0/instances/NAME/files?path=…`. */
+/** `/1.0/instances/NAME/files?path=…`. `recursive=1` of DELETE is warren's own: a directory and all below. */
 export function fileRoutes(app: FastifyInstance, context: DaemonContext): void {
   const { engine } = context;
   for (const tree of instanceTrees) {
@@ -41,7 +42,10 @@ export function fileRoutes(app: FastifyInstance, context: DaemonContext): void {
     app.delete(url, async (request) => {
       const { name } = getInstance(engine, param(request, 'name'));
       const path = pathOf(request, 'delete a file');
-      await withInstanceFiles(engine, name, (files) => files.remove(path));
+      using client = whileConnected(request);
+      const { signal } = client;
+      const recursive = query(request, 'recursive') === '1';
+      await withInstanceFiles(engine, name, (files) => files.remove(path, { recursive, signal }));
       return syncBody(null);
     });
   }

@@ -213,12 +213,79 @@ describe('writing', () => {
   });
 
   it('removes empty directories only, and never the root', async () => {
-    expect(await refusal(files.remove(guestPath('/etc')))).toBe('invalid');
+    expect(await refusal(files.remove(guestPath('/etc')))).toBe('wrong_state');
     await files.remove(guestPath('/tmp/'));
     expect(existsSync(`${root}/tmp`)).toBe(false);
     for (const path of ['/', '/.', '/etc/..']) {
       expect(await refusal(files.remove(guestPath(path)))).toBe('invalid');
+      expect(await refusal(files.remove(guestPath(path), { recursive: true }))).toBe('invalid');
     }
+  });
+
+  describe('removes a whole directory when told so,', () => {
+    const remove = (path: string) => files.remove(guestPath(path), { recursive: true });
+
+    it('with whatever is in it, but not what its links point to', async () => {
+      const name = Buffer.from([0x2f, 0xff, 0x0a]);
+      mkdirSync(`${root}/tmp/a/b/c`, { recursive: true, mode: 0o000 });
+      writeFileSync(Buffer.concat([Buffer.from(`${root}/tmp/a`), name]), 'raw');
+      execFileSync('mkfifo', [`${root}/tmp/a/b/fifo`]);
+      symlinkSync(base, `${root}/tmp/a/out`);
+      symlinkSync('/etc', `${root}/tmp/a/in`);
+      for (let index = 0; index < 1500; index++) writeFileSync(`${root}/tmp/a/b/${index}`, '');
+      await remove('/tmp/a/');
+      expect(readdirSync(`${root}/tmp`)).toEqual([]);
+      expect(readdirSync(`${root}/etc`)).toEqual(['hosts']);
+      symlinkSync('/etc', `${root}/tmp/link`);
+      await remove('/tmp/link');
+      expect(readdirSync(`${root}/etc`)).toEqual(['hosts']);
+      expect(await refusal(remove('/tmp/link'))).toBe('not_found');
+    });
+
+    it('up to a mount, whose files stay', async () => {
+      mkdirSync(`${root}/tmp/a/disk`, { recursive: true });
+      execFileSync('mount', ['--bind', base, `${root}/tmp/a/disk`]);
+      try {
+        await expect(remove('/tmp/a')).rejects.toMatchObject({
+          code: 'invalid',
+          message: 'Cannot remove /tmp/a/disk: path: something is mounted there',
+        });
+      } finally {
+        execFileSync('umount', [`${root}/tmp/a/disk`]);
+      }
+      await remove('/tmp/a');
+    });
+
+    it('but none that is deeper than descriptors reach', async () => {
+      await files.makeDirectory(guestPath(`/tmp/${'d/'.repeat(300)}`), { parents: true });
+      expect(await refusal(remove('/tmp/d'))).toBe('hostile');
+    });
+
+    it('until it is told to stop', async () => {
+      mkdirSync(`${root}/tmp/a`);
+      for (let index = 0; index < 3000; index++) writeFileSync(`${root}/tmp/a/${index}`, '');
+      const stop = new AbortController();
+      const removal = files.remove(guestPath('/tmp/a'), { recursive: true, signal: stop.signal });
+      setImmediate(() => {
+        stop.abort();
+      });
+      expect(await refusal(removal)).toBe('cancelled');
+      expect(readdirSync(`${root}/tmp/a`).length).toBeGreaterThan(1000);
+    });
+
+    it('and nothing else while a guest puts links in the place of directories', async () => {
+      lchownSync(`${root}/tmp`, 1000, 1000);
+      mkdirSync(`${base}/secret`);
+      writeFileSync(`${base}/secret/file`, 'secret');
+      symlinkSync('/etc', `${root}/link`);
+      await flip(`${root}/tmp/swap`, '../../etc');
+      const outcomes = new Set<unknown>();
+      for (const enough = Date.now() + 2000; Date.now() < enough;) {
+        outcomes.add(await refusal(remove('/tmp/swap')));
+      }
+      expect(readdirSync(`${root}/etc`)).toEqual(['hosts']);
+      expect(outcomes).toContain('done');
+    });
   });
 
   it('makes directories through links with their parents, and refuses what is there', async () => {
