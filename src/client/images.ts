@@ -106,14 +106,16 @@ async function* counted(
   }
 }
 
-/** The fingerprint that an alias names; otherwise the word itself, which may be a fingerprint's beginning. */
+/** The fingerprint that an alias names; otherwise the word itself, if it may be a fingerprint's beginning. Throws `not_found`. */
 export async function resolveImage(client: Client, word: string): Promise<string> {
   try {
     const { target } = await client.get<ImageAliasEntry>(apiPath('images', 'aliases', word));
     return target;
   } catch (error) {
-    if (isWarrenError(error, 'not_found') && /^[0-9a-f]+$/.test(word)) return word;
-    throw error;
+    if (!isWarrenError(error, 'not_found')) throw error;
+    if (/^[0-9a-f]+$/.test(word)) return word;
+    const { nearest } = error.details;
+    throw new WarrenError('not_found', { kind: 'image', name: word, nearest });
   }
 }
 

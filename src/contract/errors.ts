@@ -178,7 +178,7 @@ export const catalogue = {
 
 /** The command that lists what exists, per kind of object. */
 const listCommands: Readonly<Record<string, string>> = {
-  image: 'warren image list',
+  image: 'warren image list --available',
   instance: 'warren list',
   profile: 'warren profile list',
   project: 'warren project list',

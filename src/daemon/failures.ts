@@ -3,6 +3,9 @@ import { hasErrno } from '../sys/sys-error.ts';
 
 import type { Logger } from 'pino';
 
+/** What a request is refused with because of this host and its settings: nothing is amiss. */
+const refusals: ReadonlySet<string> = new Set(['unsupported', 'limit_unenforceable']);
+
 /**
  * What a failure is called at the boundary: a `WarrenError` stays as it is, a full disk becomes
  * `no_space`, an abort `cancelled`, and everything else is a bug, which is logged with its stack and
@@ -20,7 +23,10 @@ export function asWarrenError(
   const { log, logPath, what, operation } = context;
   if (isForeseen(error)) {
     if (catalogue[error.code].status >= 500) {
-      log.warn({ err: error, details: error.details, operation }, `${what}: ${error.message}`);
+      const { code, details, message, cause } = error;
+      const level = refusals.has(code) ? 'info' : 'warn';
+      const why = cause instanceof Error ? { cause: cause.message } : {};
+      log[level]({ code, details, operation, ...why }, `${what}: ${message}`);
     }
     return error;
   }

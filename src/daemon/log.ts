@@ -2,6 +2,8 @@ import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 
 import pino from 'pino';
 
+import { isForeseen } from './failures.ts';
+
 import type { LoggingMetadata } from '../contract/api/events.ts';
 import type { Logger } from 'pino';
 import type { EventHub } from './events/hub.ts';
@@ -25,7 +27,12 @@ const maxLogBytes = 8 * 1024 * 1024;
 export function createLogger(path: string, hub: EventHub, level = 'info'): Logger {
   const file = new BoundedFile(path, maxLogBytes);
   return pino(
-    { level, base: { daemon: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      level,
+      base: { daemon: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: describeError },
+    },
     {
       write(line: string) {
         file.write(line);
@@ -33,6 +40,14 @@ export function createLogger(path: string, hub: EventHub, level = 'info'): Logge
       },
     },
   );
+}
+
+/** What was foreseen is told by its sentence, with what caused it; where it was thrown tells of bugs alone. */
+export function describeError(error: Error): object {
+  if (!isForeseen(error) || error.code === 'bug') return pino.stdSerializers.err(error);
+  const { code, details, cause } = error;
+  const message = cause instanceof Error ? `${error.message} (${cause.message})` : error.message;
+  return { type: error.name, code, message, details };
 }
 
 /** A line of pino's JSON as LXD's clients want it: every value of the context is text. */

@@ -28,6 +28,7 @@ export const list = defineCommand({
       columns: [
         { title: 'ID' },
         { title: 'SEVERITY' },
+        { title: 'PROJECT' },
         { title: 'TYPE' },
         { title: 'MESSAGE' },
         { title: 'COUNT', align: 'right' },
@@ -36,6 +37,7 @@ export const list = defineCommand({
       rows: warnings.map((warning) => [
         warning.uuid.slice(0, 8),
         warning.severity,
+        warning.project || '-',
         warning.type,
         warning.last_message,
         String(warning.count),

@@ -18,7 +18,7 @@ test('a WarrenError carries the sentence and the remedy of its row', () => {
     nearest: 'debian/12',
   });
   expect(error.message).toBe('Cannot find image "debain/12"; the nearest name is "debian/12"');
-  expect(error.hint).toBe('warren image list');
+  expect(error.hint).toBe('warren image list --available');
   expect(isWarrenError(error, 'not_found')).toBe(true);
   expect(isWarrenError(error, 'exists')).toBe(false);
 });
