@@ -21,6 +21,8 @@ export type Completer =
   | 'alias'
   | 'config-key'
   | 'device'
+  | 'attached-device'
+  | 'template'
   | 'topic'
   | 'file'
   | readonly string[];

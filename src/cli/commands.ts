@@ -3,6 +3,8 @@ import type { AnyCommand } from './command.ts';
 type Load = () => Promise<AnyCommand>;
 
 const config = () => import('./commands/config.ts');
+const metadata = () => import('./commands/config-metadata.ts');
+const template = () => import('./commands/config-template.ts');
 const profile = () => import('./commands/profile.ts');
 const assignment = () => import('./commands/profile-assign.ts');
 const image = () => import('./commands/image.ts');
@@ -64,6 +66,13 @@ export const commands: Readonly<Record<string, Load>> = {
   'config device add': async () => (await config()).device.add,
   'config device remove': async () => (await config()).device.remove,
   'config device override': async () => (await config()).device.override,
+  'config metadata show': async () => (await metadata()).show,
+  'config metadata edit': async () => (await metadata()).edit,
+  'config template list': async () => (await template()).list,
+  'config template show': async () => (await template()).show,
+  'config template create': async () => (await template()).create,
+  'config template edit': async () => (await template()).edit,
+  'config template delete': async () => (await template()).deleteTemplates,
   'profile list': async () => (await profile()).list,
   'profile show': async () => (await profile()).show,
   'profile create': async () => (await profile()).create,

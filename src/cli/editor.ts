@@ -30,10 +30,15 @@ export async function readYaml(input: Readable): Promise<unknown> {
  * What was redirected in, as in `warren launch IMAGE NAME < machine.yaml`. Only a regular file is
  * read: a pipe may belong to a loop around us, or never end.
  */
-export async function readRedirectedYaml({ stdin }: Context): Promise<object | undefined> {
-  if (stdin.isTTY === true || !isRegularFile(0)) return undefined;
-  const value = await readYaml(stdin);
+export async function readRedirectedYaml(context: Context): Promise<object | undefined> {
+  const text = await readRedirected(context);
+  const value = text === undefined ? undefined : await parseYaml(text, 'standard input');
   return typeof value === 'object' && value !== null ? value : undefined;
+}
+
+/** The same as it is. */
+export async function readRedirected({ stdin }: Context): Promise<string | undefined> {
+  return stdin.isTTY === true || !isRegularFile(0) ? undefined : await readText(stdin);
 }
 
 function isRegularFile(fd: number): boolean {

@@ -30,10 +30,12 @@ const sections: readonly (readonly [title: string, names: readonly string[]])[] 
 ];
 
 /** What a group is for; its commands say the rest. */
-const groupSummaries: Readonly<Record<string, string>> = {
+export const groupSummaries: Readonly<Record<string, string>> = {
   file: 'Copy files into and out of machines',
-  config: 'Keys and devices of a machine',
+  config: 'Keys, devices and templates of a machine',
   'config device': 'Devices of a machine: disks, networks, published ports',
+  'config metadata': 'What a machine remembers of its image',
+  'config template': 'Files that are written when a machine is created, copied or started',
   profile: 'Settings that many machines share',
   'profile device': 'Devices that a profile gives its machines',
   image: 'What machines are made of',

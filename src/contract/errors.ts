@@ -207,6 +207,7 @@ function listOfOwner(kind: string, owner: string): string | undefined {
     user: `warren exec ${owner} -- cat /etc/passwd`,
     group: `warren exec ${owner} -- cat /etc/group`,
     profile: `warren config show ${owner}`,
+    template: `warren config template list ${owner}`,
   };
   return commands[kind];
 }

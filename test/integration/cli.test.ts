@@ -43,6 +43,12 @@ describe('goes well:', () => {
     ['config device list web', /^http +proxy +instance +connect=tcp:127.0.0.1:81 listen=/m],
     ['config device remove web http', silent],
     ['config device show web', /^\{\}\n$/],
+    ['config template list db', /^There are no templates/],
+    ['config template create db motd.tpl', silent],
+    ['config template show db motd.tpl', silent],
+    ['config template list db', /^motd\.tpl +- +never$/m],
+    ['config metadata show db', /^properties:\n(.*\n)*templates: \{\}\n$/m],
+    ['config template delete db motd.tpl', silent],
     ['profile create extra', silent],
     ['profile set extra user.x=y', silent],
     ['profile copy extra other', silent],
@@ -210,6 +216,32 @@ test('aliases stand for commands, and go where they are told', async () => {
   expect((await line.run(['nets'])).stderr).toMatch(/Cannot find command "nets"/);
 });
 
+test('templates of a machine are written, and what is made of them is said in its metadata', async () => {
+  const run = (text: string, input = '') => line.run(words(text), { input });
+  expect(await run('init base tpl')).toMatchObject({ exitCode: 0 });
+  expect(await run('config template create tpl a.tpl')).toMatchObject({ exitCode: 0 });
+  expect(await run('config template edit tpl a.tpl', 'hello\n')).toMatchObject({ exitCode: 0 });
+  expect(await run('config template show tpl a.tpl')).toMatchObject({ stdout: 'hello\n' });
+  const entry = '{ when: [start], template: a.tpl, create_only: true, properties: {} }';
+  const edited = await run('config metadata edit tpl', `templates: { /etc/a: ${entry} }`);
+  expect(edited).toMatchObject({ exitCode: 0, stderr: '' });
+  expect((await run('config template list tpl')).stdout).toMatch(
+    /^a\.tpl +\/etc\/a +at start, when it is not there$/m,
+  );
+  const again = await run('config template create tpl a.tpl');
+  expect(again).toMatchObject({ exitCode: catalogue.exists.exit });
+  expect(again.stderr).toBe(
+    'error: Cannot add template "a.tpl" to tpl: it has one of that name already\n' +
+      'try:   warren config template list tpl\n',
+  );
+  const absent = await run('config template show tpl b.tpl');
+  expect(absent.stderr).toBe(
+    'error: Cannot find template "b.tpl" of tpl\ntry:   warren config template list tpl\n',
+  );
+  expect((await run('config metadata edit tpl', 'architecture: abacus')).stderr).toMatch(/abacus/);
+  expect(await run('delete tpl')).toMatchObject({ exitCode: 0 });
+});
+
 test('warnings are shown, acknowledged and deleted', async () => {
   const { store } = line.daemon.context.engine;
   const warning = { type: 'Test', severity: 'low', entity: 'instance x', message: 'odd' } as const;
@@ -239,6 +271,9 @@ describe('goes badly:', () => {
     ['config device add nobody http proxy', 'not_found', /nobody/],
     ['profile set default limits.memory=lots', 'invalid', /limits.memory: .*lots/],
     ['profile set default limits.memroy=1GiB', 'invalid', /limits\.memory/],
+    ['config metadata show nobody', 'not_found', /nobody/],
+    ['config template list nobody', 'not_found', /nobody/],
+    ['config template create nobody a.tpl', 'not_found', /nobody/],
     ['profile create default', 'exists', /profile "default"/],
     ['profile device add default x gpu', 'invalid', /gpu/],
     ['profile delete nothing', 'not_found', /profile "nothing"/],

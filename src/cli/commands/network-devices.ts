@@ -58,7 +58,7 @@ function detachFrom(group: KeyedGroup): AnyCommand {
       device: {
         kind: 'optional',
         summary: 'Name of the device, when there are several',
-        complete: 'device',
+        complete: 'attached-device',
       },
     },
     options: {},

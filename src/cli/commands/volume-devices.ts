@@ -54,7 +54,11 @@ function detachFrom(group: KeyedGroup): AnyCommand {
       pool: poolWord,
       volume: volumeWord,
       owner: ownerWord(group),
-      device: { kind: 'optional', summary: 'Name of the device, when there are several' },
+      device: {
+        kind: 'optional',
+        summary: 'Name of the device, when there are several',
+        complete: 'attached-device',
+      },
     },
     options: {},
     next: 'warren storage volume list',

@@ -1,4 +1,5 @@
 import { commands } from '../commands.ts';
+import { groupSummaries } from '../help.ts';
 import { globalOptions, takesNextWord } from '../parse.ts';
 import { loadCommand } from '../registry.ts';
 import { sourceOf } from './sources.ts';
@@ -77,7 +78,9 @@ async function nextWords(group: string, current: string): Promise<readonly Candi
     if (!name.startsWith(prefix)) continue;
     const [word = '', ...more] = name.slice(prefix.length).split(' ');
     if (word.startsWith(current) && !found.has(word)) {
-      found.set(word, more.length === 0 ? (await loadCommand(name)).summary : '');
+      const isGroup = more.length > 0;
+      const about = isGroup ? groupSummaries[prefix + word] : (await loadCommand(name)).summary;
+      found.set(word, about ?? '');
     }
   }
   return [...found].map(([value, about]) => ({ value, about }));

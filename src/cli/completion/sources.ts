@@ -1,4 +1,4 @@
-import { apiPath, nameInUrl } from '../../client/client.ts';
+import { apiPath, nameInUrl, type Client } from '../../client/client.ts';
 import { aliasFile, readAliases } from '../aliases.ts';
 
 import type { Candidate } from './candidates.ts';
@@ -58,12 +58,15 @@ function subject(words: readonly string[]): string | undefined {
   return words.find((word) => !word.startsWith('-'));
 }
 
-async function devices(
-  { client }: Context,
-  words: readonly string[],
-): Promise<readonly Candidate[]> {
-  const name = subject(words);
-  if (name === undefined) return [];
+/** Devices of the machine or profile that `ownerIn` finds in the words so far. */
+function devices(ownerIn: (words: readonly string[]) => string | undefined): Source {
+  return async ({ client }, words) => {
+    const name = ownerIn(words);
+    return name === undefined ? [] : await devicesOf(client, name);
+  };
+}
+
+async function devicesOf(client: Client, name: string): Promise<readonly Candidate[]> {
   const path = apiPath('instances', name);
   const found = await client
     .get<Instance>(path)
@@ -79,6 +82,13 @@ async function snapshots({ client }: Context, words: readonly string[]) {
   if (name === undefined) return [];
   const urls = await client.get<string[]>(apiPath('instances', name, 'snapshots'));
   return urls.map((url) => ({ value: nameInUrl(url) }));
+}
+
+async function templates({ client }: Context, words: readonly string[]) {
+  const name = subject(words);
+  if (name === undefined) return [];
+  const found = await client.get<string[]>(apiPath('instances', name, 'metadata', 'templates'));
+  return found.map((value) => ({ value }));
 }
 
 /** Custom volumes, with the pool before each where a word names both. */
@@ -134,7 +144,9 @@ const sources: Readonly<Record<Exclude<Completer, readonly string[]>, Source>> =
   alias: async ({ paths }) =>
     Object.entries(await readAliases(aliasFile(paths))).map(([value, about]) => ({ value, about })),
   'config-key': configKeys,
-  device: devices,
+  device: devices(subject),
+  'attached-device': devices((words) => words.findLast((word) => !word.startsWith('-'))),
+  template: templates,
   topic: topics,
   file: async () => await Promise.resolve([{ value: ':files' }]),
 };

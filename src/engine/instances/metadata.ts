@@ -58,7 +58,7 @@ export function updateMetadata(
 export function getTemplate(deps: EngineDeps, name: string, template: string): string {
   const { templateFiles } = describeInstance(deps, getInstance(deps, name));
   const content = Object.hasOwn(templateFiles, template) ? templateFiles[template] : undefined;
-  if (content === undefined) throw noTemplate(template);
+  if (content === undefined) throw noTemplate(name, template);
   return content;
 }
 
@@ -100,7 +100,7 @@ export function setTemplate(
 export function deleteTemplate(deps: EngineDeps, name: string, template: string): void {
   deps.store.transaction(() => {
     const { id } = getInstance(deps, name);
-    if (!deps.store.instanceTemplates.removeFile(id, template)) throw noTemplate(template);
+    if (!deps.store.instanceTemplates.removeFile(id, template)) throw noTemplate(name, template);
   });
   deps.events.lifecycle({
     action: 'instance-metadata-template-deleted',
@@ -109,6 +109,6 @@ export function deleteTemplate(deps: EngineDeps, name: string, template: string)
   });
 }
 
-function noTemplate(template: string): WarrenError {
-  return new WarrenError('not_found', { kind: 'template', name: template });
+function noTemplate(name: string, template: string): WarrenError {
+  return new WarrenError('not_found', { kind: 'template', name: template, owner: name });
 }
