@@ -134,12 +134,15 @@ network) is an error.`,
 
   $ warren info web                          which ids it has
   $ warren config set web security.idmap.isolated=true
+  $ warren config set web security.idmap.size=compact
   $ warren config set web raw.idmap="both 1000 1000"
   $ warren doctor subids                     what you were granted
 
 A machine takes 65,536 ids. With a grant for more than one machine each has ids of its own and none
-can touch the files of another; with the usual grant of 65,536 they share them. Your own id is never
-in a machine unless raw.idmap puts it there, which is how a project directory is shared with it.
+can touch the files of another; with the usual grant of 65,536 they share them, or up to eight have
+some of it each: compact is 0 to 2999, 65534 (nobody) and what systemd gives to services, 61184 to
+65519. Your own id is never in a machine unless raw.idmap puts it there, which is how a project
+directory is shared with it.
 
 A machine that is to have other ids gets them with its next start: its files, its snapshots and what
 it keeps outside of them are copied for these, as much as they are. Ids that cannot be had are refused

@@ -1,17 +1,18 @@
 import { readFileSync } from 'node:fs';
 
+import { compactSize, rangesOverlap } from '../base/id-layout.ts';
 import type { StringMap } from '../contract/api/instances.ts';
-import { readBool, readInteger } from '../contract/config/read.ts';
+import { readBool, readInteger, readString } from '../contract/config/read.ts';
 import { WarrenError } from '../contract/errors.ts';
 import type { SliceRecord } from '../store/records.ts';
 import { countIds } from '../userns/idmap.ts';
-import { SLICE_SIZE, sliceAt, slicesOverlap } from '../userns/slices.ts';
+import { SLICE_SIZE, sliceAt } from '../userns/slices.ts';
 import type { IdMap } from '../userns/types.ts';
 import type { EngineDeps } from './types.ts';
 
 /** What a machine's config asks of its ids. */
 export interface SliceWish {
-  /** Undefined: isolated when the grant is large enough. */
+  /** Undefined: isolated when the grant is large enough. Ids of a number or a place of their own are. */
   readonly isolated: boolean | undefined;
   readonly size: number | undefined;
   readonly base: number | undefined;
@@ -39,7 +40,7 @@ export function planSlice(
   const isFree = (start: number): boolean =>
     start >= 1 &&
     start + size - 1 <= granted &&
-    !taken.some((other) => slicesOverlap(other, { start, size }));
+    !taken.some((other) => rangesOverlap(other, { start, size }));
 
   if (wish.base !== undefined) {
     return isFree(wish.base) ? { start: wish.base, size, isolated: true } : undefined;
@@ -68,17 +69,19 @@ export function planSlice(
 function planShared(taken: readonly SliceRecord[], granted: number): SliceRecord | undefined {
   const slice = sliceAt(0);
   if (granted < slice.size) return undefined;
-  const isTaken = taken.some((other) => other.isolated && slicesOverlap(other, slice));
+  const isTaken = taken.some((other) => other.isolated && rangesOverlap(other, slice));
   return isTaken ? undefined : { ...slice, isolated: false };
 }
 
 /** What the expanded config of a machine asks for. */
 export function readSliceWish(config: StringMap): SliceWish {
-  return {
-    isolated: readBool(config, 'security.idmap.isolated'),
-    size: readInteger(config, 'security.idmap.size'),
-    base: readInteger(config, 'security.idmap.base'),
-  };
+  const size =
+    readString(config, 'security.idmap.size') === 'compact'
+      ? compactSize
+      : readInteger(config, 'security.idmap.size');
+  const base = readInteger(config, 'security.idmap.base');
+  const isOwn = size !== undefined || base !== undefined ? true : undefined;
+  return { isolated: readBool(config, 'security.idmap.isolated') ?? isOwn, size, base };
 }
 
 /** Whether a machine may keep its ids. What is not asked for may be as it is, but for the number. */

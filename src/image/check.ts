@@ -32,7 +32,6 @@ const what = 'read the image';
 const templatesDirectory = 'templates/';
 
 /** All ids there are: which a machine has is known only when it is unpacked. */
-const anyIds = 2 ** 32;
 
 /**
  * Reads every archive of an image from end to end without writing anything. Throws `invalid` for
@@ -83,7 +82,7 @@ async function scanTar(
   file: HostPath,
   { signal, progress }: WorkContext,
 ): Promise<ScannedTar> {
-  const policy = new ArchivePolicy({ what, limits, idCount: anyIds });
+  const policy = new ArchivePolicy({ what, limits, ids: undefined });
   const templates = new TemplateCollector();
   let content: Buffer | undefined;
   let hasRootfs = false;

@@ -32,7 +32,7 @@ export async function unpackStream(
   { layout, target, slice }: ExtractInput,
   { signal, progress }: WorkContext,
 ): Promise<void> {
-  const policy = new ArchivePolicy({ what, limits, idCount: slice.size });
+  const policy = new ArchivePolicy({ what, limits, ids: slice });
   let devices = 0;
   const entry = (raw: TarEntry) => {
     const { path, isDevice } = policy.check(raw);

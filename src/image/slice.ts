@@ -1,5 +1,4 @@
-/** The U0 ids of the machine an image is unpacked for: guest id g is `start + g`. */
-export interface SliceIds {
-  readonly start: number;
-  readonly size: number;
-}
+import type { IdRange } from '../base/id-layout.ts';
+
+/** The U0 ids of the machine an image is unpacked for. */
+export type SliceIds = IdRange;

@@ -1,5 +1,6 @@
 import { chmodSync, type BigIntStats } from 'node:fs';
 
+import { describeGuestIds, fromGuestId, toGuestId } from '../base/id-layout.ts';
 import { WarrenError } from '../contract/errors.ts';
 import { AT_SYMLINK_NOFOLLOW, chownAt, findXattr, listXattrs, setXattr } from '../sys/kernel/fs.ts';
 import type { OwnerRange } from './types.ts';
@@ -12,12 +13,14 @@ const aclNames = ['system.posix_acl_access', 'system.posix_acl_default'];
 /** Maps a U0 id of one range to the other; ids outside `from`, such as U0's root on whiteouts, stay. */
 export function makeShift(from: OwnerRange, to: OwnerRange): (id: number) => number {
   return (id) => {
-    const guest = id - from.start;
-    if (guest < 0 || guest >= from.size) return id;
-    if (guest < to.size) return to.start + guest;
+    const guest = toGuestId(from, id);
+    if (guest === undefined) return id;
+    const other = fromGuestId(to, guest);
+    if (other !== undefined) return other;
+    const problem = `a file belongs to id ${guest}, wanted ${describeGuestIds(to)}`;
     throw new WarrenError('invalid', {
       what: 'give the files to other ids',
-      issues: [{ path: '', problem: `a file belongs to id ${guest}, wanted less than ${to.size}` }],
+      issues: [{ path: '', problem }],
     });
   };
 }

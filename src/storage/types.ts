@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 
+import type { IdRange } from '../base/id-layout.ts';
 import type { GuestPath, HostPath } from '../base/brand.ts';
 import type { Paths } from '../contract/paths.ts';
 
@@ -8,11 +9,8 @@ export type StorageTier = 'redirect' | 'userxattr' | 'fuse' | 'copy';
 /** Short name of a layer's directory below `layers/`: lower-case base 36, at most 12 characters. */
 export type LayerId = string;
 
-/** U0 ids that own the files of a layer: guest id g is U0 id `start + g`. */
-export interface OwnerRange {
-  readonly start: number;
-  readonly size: number;
-}
+/** U0 ids that own the files of a layer. */
+export type OwnerRange = IdRange;
 
 /**
  * A layer under construction: a fresh directory that no machine sees. Disposing removes it unless

@@ -1,6 +1,14 @@
 import { chmod, mkdir } from 'node:fs/promises';
 
 import type { HostPath } from '../base/brand.ts';
+import {
+  compactSize,
+  describeGuestIds,
+  hasGuestIdsOf,
+  isPartOf,
+  rangesOverlap,
+  toGuestId,
+} from '../base/id-layout.ts';
 import { WarrenError } from '../contract/errors.ts';
 import { makeLayers } from './layers.ts';
 import { makeShift, shiftEntry } from './owners.ts';
@@ -30,21 +38,23 @@ export function makeVolumes(dir: HostPath, log: StorageLog): Volumes {
       await staged.commit();
       return staged.id;
     },
-    extent: async (tree, { start, size }) => {
+    extent: async (tree, owner) => {
+      if (owner.size === compactSize) return owner;
       let used = 1;
       const note = (id: number): void => {
-        if (id >= start && id < start + size) used = Math.max(used, id - start + 1);
+        used = Math.max(used, (toGuestId(owner, id) ?? 0) + 1);
       };
       const enter = ({ stat }: WalkEntry): void => {
         note(Number(stat.uid));
         note(Number(stat.gid));
       };
       await walkTree(trees.path(tree), { enter }, undefined);
-      return { start, size: used };
+      // A range of that very size is of the other layout.
+      return { start: owner.start, size: used === compactSize ? used + 1 : used };
     },
     shift: async (tree, from, to) => {
-      if (from.start === to.start) return;
-      if (from.size > to.size || overlap(from, to)) throw unfit(from, to);
+      if (isPartOf(from, to) || isPartOf(to, from)) return;
+      if (!hasGuestIdsOf(to, from) || rangesOverlap(from, to)) throw unfit(from, to);
       const shift = makeShift(from, to);
       const enter = (entry: WalkEntry): void => {
         shiftEntry(entry, shift);
@@ -62,18 +72,13 @@ export function makeVolumes(dir: HostPath, log: StorageLog): Volumes {
   };
 }
 
-function overlap(a: OwnerRange, b: OwnerRange): boolean {
-  return a.start < b.start + b.size && b.start < a.start + a.size;
-}
-
 /** Of ranges that overlap, nobody could tell half-way through which one an id is of. */
 function unfit(from: OwnerRange, to: OwnerRange): WarrenError {
   const range = ({ start, size }: OwnerRange): string => `${start}-${start + size - 1}`;
   return new WarrenError('unsupported', {
     what: 'give the files of a volume to other ids',
-    why:
-      from.size > to.size
-        ? `they need ${from.size} ids and ${range(to)} are ${to.size}`
-        : `they belong to ${range(from)} and ${range(to)} have ids in common with that`,
+    why: !hasGuestIdsOf(to, from)
+      ? `they need the ids ${describeGuestIds(from)}, and the machine's would be ${describeGuestIds(to)}`
+      : `they belong to ${range(from)} and ${range(to)} have ids in common with that`,
   });
 }

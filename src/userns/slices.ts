@@ -1,3 +1,4 @@
+import { idRuns } from '../base/id-layout.ts';
 import { countIds } from './idmap.ts';
 import type { IdMap, IdMapExtent, Slice } from './types.ts';
 
@@ -24,11 +25,6 @@ export function countSlices(u0: IdMap): number {
 }
 
 /** The map of a machine that owns `slice`, as its parent U0 sees it. */
-export function sliceMap({ start, size }: Slice): IdMapExtent[] {
-  return [{ inside: 0, outside: start, count: size }];
-}
-
-/** Whether two slices share an id. */
-export function slicesOverlap(a: Slice, b: Slice): boolean {
-  return a.start < b.start + b.size && b.start < a.start + a.size;
+export function sliceMap(slice: Slice): IdMapExtent[] {
+  return idRuns(slice);
 }

@@ -1,3 +1,5 @@
+import type { IdRange } from '../base/id-layout.ts';
+
 /** A run of subordinate ids granted to the user (`/etc/subuid`), host ids. */
 export interface Grant {
   readonly start: number;
@@ -16,8 +18,5 @@ export interface IdMap {
   readonly gid: readonly IdMapExtent[];
 }
 
-/** The ids one machine owns: U0 ids `start … start + size - 1`, the machine's `0 … size - 1`. */
-export interface Slice {
-  readonly start: number;
-  readonly size: number;
-}
+/** The U0 ids one machine owns. */
+export type Slice = IdRange;

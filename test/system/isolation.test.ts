@@ -76,10 +76,13 @@ beforeAll(async () => {
   chmodSync(shared, 0o777);
   warren = openWarren();
   await provideImage(warren, 'debian/12/minimal');
-  for (const name of ['one', 'two']) {
+  for (const [name, size] of [
+    ['one', '20000'],
+    ['two', 'compact'],
+  ] as const) {
     await warren.ok([
       ...['launch', 'debian/12/minimal', name],
-      ...['-c', 'security.idmap.isolated=true', '-c', 'security.idmap.size=20000'],
+      ...['-c', 'security.idmap.isolated=true', '-c', `security.idmap.size=${size}`],
       ...['-d', 'eth0,security.port_isolation=true'],
       ...['-d', 'shared,type=disk', '-d', `shared,source=${shared}`, '-d', 'shared,path=/shared'],
     ]);
@@ -115,6 +118,16 @@ test('isolated machines have no id of the host in common', async () => {
       expect(start + size <= otherStart || otherStart + otherSize <= start).toBe(true);
     }
   }
+});
+
+test('the compact layout has the ids that systemd gives to services', async () => {
+  expect(await ok('two', 'systemctl is-system-running --wait')).toContain('running');
+  const id = await warren.ok([
+    ...['exec', 'two', '--'],
+    ...['systemd-run', '--quiet', '--wait', '--pipe', '-p', 'DynamicUser=yes', 'id', '-u'],
+  ]);
+  expect(Number(id)).toBeGreaterThanOrEqual(61_184);
+  expect(Number(id)).toBeLessThanOrEqual(65_519);
 });
 
 test('no process of one is seen or signalled by the other', async () => {

@@ -205,7 +205,9 @@ export const instanceKeys = [
     min: 1,
     max: 4_294_967_294,
     live: false,
-    summary: 'How many ids the machine gets; unset means 65536',
+    also: ['compact'],
+    summary:
+      'How many ids the machine gets, or compact for the 7337 that a Debian needs; unset means 65536',
   },
   {
     key: 'security.nesting',

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 
+import { isPartOf } from '../../base/id-layout.ts';
 import { Revert } from '../../base/revert.ts';
 import type { Compression } from '../../contract/compression.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
@@ -106,7 +107,7 @@ async function giveCopyTo(
   const { volumes } = deps.storage;
   if (nextOwner !== undefined) await volumes.shift(tree, owner, nextOwner);
   const now = nextOwner ?? owner;
-  if (now.start !== wanted.start) {
+  if (!isPartOf(now, wanted)) {
     await volumes.shift(tree, await volumes.extent(tree, now), wanted);
   }
 }

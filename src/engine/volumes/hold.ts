@@ -1,3 +1,4 @@
+import { isPartOf } from '../../base/id-layout.ts';
 import type { HostPath } from '../../base/brand.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import type { OwnerRange } from '../../storage/types.ts';
@@ -24,7 +25,7 @@ export async function holdVolume(
   const volume = getVolume(deps, name);
   const owner = ownerOf(machine);
   const others = runningHolders(deps, volume).filter(
-    (other) => other.id !== machine.id && other.slice.start !== owner.start,
+    (other) => other.id !== machine.id && !isPartOf(ownerOf(other), owner),
   );
   if (others.length > 0) throw heldByOthers(name, machine, others);
   const { tree } = await giveTo(deps, volume, owner);
@@ -59,7 +60,7 @@ async function giveTo(
   // What a death left half-done is finished first: which files have which ids is known then.
   const volume = given.nextOwner === undefined ? given : await shift(deps, given, given.nextOwner);
   const now = volume.owner;
-  if (now.start === owner.start && now.size >= owner.size) return volume;
+  if (isPartOf(owner, now)) return volume;
   return await shift(deps, volume, owner);
 }
 

@@ -1,5 +1,6 @@
 import { WarrenError } from '../../contract/errors.ts';
 import type { ImageLimits } from '../deps.ts';
+import { describeGuestIds, fromGuestId, type IdRange } from '../../base/id-layout.ts';
 import { formatSize } from '../../base/units.ts';
 import { HostileNameError, normalisePath, showName } from './names.ts';
 import type { TarEntry } from './reader.ts';
@@ -11,9 +12,11 @@ export interface PolicyOptions {
   /** For error sentences: `unpack the image`. */
   readonly what: string;
   readonly limits: ImageLimits;
-  /** How many ids the machine has; owners must be among them. */
-  readonly idCount: number;
+  /** Owners must be among the ids of the machine that owns these; undefined: among all there are. */
+  readonly ids: IdRange | undefined;
 }
+
+const allIds: IdRange = { start: 0, size: 2 ** 32 };
 
 /** Entry with its path as `normalisePath` gives it. */
 export interface CheckedEntry extends TarEntry {
@@ -113,10 +116,10 @@ export class ArchivePolicy {
   }
 
   #checkOwner(entry: TarEntry): void {
-    const { idCount, what } = this.#options;
+    const { ids = allIds, what } = this.#options;
     for (const id of [entry.uid, entry.gid]) {
-      if (id >= 0 && id < idCount) continue;
-      const problem = `${showName(entry.name)} belongs to id ${id}, wanted 0 to ${idCount - 1}`;
+      if (fromGuestId(ids, id) !== undefined) continue;
+      const problem = `${showName(entry.name)} belongs to id ${id}, wanted ${describeGuestIds(ids)}`;
       throw new WarrenError('invalid', { what, issues: [{ path: '', problem }] });
     }
   }

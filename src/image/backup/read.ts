@@ -119,7 +119,7 @@ export async function openBackup(
     current = {
       kind,
       part,
-      policy: new ArchivePolicy({ what, limits, idCount: slice.size }),
+      policy: new ArchivePolicy({ what, limits, ids: slice }),
       pieces: [],
     };
     queue.push(current);

@@ -1,3 +1,4 @@
+import { idRuns, type IdRange } from '../../base/id-layout.ts';
 import type { HostPath } from '../../base/brand.ts';
 import { splitAlong, type IdMapLine } from '../../sys/proc/idmap.ts';
 
@@ -19,8 +20,8 @@ export interface SandboxMount {
 export interface SandboxSpec {
   readonly kind: SandboxKind;
   readonly command: readonly string[];
-  /** U0 ids that are the child's `0 … size - 1`. */
-  readonly ids: { readonly start: number; readonly size: number };
+  /** The child's ids are those that a machine which owns these has. */
+  readonly ids: IdRange;
   readonly mounts: readonly SandboxMount[];
   readonly env?: Readonly<Record<string, string>>;
   /** Longest file the child may write. */
@@ -68,9 +69,11 @@ export interface ParentMaps {
 export function formatSandboxConfig(spec: SandboxSpec, root: HostPath, parent: ParentMaps): string {
   const { kind, command, ids, mounts, env = {}, maxFileBytes } = spec;
   const map = (own: readonly IdMapLine[]) =>
-    splitAlong([{ inside: 0, outside: ids.start, count: ids.size }], own).map(
-      ({ inside, outside, count }) => ({ containerID: inside, hostID: outside, size: count }),
-    );
+    splitAlong(idRuns(ids), own).map(({ inside, outside, count }) => ({
+      containerID: inside,
+      hostID: outside,
+      size: count,
+    }));
   const held = capabilities[kind];
   const namespaces = [
     'user',

@@ -1,6 +1,7 @@
 import { fstatSync } from 'node:fs';
 
-import { WarrenError } from '../../contract/errors.ts';
+import { describeGuestIds, fromGuestId, toGuestId } from '../../base/id-layout.ts';
+import { WarrenError, type Issue } from '../../contract/errors.ts';
 import type { GuestStat, OwnerRange, WriteOptions } from '../types.ts';
 
 /** U0 ids. */
@@ -13,8 +14,8 @@ export interface Owner {
 const nobody = 65_534;
 
 /** The guest's id for a U0 id. */
-export function guestId(id: number, { start, size }: OwnerRange): number {
-  return id >= start && id < start + size ? id - start : nobody;
+export function guestId(id: number, owner: OwnerRange): number {
+  return toGuestId(owner, id) ?? nobody;
 }
 
 /** Of an open descriptor, O_PATH or not. */
@@ -38,19 +39,22 @@ export function guestStat(fd: number, owner: OwnerRange): GuestStat {
 
 /** U0 ids for the guest ids (default 0) and a check of the mode that a request asks for. */
 export function guestOwner(
-  { start, size }: OwnerRange,
+  range: OwnerRange,
   { uid = 0, gid = 0, mode = 0 }: WriteOptions,
   what: string,
 ): Owner {
-  const issues = Object.entries({ uid, gid })
-    .filter(([, id]) => !Number.isInteger(id) || id < 0 || id >= size)
-    .map(([path, id]) => ({
-      path,
-      problem: `${id} is no id of this machine, wanted 0 to ${size - 1}`,
-    }));
+  const issues: Issue[] = [];
+  const idOf = (path: string, guest: number): number => {
+    const id = Number.isInteger(guest) ? fromGuestId(range, guest) : undefined;
+    if (id !== undefined) return id;
+    const problem = `${guest} is no id of this machine, wanted ${describeGuestIds(range)}`;
+    issues.push({ path, problem });
+    return range.start;
+  };
+  const owner = { uid: idOf('uid', uid), gid: idOf('gid', gid) };
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o7777) {
     issues.push({ path: 'mode', problem: `${mode.toString(8)} is no mode, wanted 0 to 7777` });
   }
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
-  return { uid: start + uid, gid: start + gid };
+  return owner;
 }

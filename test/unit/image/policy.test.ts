@@ -23,7 +23,7 @@ function entryOf(name: string, rest: Partial<TarEntry> = {}): TarEntry {
 
 /** The error code of the first entry that is refused, or undefined. */
 function judge(...entries: readonly TarEntry[]): unknown {
-  const policy = new ArchivePolicy({ what: 'unpack', limits, idCount: 65_536 });
+  const policy = new ArchivePolicy({ what: 'unpack', limits, ids: { start: 1, size: 65_536 } });
   try {
     for (const one of entries) policy.check(one);
     return undefined;
@@ -94,7 +94,7 @@ describe('ArchivePolicy', () => {
   });
 
   it('tells devices', () => {
-    const policy = new ArchivePolicy({ what: 'unpack', limits, idCount: 1 });
+    const policy = new ArchivePolicy({ what: 'unpack', limits, ids: { start: 1, size: 1 } });
     expect(policy.check(entryOf('a', { type: '4' })).isDevice).toBe(true);
     expect(policy.check(entryOf('b')).isDevice).toBe(false);
   });

@@ -31,7 +31,7 @@ describe('makeShift', () => {
   it('refuses an id that the other range has no place for', () => {
     const shift = makeShift(from, { start: 70_000, size: 10 });
     expect(shift(10)).toBe(70_009);
-    expect(() => shift(11)).toThrow('a file belongs to id 10, wanted less than 10');
+    expect(() => shift(11)).toThrow('a file belongs to id 10, wanted 0 to 9');
   });
 });
 

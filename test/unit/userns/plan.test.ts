@@ -1,16 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { rangesOverlap } from '../../../src/base/id-layout.ts';
 import { parseGetsubids, parseSubidFile } from '../../../src/userns/grants.ts';
 import { compose, countIds, hasOverlap, toOutside } from '../../../src/userns/idmap.ts';
 import { planU0 } from '../../../src/userns/plan.ts';
-import {
-  countSlices,
-  SLICE_SIZE,
-  sliceAt,
-  sliceMap,
-  slicesOverlap,
-} from '../../../src/userns/slices.ts';
+import { countSlices, SLICE_SIZE, sliceAt, sliceMap } from '../../../src/userns/slices.ts';
 
 const anyGrants = fc.array(
   fc.record({ start: fc.integer({ min: 0, max: 300 }), count: fc.integer({ min: 0, max: 80 }) }),
@@ -99,7 +94,7 @@ describe('slices', () => {
             const slice = sliceAt(index);
             expect(countIds(compose(sliceMap(slice), u0.uid))).toBe(SLICE_SIZE);
             expect(countIds(compose(sliceMap(slice), u0.gid))).toBe(SLICE_SIZE);
-            if (index > 0) expect(slicesOverlap(slice, sliceAt(index - 1))).toBe(false);
+            if (index > 0) expect(rangesOverlap(slice, sliceAt(index - 1))).toBe(false);
           }
           const next = compose(sliceMap(sliceAt(count)), Math.min(a, b) === a ? u0.uid : u0.gid);
           expect(countIds(next)).toBeLessThan(SLICE_SIZE);

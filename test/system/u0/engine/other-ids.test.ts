@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
+import { guestPath } from '../../../../src/base/brand.ts';
+import { withInstanceFiles } from '../../../../src/engine/instances/files.ts';
 import { getInstance } from '../../../../src/engine/instances/list.ts';
 import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
@@ -109,6 +111,45 @@ it('a machine moves to the ids it is asked to have with its next start, and its 
   await start();
   expect(slice()).toEqual({ start: 1, size: 65_536, isolated: false });
   expect(await look()).toBe(seen);
+});
+
+it('a machine moves to the compact layout and back, and every id in it stays what it was', async () => {
+  await launch(life, 'web', { config: { 'security.idmap.size': '65536' } });
+  const owners = ['0:2999', '61184:65519', '65534:65534'];
+  const files = owners.map((_, index) => `/root/f${index}`).join(' ');
+  const own = owners.map((owner, index) => `echo >/root/f${index}; chown ${owner} /root/f${index}`);
+  await shell(life, 'web', own.join('\n'));
+  const seen = async (): Promise<string[]> =>
+    (await shell(life, 'web', `stat -c %u:%g ${files}`)).output.trim().split('\n');
+  for (const [size, count] of [
+    ['compact', 7337],
+    ['65536', 65_536],
+  ] as const) {
+    await stop();
+    await ask({ 'security.idmap.size': size });
+    await start();
+    expect(slice()).toEqual({ start: 1, size: count, isolated: true });
+    expect(await seen()).toEqual(owners);
+    const { output } = await shell(
+      life,
+      'web',
+      "awk '{ n += $3 } END { print n }' /proc/self/uid_map",
+    );
+    expect(Number(output)).toBe(count);
+    // Its files as the API shows and makes them.
+    await withInstanceFiles(life.deps, 'web', async (root) => {
+      const at = guestPath('/root/made');
+      await root.write(at, 'made', { uid: 65_534, gid: 61_200, mode: 0o600 });
+      expect(await root.stat(at)).toMatchObject({ uid: 65_534, gid: 61_200 });
+    });
+  }
+  await shell(life, 'web', 'chown 3000 /root/f0');
+  await stop();
+  await ask({ 'security.idmap.size': 'compact' });
+  await expect(start()).rejects.toMatchObject({
+    code: 'invalid',
+    message: expect.stringContaining('id 3000, wanted 0 to 2999, 61184 to 65519, 65534') as unknown,
+  });
 });
 
 it.each(['storage.stagePlain', 'storage.emptyUpper'])(
