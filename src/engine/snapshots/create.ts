@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { expiresAt, parseExpiry } from '../../base/expiry.ts';
 import { readString } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
@@ -6,6 +8,9 @@ import { refuseBeyondDisk } from '../instances/disk-use.ts';
 import { expandInstance, getInstance } from '../instances/list.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord, WorkContext } from '../types.ts';
 import { checkSnapshotName, nextSnapshotName } from './names.ts';
+
+/** What comes right after a snapshot, such as a restore or a copy, is done by then. */
+const settleMs = 500;
 
 export interface CreateSnapshotInput {
   readonly instance: string;
@@ -84,6 +89,8 @@ export async function snapshotLocked(
 /** A number to show: what no guest changes any more is measured, and failing that nothing is lost. */
 async function measure(deps: EngineDeps, { id, name, layers }: SnapshotRecord): Promise<void> {
   try {
+    // Once the answer is out: to start a program, the daemon stands still for milliseconds.
+    await sleep(settleMs, undefined, { ref: false });
     using _ = await deps.live.measures.hold('snapshot');
     const bytes = await deps.storage.layerSize(layers[0] ?? '');
     deps.store.transaction(() => {
