@@ -5,9 +5,11 @@ import type { StringMap } from '../contract/api/instances.ts';
 import { readBool, readInteger, readString } from '../contract/config/read.ts';
 import { WarrenError } from '../contract/errors.ts';
 import type { SliceRecord } from '../store/records.ts';
+import { parseSubidFile } from '../userns/grants.ts';
 import { countIds } from '../userns/idmap.ts';
+import { planU0 } from '../userns/plan.ts';
 import { SLICE_SIZE, sliceAt } from '../userns/slices.ts';
-import type { IdMap } from '../userns/types.ts';
+import type { Grant, IdMap } from '../userns/types.ts';
 import type { EngineDeps } from './types.ts';
 
 /** What a machine's config asks of its ids. */
@@ -150,8 +152,21 @@ function lacksIds(
     wanted: isolated
       ? `${size} more, beside the ${SLICE_SIZE} that machines share`
       : `${SLICE_SIZE}`,
-    hint: `sudo usermod --add-subuids ${range} --add-subgids ${range} ${deps.ids.user}`,
+    hint:
+      grantedByFiles(deps.ids) > granted
+        ? 'warren daemon stop --machines    (the next start takes up what was granted since the last)'
+        : `sudo usermod --add-subuids ${range} --add-subgids ${range} ${deps.ids.user}`,
   });
+}
+
+/** How many ids the files grant now: U0 has those of when it was made. 0 where grants come from elsewhere. */
+function grantedByFiles({ user, u0 }: EngineDeps['ids']): number {
+  const own = (map: IdMap['uid']): number => map.find(({ inside }) => inside === 0)?.outside ?? 0;
+  const uid = own(u0.uid);
+  const grantsIn = (file: string): Grant[] =>
+    parseSubidFile(readLines(file).join('\n'), { name: user, uid });
+  const [uidGrants, gidGrants] = [grantsIn('/etc/subuid'), grantsIn('/etc/subgid')];
+  return grantedIds(planU0({ uid, gid: own(u0.gid), uidGrants, gidGrants }));
 }
 
 /** The first id above every range of this host, for the line that an administrator types. */
