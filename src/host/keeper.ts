@@ -108,7 +108,7 @@ function programOptions(
 }
 
 /** The record of a U0 that still can be entered. */
-function readU0Record(paths: Paths): U0Record | undefined {
+export function readU0Record(paths: Paths): U0Record | undefined {
   const text = readIfThere(paths.u0Record);
   if (text === undefined) return undefined;
   try {
