@@ -34,8 +34,9 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
-/** A duration for people: `0.3s`, `11s`, `2m 5s`, `3h 2m`, `4d 1h`. */
+/** A duration for people: `45ms`, `0.3s`, `11s`, `2m 5s`, `3h 2m`, `4d 1h`. */
 export function formatDuration(ms: number): string {
+  if (ms < 100) return `${Math.round(ms)}ms`;
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)}s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds}s`;

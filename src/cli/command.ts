@@ -73,6 +73,12 @@ export type Args<P extends Positionals, O extends OptionRows> = {
   readonly [Name in keyof P]: PositionalValue<P[Name]['kind']>;
 } & { readonly [Name in keyof O]: OptionValue<O[Name]['kind']> };
 
+/** Whether a program reads the answer, which wants all of it. `args` are a command's, with the global ones. */
+export function isForPrograms(args: object): boolean {
+  const { format } = args as { readonly format?: string };
+  return format === 'json' || format === 'yaml';
+}
+
 /** What a person is shown. Nothing at all when undefined. */
 export type View =
   | { readonly table: Table }

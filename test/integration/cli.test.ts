@@ -216,6 +216,18 @@ test('aliases stand for commands, and go where they are told', async () => {
   expect((await line.run(['nets'])).stderr).toMatch(/Cannot find command "nets"/);
 });
 
+test('a new machine costs no more requests than its answer wants', async () => {
+  const asked = async (...given: string[]): Promise<number> => {
+    const { stderr, stdout } = await line.run(['--debug', ...given]);
+    expect(stdout).toContain('asked');
+    return stderr.match(/^> GET \/1\.0\/instances\/asked/gm)?.length ?? 0;
+  };
+  expect(await asked('init', 'base', 'asked')).toBe(0);
+  await line.run(['delete', 'asked']);
+  expect(await asked('init', 'base', 'asked', '--format', 'json')).toBe(1);
+  await line.run(['delete', 'asked']);
+});
+
 test('templates of a machine are written, and what is made of them is said in its metadata', async () => {
   const run = (text: string, input = '') => line.run(words(text), { input });
   expect(await run('init base tpl')).toMatchObject({ exitCode: 0 });

@@ -1,5 +1,5 @@
 import { apiPath } from '../../client/client.ts';
-import { defineCommand } from '../command.ts';
+import { defineCommand, isForPrograms } from '../command.ts';
 import { createInstance, creationOptions } from '../create-instance.ts';
 
 import type { Instance } from '../../contract/api/instances.ts';
@@ -30,7 +30,9 @@ export const init = defineCommand({
     const image = args.empty ? undefined : args.image;
     context.progress.start(image === undefined ? 'Creating' : `Creating from ${image}`);
     const created = await createInstance(context, image, name, args);
-    return await context.client.get<Instance>(apiPath('instances', created));
+    return isForPrograms(args)
+      ? await context.client.get<Instance>(apiPath('instances', created))
+      : { name: created };
   },
   render: ({ name }) => ({ text: `${name} is created          next: warren start ${name}` }),
 });

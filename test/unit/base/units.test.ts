@@ -33,6 +33,8 @@ test('formatSize keeps at most one decimal and a binary unit', () => {
 });
 
 test.each([
+  [0, '0ms'],
+  [45.4, '45ms'],
   [300, '0.3s'],
   [11_000, '11s'],
   [125_000, '2m 5s'],
