@@ -147,6 +147,13 @@ export function getCommand(group: KeyedGroup): AnyCommand {
     next: `warren ${group.group} show`,
     async run({ client }, args: object) {
       const { key: wanted = '', expanded, ...rest } = args as Named & { expanded?: boolean };
+      // `config get web`: a single word is a key of warren itself, and all of those have a dot.
+      if (rest[group.noun] === undefined && !wanted.includes('.')) {
+        throw new UsageError(
+          `Cannot run warren ${group.group} get: KEY is missing`,
+          `warren ${group.group} get ${wanted} KEY`,
+        );
+      }
       const value = await client.get<KeyedObject & { expanded_config?: StringMap }>(
         keyedPath(group, rest[group.noun]),
       );

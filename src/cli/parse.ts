@@ -208,9 +208,10 @@ export function usageLine(command: AnyCommand): string {
   );
 }
 
-/** What stands for a positional where people read of it. */
+/** What stands for a positional where people read of it; of several, for one. */
 export function labelOf(name: string, row: Positional | undefined): string {
-  return row?.label ?? name.toUpperCase();
+  const isMany = row?.kind === 'some' || row?.kind === 'many';
+  return row?.label ?? name.replace(isMany ? /s$/ : '', '').toUpperCase();
 }
 
 function positionalText([name, row]: [string, Positional]): string {

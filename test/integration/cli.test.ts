@@ -280,6 +280,8 @@ describe('goes badly:', () => {
     ['exec nobody', 'usage', /COMMAND/],
     ['config set nobody user.a=b', 'not_found', /nobody/],
     ['config set nobody', 'usage', /KEY/],
+    ['config get nobody', 'usage', /KEY is missing\ntry: {3}warren config get nobody KEY/],
+    ['delete', 'usage', /INSTANCE is missing\ntry: {3}warren delete INSTANCE…/],
     ['config device add nobody http proxy', 'not_found', /nobody/],
     ['profile set default limits.memory=lots', 'invalid', /limits.memory: .*lots/],
     ['profile set default limits.memroy=1GiB', 'invalid', /limits\.memory/],

@@ -41,8 +41,8 @@ async function chosen(
   }
   if (names.length === 0) {
     throw new UsageError(
-      `Cannot run warren ${verb}: INSTANCES is missing`,
-      `warren ${verb} INSTANCES…    (or --all)`,
+      `Cannot run warren ${verb}: INSTANCE is missing`,
+      `warren ${verb} INSTANCE…    (or --all)`,
     );
   }
   return names.map(stripRemote);

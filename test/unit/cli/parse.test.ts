@@ -105,8 +105,8 @@ describe('words', () => {
   });
 
   test.each([
-    [set, [], 'ASSIGNMENTS is missing'],
-    [push, ['a'], 'SOURCES is missing'],
+    [set, [], 'ASSIGNMENT is missing'],
+    [push, ['a'], 'SOURCE is missing'],
     [exec, [], 'INSTANCE is missing'],
   ] as const)('that are missing are named', (command, words, message) => {
     expect(() => parseArguments(command, words)).toThrow(message);
@@ -158,5 +158,5 @@ describe('options', () => {
 
 test('the usage line shows what must be given', () => {
   expect(usageLine(exec)).toBe('warren exec INSTANCE [--] COMMAND…');
-  expect(usageLine(set)).toBe('warren config set [INSTANCE] ASSIGNMENTS…');
+  expect(usageLine(set)).toBe('warren config set [INSTANCE] ASSIGNMENT…');
 });
