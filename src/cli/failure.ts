@@ -84,13 +84,22 @@ function lackingParents([group = '', verb = '', ...rest]: readonly string[]): st
 
 /** For what the catalogue names no command, since it does not know what was typed. */
 function fallback({ code, details }: WarrenError, words: readonly string[]): string | undefined {
-  if (code === 'invalid') return helpOf(words);
+  if (code === 'invalid') return topicOfGroup(details as ErrorDetails<'invalid'>, words);
   if (code === 'stale') return `warren ${quoteWords(words)}`;
   if (code === 'wrong_state') return towards(details as ErrorDetails<'wrong_state'>, words);
   if (code !== 'not_found' && code !== 'exists') return undefined;
   const { kind, name } = details as ErrorDetails<'exists'>;
   if (words[0] === 'file') return filesBeside(name, words);
   return kind === 'snapshot' ? snapshotsBeside(name, words) : undefined;
+}
+
+/** The topic with the keys of what was to be changed, when a key is wrong; else the command's own help. */
+function topicOfGroup(
+  { issues }: ErrorDetails<'invalid'>,
+  words: readonly string[],
+): string | undefined {
+  const isKey = issues.some(({ path }) => path.startsWith('config.'));
+  return isKey && words[0] === 'network' ? 'warren help networks' : helpOf(words);
 }
 
 /** What lies in the directory of a machine's file, as a command inside lists it. */

@@ -88,20 +88,26 @@ function refuseWithoutValue(command: AnyCommand, rows: OptionRows, words: readon
 
 function optionValue(name: string, row: OptionRow, value: unknown): unknown {
   if (row.kind === 'flag') return value === true || (Array.isArray(value) && value.includes(true));
-  if (row.kind === 'list') return value === undefined ? [] : (value as unknown[]).map(String);
+  if (row.kind === 'list') {
+    const texts = value === undefined ? [] : (value as unknown[]).map(String);
+    for (const text of texts) refuseOther(name, row, text);
+    return texts;
+  }
   const last: unknown = Array.isArray(value) ? value.at(-1) : value;
   if (typeof last !== 'string') return undefined;
   const text = last;
-  if (row.choices !== undefined && !row.choices.includes(text)) {
-    const wanted = row.choices.join(', ');
-    throw new UsageError(`Cannot use --${name} ${text}: wanted one of ${wanted}`);
-  }
+  refuseOther(name, row, text);
   if (row.kind === 'text') return text;
   const number = text.trim() === '' ? Number.NaN : Number(text);
   if (!Number.isFinite(number)) {
     throw new UsageError(`Cannot use --${name} ${text}: wanted a number`);
   }
   return number;
+}
+
+function refuseOther(name: string, { choices }: OptionRow, text: string): void {
+  if (choices === undefined || choices.includes(text)) return;
+  throw new UsageError(`Cannot use --${name} ${text}: wanted one of ${choices.join(', ')}`);
 }
 
 /**

@@ -21,6 +21,34 @@ const nameAliases: Readonly<Record<string, string>> = {
   'alias delete': 'alias remove',
 };
 
+/** What people type who come from other programs, and what does that here. */
+export const elsewhere: Readonly<Record<string, string>> = {
+  attach: 'console',
+  build: 'publish',
+  commit: 'publish',
+  destroy: 'delete',
+  enter: 'shell',
+  images: 'image list',
+  inspect: 'info',
+  kill: 'stop --force',
+  login: 'shell',
+  logs: 'console --show-log',
+  port: 'config device add',
+  ps: 'list',
+  pull: 'image list --available',
+  rmi: 'image delete',
+  run: 'launch',
+  stats: 'list',
+  status: 'info',
+  tag: 'image alias create',
+  top: 'list',
+  unpause: 'resume',
+  volume: 'storage volume',
+  'image copy': 'image export',
+  'network forward': 'config device add',
+  'storage create': 'storage volume create',
+};
+
 export type Found =
   | { readonly kind: 'command'; readonly name: string; readonly words: readonly string[] }
   /** Words that begin the names of several commands: `config`. */
@@ -68,6 +96,11 @@ function unknownCommand(names: readonly string[], group: string, word: string): 
       .filter((name) => name.startsWith(prefix))
       .map((name) => name.slice(prefix.length).split(' ')[0] ?? ''),
   );
+  const other = elsewhere[prefix + word];
+  if (other !== undefined) {
+    const hint = `warren ${other} --help`;
+    return new UsageError(`Cannot find command "${prefix}${word}"; here it is "${other}"`, hint);
+  }
   const longer = [...siblings].filter((sibling) => word !== '' && sibling.startsWith(word));
   const near = longer.length === 1 ? longer[0] : nearestName(word, siblings);
   return near === undefined

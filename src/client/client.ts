@@ -134,10 +134,7 @@ export class Client {
 
   /** Throws what an answer says that is none of what was asked for. */
   async fail(response: Response): Promise<never> {
-    const answer = parseEnvelope(await this.transport.text(response), response.status);
-    throw answer.type === 'error'
-      ? errorOfResponse(answer)
-      : new ServerError('unexpected answer', response.status);
+    throw errorOfBody(await this.transport.text(response), response.status);
   }
 }
 
@@ -156,6 +153,14 @@ const finished: Operation = {
   err: '',
   location: 'none',
 };
+
+/** What an answer says that is none of what was asked for. */
+export function errorOfBody(text: string, status: number): Error {
+  const answer = parseEnvelope(text, status);
+  return answer.type === 'error'
+    ? errorOfResponse(answer)
+    : new ServerError('unexpected answer', status);
+}
 
 function parseEnvelope<T>(text: string, status: number): ApiResponse<T> {
   let answer: unknown;

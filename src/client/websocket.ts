@@ -1,5 +1,9 @@
 import { connect } from 'node:net';
 
+import { errorOfBody } from './client.ts';
+import { readText } from './transport.ts';
+
+import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 
 export type { WebSocket } from 'ws';
@@ -18,6 +22,13 @@ export async function openWebSocket(socket: string, path: string): Promise<WebSo
       maxPayload: 0,
     });
     websocket.once('error', reject);
+    websocket.once('unexpected-response', (_request, response) => {
+      void refusal(response)
+        .then(reject, reject)
+        .finally(() => {
+          websocket.terminate();
+        });
+    });
     websocket.once('open', () => {
       websocket.pause();
       websocket.removeListener('error', reject);
@@ -27,6 +38,11 @@ export async function openWebSocket(socket: string, path: string): Promise<WebSo
       resolve(websocket);
     });
   });
+}
+
+/** The daemon's own sentence, where it answers with an error instead. */
+async function refusal(response: IncomingMessage): Promise<Error> {
+  return errorOfBody(await readText(response), response.statusCode ?? 500);
 }
 
 /** Loads `ws` while the daemon works on the request that comes before. */

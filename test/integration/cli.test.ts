@@ -362,6 +362,7 @@ describe('goes badly:', () => {
     ],
     ['storage show nothing', 'not_found', /storage pool "nothing"/],
     ['operation show 1234', 'not_found', /operation "1234"\ntry: {3}warren operation list/],
+    ['monitor --type nothing', 'usage', /wanted one of operation, lifecycle, logging/],
     ['query /1.0/nothing', 'not_found', /API path for GET.*\ntry: {3}warren query \/1.0/],
     ['doctor cgruop', 'not_found', /nearest name is "cgroup"\ntry: {3}warren doctor cgroup/],
     ['daemon logs -n many', 'usage', /many/],

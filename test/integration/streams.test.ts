@@ -2,6 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { Client } from '../../src/client/client.ts';
+import { watchEvents } from '../../src/client/events.ts';
+import { Transport } from '../../src/client/transport.ts';
 import { openDaemon } from '../fakes/daemon.ts';
 import { ApiClient } from './client.ts';
 
@@ -294,6 +297,11 @@ describe('events', () => {
 
   test('refuse an unknown type', async () => {
     await expect(api.websocket('/1.0/events?type=gossip').opened).rejects.toThrow('400');
+    const client = new Client({ transport: new Transport({ socket: daemon.socket }) });
+    await expect(watchEvents(client, ['gossip']).next()).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringContaining('gossip') as string,
+    });
   });
 
   test('drop a reader that does not read', async () => {

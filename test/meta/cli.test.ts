@@ -10,7 +10,7 @@ import { scripts } from '../../src/cli/completion/scripts.ts';
 import { commands } from '../../src/cli/commands.ts';
 import { formatGroup, formatHelp, formatOverview } from '../../src/cli/help.ts';
 import { parseArguments } from '../../src/cli/parse.ts';
-import { findCommand, loadCommand } from '../../src/cli/registry.ts';
+import { elsewhere, findCommand, loadCommand } from '../../src/cli/registry.ts';
 import { exitMeanings, formatTopic, topics } from '../../src/cli/topics.ts';
 import { catalogue } from '../../src/contract/errors.ts';
 import { exampleWords, splitWords } from '../unit/cli/words.ts';
@@ -65,6 +65,11 @@ describe.each(names)('warren %s', (name) => {
     expect(lines[2]).toContain(`$ ${command.examples[0].line}`);
     expect(lines.at(-2)).toBe(`next: ${command.next ?? ''}`);
   });
+});
+
+test.each(Object.entries(elsewhere))('"%s" is no command, and "%s" is one', (there, here) => {
+  expect(() => findCommand(there.split(' '))).toThrow(`here it is "${here}"`);
+  expect(['command', 'group']).toContain(findCommand(here.split(' ')).kind);
 });
 
 describe('help', () => {

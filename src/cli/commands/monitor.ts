@@ -18,7 +18,7 @@ export const monitor = defineCommand({
       kind: 'list',
       value: 'TYPE',
       summary: 'Only operation, lifecycle or logging (again for more)',
-      complete: ['operation', 'lifecycle', 'logging'],
+      choices: ['operation', 'lifecycle', 'logging'],
     },
     pretty: { kind: 'flag', hidden: true, summary: 'The default; accepted for the sake of lxc' },
   },

@@ -28,6 +28,14 @@ test('an option where a command is wanted is called one', () => {
   expect(() => findCommand(['--nope'])).toThrow('Cannot find option --nope of warren');
 });
 
+test.each([
+  ['ps', 'list'],
+  ['run debian/12', 'launch'],
+  ['storage create fast dir', 'storage volume create'],
+] as const)('"%s", from another program, is told what it is here', (line, here) => {
+  expect(() => findCommand(line.split(' '))).toThrow(`here it is "${here}"`);
+});
+
 test('a misspelt command is refused with the nearest, at its level', () => {
   expect(() => findCommand(['lauch'])).toThrow('the nearest is "launch"');
   expect(() => findCommand(['config', 'devcie', 'add'])).toThrow('the nearest is "config device"');
