@@ -182,6 +182,7 @@ A copy to begin with lies in profiles/policy.example of warren's tree.`,
   $ warren restore web before-upgrade
   $ warren diff web/before-upgrade       A added, M modified, D deleted, T of another type
   $ warren history web
+  $ warren info web/before-upgrade       when it was taken, and how long it is kept
   $ warren copy web/before-upgrade trial
   $ warren config set web snapshots.schedule=@daily snapshots.expiry=2w
 
