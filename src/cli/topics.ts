@@ -146,8 +146,8 @@ directory is shared with it.
 
 A machine that is to have other ids gets them with its next start: its files, its snapshots and what
 it keeps outside of them are copied for these, as much as they are. Ids that cannot be had are refused
-when they are asked for. A grant may grow, which warren takes up when it starts anew (warren daemon stop --machines); machines
-whose ids are taken out of it do not start.`,
+when they are asked for. A grant may grow, which warren takes up when it starts anew (warren daemon
+stop --machines); machines whose ids are taken out of it do not start.`,
     keys: 'idmaps',
   },
   policy: {
