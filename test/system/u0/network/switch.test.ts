@@ -163,7 +163,7 @@ describe('a switch with one bridge', () => {
     );
     await expect(
       networks.attach(web.pid, { ...web.nic, device: 'eth1', hwaddr: '00:16:3e:00:0f:01' }),
-    ).rejects.toThrow('Cannot create interface of web "eth0"');
+    ).rejects.toThrow('Cannot add interface "eth0" to web');
     await expect(networks.attach(web.pid, { ...web.nic, bridge: 'nobr' })).rejects.toThrow(
       'Cannot find network "nobr"',
     );
