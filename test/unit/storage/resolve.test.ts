@@ -56,9 +56,12 @@ describe('fileError', () => {
     expect(['ENOENT', 'ENOTDIR'].map(code)).toEqual(['not_found', 'not_found']);
     expect(['ELOOP', 'EXDEV', 'EAGAIN'].map(code)).toEqual(['hostile', 'hostile', 'hostile']);
     expect(['ENOSPC', 'EDQUOT'].map(code)).toEqual(['no_space', 'no_space']);
-    expect(['ENAMETOOLONG', 'EINVAL', 'EISDIR', 'ENOTEMPTY'].map(code)).toEqual(
-      Array.from({ length: 4 }, () => 'invalid'),
-    );
+    expect(['ENAMETOOLONG', 'EINVAL', 'EISDIR'].map(code)).toEqual([
+      'invalid',
+      'invalid',
+      'invalid',
+    ]);
+    expect(code('ENOTEMPTY')).toBe('wrong_state');
     expect(code('EIO')).toBe('EIO');
     const bug = new TypeError('bug');
     expect(fileError(bug, context)).toBe(bug);
