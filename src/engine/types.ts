@@ -90,8 +90,12 @@ export interface LifecycleEvent {
 
 export type LifecycleSubject =
   | {
-      readonly kind:
-        'instance' | 'image' | 'image-alias' | 'profile' | 'network' | 'volume' | 'project';
+      readonly kind: 'instance' | 'profile' | 'network' | 'volume' | 'project';
+      readonly name: string;
+    }
+  | {
+      readonly kind: 'image' | 'image-alias';
+      readonly project: string;
       readonly name: string;
     }
   | {

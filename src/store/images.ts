@@ -8,6 +8,7 @@ import type { ImageAliasRecord, ImageRecord, ImageSourceRecord } from './records
 
 interface ImageRow {
   id: number;
+  project: string;
   fingerprint: string;
   architecture: string;
   filename: string;
@@ -46,12 +47,22 @@ export function imageTable(db: Database) {
     'SELECT name, description FROM images_aliases WHERE image_id = ? ORDER BY name',
   );
   const selectAll = db.prepare<[], ImageRow>('SELECT * FROM images ORDER BY uploaded_at, id');
-  const selectOne = db.prepare<[string], ImageRow>('SELECT * FROM images WHERE fingerprint = ?');
-  const selectPrefix = db.prepare<[string], ImageRow>(
-    `SELECT * FROM images WHERE fingerprint LIKE ? ESCAPE '\\' ORDER BY fingerprint LIMIT 3`,
+  const selectOf = db.prepare<[string], ImageRow>(
+    'SELECT * FROM images WHERE project = ? ORDER BY uploaded_at, id',
+  );
+  const selectOne = db.prepare<[string, string], ImageRow>(
+    'SELECT * FROM images WHERE project = ? AND fingerprint = ?',
+  );
+  const selectAny = db.prepare<[string], ImageRow>(
+    'SELECT * FROM images WHERE fingerprint = ? ORDER BY id LIMIT 1',
+  );
+  const selectPrefix = db.prepare<[string, string], ImageRow>(
+    `SELECT * FROM images WHERE project = ? AND fingerprint LIKE ? ESCAPE '\\'
+     ORDER BY fingerprint LIMIT 3`,
   );
   const insert = db.prepare<
     [
+      string,
       string,
       string,
       string,
@@ -66,9 +77,9 @@ export function imageTable(db: Database) {
       string | null,
     ]
   >(`
-    INSERT INTO images (fingerprint, architecture, filename, size_bytes, public, auto_update, cached,
+    INSERT INTO images (project, fingerprint, architecture, filename, size_bytes, public, auto_update, cached,
       created_at, uploaded_at, expires_at, format, recipe)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const updateSettings = db.prepare<[number, number, number | null, number]>(
     'UPDATE images SET public = ?, auto_update = ?, expires_at = ? WHERE id = ?',
   );
@@ -87,10 +98,12 @@ export function imageTable(db: Database) {
   function complete(row: ImageRow): ImageRecord {
     const aliases = selectAliases.all(row.id).map((alias): ImageAliasRecord => ({
       ...alias,
+      project: row.project,
       fingerprint: row.fingerprint,
     }));
     return {
       id: row.id,
+      project: row.project,
       fingerprint: row.fingerprint,
       architecture: row.architecture,
       filename: row.filename,
@@ -112,21 +125,28 @@ export function imageTable(db: Database) {
   }
 
   return {
-    /** Oldest first. */
-    list: (): ImageRecord[] => selectAll.all().map(complete),
-    find(fingerprint: string): ImageRecord | undefined {
-      const row = selectOne.get(fingerprint);
+    /** Oldest first; those of every project, or of `project`. */
+    list: (project?: string): ImageRecord[] =>
+      (project === undefined ? selectAll.all() : selectOf.all(project)).map(complete),
+    find(project: string, fingerprint: string): ImageRecord | undefined {
+      const row = selectOne.get(project, fingerprint);
       return row === undefined ? undefined : complete(row);
     },
-    /** Up to three images whose fingerprint begins with `prefix`. */
-    findByPrefix: (prefix: string): ImageRecord[] =>
-      selectPrefix.all(likePrefix(prefix)).map(complete),
+    /** The oldest of these bytes, whose project it may be. */
+    findAnywhere(fingerprint: string): ImageRecord | undefined {
+      const row = selectAny.get(fingerprint);
+      return row === undefined ? undefined : complete(row);
+    },
+    /** Up to three images of a project whose fingerprint begins with `prefix`. */
+    findByPrefix: (project: string, prefix: string): ImageRecord[] =>
+      selectPrefix.all(project, likePrefix(prefix)).map(complete),
     /** Throws `exists`. */
     insert(image: Omit<ImageRecord, 'id' | 'aliases' | 'lastUsedAtMs'>): number {
-      if (selectOne.get(image.fingerprint) !== undefined) {
+      if (selectOne.get(image.project, image.fingerprint) !== undefined) {
         throw new WarrenError('exists', { kind: 'image', name: image.fingerprint.slice(0, 12) });
       }
       const result = insert.run(
+        image.project,
         image.fingerprint,
         image.architecture,
         image.filename,

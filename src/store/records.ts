@@ -74,6 +74,8 @@ export interface SnapshotRecord {
 
 export interface ImageRecord {
   readonly id: number;
+  /** Whose it is: one with images of its own, else `default`. */
+  readonly project: string;
   readonly fingerprint: string;
   readonly architecture: string;
   readonly filename: string;
@@ -113,6 +115,7 @@ export interface MetadataRecord {
 }
 
 export interface ImageAliasRecord {
+  readonly project: string;
   readonly name: string;
   readonly description: string;
   readonly fingerprint: string;

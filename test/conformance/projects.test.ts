@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
@@ -20,9 +21,9 @@ describe('lxc and projects', () => {
 
   test('project create, show, set, edit, rename and delete', async () => {
     await lxc.well('project create lab -c limits.instances=2');
-    expect(await lxc.well('project list -f csv')).toMatch(/^lab,NO,YES,YES,NO,/m);
+    expect(await lxc.well('project list -f csv')).toMatch(/^lab,YES,YES,YES,NO,/m);
     expect(await lxc.well('project show lab')).toMatch(/limits\.instances: "2"/);
-    expect(await lxc.well('project get lab features.images')).toBe('false');
+    expect(await lxc.well('project get lab features.images')).toBe('true');
     expect(await lxc.well('project get lab features.profiles')).toBe('true');
     await lxc.well('project set lab limits.instances=3');
     expect(await lxc.well('project get lab limits.instances')).toBe('3');
@@ -96,14 +97,11 @@ describe('lxc and projects', () => {
     await lxc.well('delete c5');
     await lxc.well('restore c1 first --project lab');
     expect(await lxc.well('exec c1 --project lab -- ls /root/of-lab')).toBe('/root/of-lab');
-    await lxc.well('publish c3 --alias from-c3');
-    await lxc.well('init from-c3 c4 --project lab');
     await lxc.well('delete c3');
-    await lxc.well('delete c4 --project lab');
   });
 
   test('profiles of a project are its own where it has that feature', async () => {
-    await lxc.well('project create own -c features.storage.volumes=false');
+    await lxc.well('project create own -c features.storage.volumes=false -c features.images=false');
     expect(await lxc.well('project list -f csv')).toMatch(/^own,NO,YES,NO,/m);
     expect(await lxc.well('profile list -f csv --project own')).toMatch(/^default,[^\n]*,0$/);
     await lxc.badly('profile show strict --project own', /Error: .*not found|Error: .*strict/);
@@ -133,8 +131,47 @@ describe('lxc and projects', () => {
     await lxc.well('project delete own');
   });
 
+  test('images of a project are its own where it has that feature', async () => {
+    await lxc.well('project create pics -c features.profiles=false');
+    const list = (project: string, columns: string): Promise<string> =>
+      lxc.well(`image list -f csv -c ${columns} --project ${project}`);
+    expect(await list('pics', 'l')).toBe('');
+    await lxc.well('launch busybox p1 --project pics');
+    expect(await list('pics', 'l')).toBe('busybox');
+    const fingerprint = await list('pics', 'F');
+    await lxc.well(`image alias create theirs ${fingerprint} --project pics`);
+    await lxc.badly('init theirs p2', /Error: .*theirs/);
+    await lxc.badly('image info theirs', /Error: .*theirs/);
+    await lxc.well('image set-property busybox of pics --project pics');
+    await lxc.badly('image get-property busybox of', /Error: .*not found/);
+    await lxc.well('publish p1 --force --alias mine --project pics');
+    await lxc.badly('launch mine m1', /Error: .*mine/);
+    await lxc.well(`image export mine ${lxc.place}/mine --project pics`);
+    const [file = ''] = readdirSync(lxc.place).filter((name) => name.startsWith('mine'));
+    await lxc.well(`image import ${lxc.place}/${file} --alias mine`);
+    await lxc.well('image delete mine');
+    await lxc.well('project switch pics');
+    const copy = 'image copy mine local: --target-project default --alias mine';
+    await lxc.badly(copy, /Error: .*not on the network/);
+    await lxc.well(`${copy} --mode relay`);
+    await lxc.well('project switch default');
+    await lxc.well('image delete mine --project pics');
+    expect(await list('pics', 'l')).not.toContain('mine');
+    await lxc.well('launch mine m1');
+    expect(await lxc.well('exec m1 -- hostname')).toBe('m1');
+    await lxc.well('delete -f m1');
+    await lxc.well('image delete mine');
+    await lxc.badly('project set pics features.images=false', /Error: .*used by p1, image/);
+    await lxc.well('delete -f p1 --project pics');
+    await lxc.badly('project delete pics', /Error: .*used by image/);
+    await lxc.well(`image delete ${fingerprint} --project pics`);
+    await lxc.well('project delete pics');
+    await lxc.well('launch busybox m2');
+    await lxc.well('delete -f m2');
+  });
+
   test('storage volumes of a project are its own where it has that feature', async () => {
-    await lxc.well('project create disks -c features.profiles=false');
+    await lxc.well('project create disks -c features.profiles=false -c features.images=false');
     expect(await lxc.well('project list -f csv')).toMatch(/^disks,NO,NO,YES,/m);
     await lxc.well('storage volume create default data --project disks');
     await lxc.badly('storage volume create default data --project disks', /Error: .*data/);
@@ -183,9 +220,8 @@ describe('lxc and projects', () => {
     for (const line of [
       'project create lab',
       'project create a_b',
-      'project create other -c features.images=true',
+      'project create other -c features.networks=true',
       'project create other -c restricted=true',
-      'project create other -c limits.networks=1',
       'project create other -c nonsense=1',
       'project show nothing',
       'project set nothing limits.instances=1',
@@ -202,6 +238,8 @@ describe('lxc and projects', () => {
     }
     await lxc.badly('project edit nothing', /Error: /, { input: 'config: {}\n' });
     await lxc.well('delete -f c1 --project lab');
+    await lxc.badly('project delete lab', /Error: .*used by image/);
+    await lxc.well('image delete busybox --project lab');
     await lxc.well('project delete lab');
   });
 });

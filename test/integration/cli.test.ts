@@ -304,7 +304,7 @@ describe('goes badly:', () => {
     ],
     ['project show nothing', 'not_found', /project "nothing"\ntry: {3}warren project list/],
     ['project create a_b', 'invalid', /a_b/],
-    ['project create other -c features.images=true', 'invalid', /shared by all projects/],
+    ['project create other -c features.networks=true', 'invalid', /shared by all projects/],
     ['project delete default', 'forbidden', /always there/],
     ['project switch nothing', 'not_found', /nothing/],
     ['list --project nothing', 'not_found', /nothing/],

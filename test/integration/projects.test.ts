@@ -5,7 +5,7 @@ import { ApiClient } from './client.ts';
 
 import type { Instance } from '../../src/contract/api/instances.ts';
 import type { Profile } from '../../src/contract/api/profiles.ts';
-import type { Project } from '../../src/contract/api/projects.ts';
+import type { Project, ProjectState } from '../../src/contract/api/projects.ts';
 import type { TestDaemon } from '../fakes/daemon.ts';
 
 let daemon: TestDaemon;
@@ -21,7 +21,11 @@ afterAll(async () => {
   await daemon[Symbol.asyncDispose]();
 });
 
-const shared = { 'features.profiles': 'false', 'features.storage.volumes': 'false' };
+const shared = {
+  'features.images': 'false',
+  'features.profiles': 'false',
+  'features.storage.volumes': 'false',
+};
 
 async function project(name: string, config: Record<string, string>): Promise<void> {
   expect((await api.call('POST', '/1.0/projects', { name, config })).status).toBe(201);
@@ -273,7 +277,7 @@ describe('features of projects', () => {
   test('are those of LXD in one that is made without a word of them', async () => {
     await project('plain', {});
     expect((await api.get<Project>('/1.0/projects/plain')).config).toEqual({
-      'features.images': 'false',
+      'features.images': 'true',
       'features.networks': 'false',
       'features.profiles': 'true',
       'features.storage.volumes': 'true',
@@ -290,5 +294,22 @@ describe('features of projects', () => {
   test.each(['features.networks', 'features.nonsense'])('refuse %s', async (key) => {
     const body = { name: 'other', config: { [key]: 'true' } };
     expect((await api.call('POST', '/1.0/projects', body)).status).toBe(400);
+  });
+
+  test('have no networks, which limits.networks of the default one counts', async () => {
+    const limit = (value: string) =>
+      api.call('PATCH', '/1.0/projects/default', { config: { 'limits.networks': value } });
+    const { length } = await api.get<string[]>('/1.0/networks');
+    await limit(String(length));
+    const refused = await api.call('POST', '/1.0/networks', { name: 'more' });
+    expect([refused.status, refused.json.error]).toEqual([
+      403,
+      expect.stringContaining(`limits.networks=${length} of the project default`),
+    ]);
+    const { resources } = await api.get<ProjectState>('/1.0/projects/default/state');
+    expect(resources['networks']).toEqual({ Limit: length, Usage: length });
+    await limit('');
+    expect((await api.call('POST', '/1.0/networks', { name: 'more' })).status).toBe(201);
+    expect((await api.call('DELETE', '/1.0/networks/more')).status).toBe(200);
   });
 });

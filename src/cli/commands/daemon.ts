@@ -153,15 +153,19 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
     for (const url of users) await detachEverywhere(client, url, name);
     await client.operate('DELETE', withQuery(volumePath('default', name), { project }));
   }
-  for (const project of await client.get<Project[]>('/1.0/projects', { recursion: 1 })) {
+  progress.start('Deleting every image');
+  const projects = await client.get<Project[]>('/1.0/projects', { recursion: 1 });
+  for (const { name: project, config } of projects) {
+    if (config['features.images'] !== 'true') continue;
+    const images = await client.get<Image[]>('/1.0/images', { recursion: 1, project });
+    // At once: removing the files of one waits for the disk most of the time.
+    await forEachOf(images, async ({ fingerprint }) => {
+      await client.operate('DELETE', withQuery(apiPath('images', fingerprint), { project }));
+    });
+  }
+  for (const project of projects) {
     if (project.name !== 'default') await deleteProject(client, project);
   }
-  progress.start('Deleting every image');
-  const images = await client.get<Image[]>('/1.0/images', { recursion: 1 });
-  // At once: removing the files of one waits for the disk most of the time.
-  await forEachOf(images, async ({ fingerprint }) => {
-    await client.operate('DELETE', apiPath('images', fingerprint));
-  });
 }
 
 /** One whose machines and volumes are gone, with its profiles. */

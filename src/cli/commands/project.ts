@@ -98,7 +98,7 @@ export const create = defineCommand({
     { line: 'warren project create lab -c limits.instances=5', does: 'of five machines at most' },
     {
       line: 'warren project create lab -c features.profiles=true',
-      does: 'with profiles of its own; features.storage.volumes likewise',
+      does: 'with profiles of its own; features.images and features.storage.volumes likewise',
     },
   ],
   positionals: { name: { kind: 'required', summary: 'Name of the new project' } },

@@ -1,18 +1,24 @@
 import type { KeyRow, UnsupportedKey } from './key.ts';
 import { compressionKeys } from './server-keys.ts';
 
-const shared = 'it is shared by all projects';
-
 /** What a project may have of its own besides its machines. */
-export type ProjectFeature = 'features.profiles' | 'features.storage.volumes';
+export type ProjectFeature = 'features.images' | 'features.profiles' | 'features.storage.volumes';
 
 export const projectFeatures: readonly ProjectFeature[] = [
+  'features.images',
   'features.profiles',
   'features.storage.volumes',
 ];
 
 /** Config keys of a project. */
 export const projectKeys = [
+  {
+    key: 'features.images',
+    type: 'bool',
+    default: 'false',
+    live: true,
+    summary: 'Whether it has images and aliases of its own; can be changed while it is empty',
+  },
   {
     key: 'features.profiles',
     type: 'bool',
@@ -40,6 +46,13 @@ export const projectKeys = [
     min: 0,
     live: true,
     summary: 'The same: every machine is a container',
+  },
+  {
+    key: 'limits.networks',
+    type: 'integer',
+    min: 0,
+    live: true,
+    summary: 'Most networks; only the project default can have any, which all share',
   },
   {
     key: 'limits.memory',
@@ -73,19 +86,17 @@ export const projectKeys = [
 
 /** Keys of LXD's projects that have no meaning here. */
 export const unsupportedProjectKeys: readonly UnsupportedKey[] = [
-  { key: 'features.images', why: shared },
-  { key: 'features.networks', why: shared },
-  { key: 'limits.networks', why: 'networks are shared by all projects' },
+  {
+    key: 'features.networks',
+    why: 'networks of a project alone are OVN’s, and bridges are shared by all projects, in LXD too',
+  },
   { key: 'limits.virtual-machines', why: 'there are no virtual machines' },
   { key: 'restricted*', why: 'what machines may be is for the policy of the administrator' },
-  { key: 'images.*', why: 'images are shared by all projects' },
+  { key: 'images.*', why: 'images stay until you delete them' },
 ];
 
 /** What all projects share, as each of them shows it and takes it when it is said as it is. */
 export function fixedFeatures(name: string): Readonly<Record<string, string>> {
   const own = `${name === 'default'}`;
-  return {
-    'features.images': own,
-    'features.networks': own,
-  };
+  return { 'features.networks': own };
 }

@@ -1,5 +1,5 @@
 import { projectOf, projectWith } from '../../base/names.ts';
-import { instanceUrl, profileUrl } from '../views/urls.ts';
+import { imageAliasUrl, imageUrl, instanceUrl, profileUrl } from '../views/urls.ts';
 import { volumeUrl } from '../views/volumes.ts';
 
 import type { LifecycleMetadata } from '../../contract/api/events.ts';
@@ -16,10 +16,11 @@ export function lifecycleSink(hub: EventHub): EventSink {
   };
 }
 
-/** Machines are of a project, profiles and volumes may be, all else is of `default`. */
+/** Machines are of a project, images, profiles and volumes may be, all else is of `default`. */
 function projectOfSubject(subject: LifecycleSubject): string {
   if (subject.kind === 'instance') return projectOf(subject.name);
   if (subject.kind === 'profile' || subject.kind === 'volume') return projectWith(subject.name);
+  if ('project' in subject) return subject.project;
   if ('volume' in subject) return projectWith(subject.volume);
   return 'instance' in subject ? projectOf(subject.instance) : 'default';
 }
@@ -34,9 +35,9 @@ function urlOf(subject: LifecycleSubject): string {
     case 'instance-backup':
       return instanceUrl(subject.instance, `/backups/${name}`);
     case 'image':
-      return `/1.0/images/${name}`;
+      return imageUrl({ project: subject.project, fingerprint: subject.name });
     case 'image-alias':
-      return `/1.0/images/aliases/${name}`;
+      return imageAliasUrl(subject.project, subject.name);
     case 'profile':
       return profileUrl(subject.name);
     case 'volume':

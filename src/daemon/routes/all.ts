@@ -16,6 +16,7 @@ import { instanceRoutes } from './instances/one.ts';
 import { snapshotRoutes } from './instances/snapshots.ts';
 import { instanceStateRoutes } from './instances/state.ts';
 import { metricsRoutes } from './metrics.ts';
+import { networkOnlyRoutes } from './network-only.ts';
 import { networkRoutes } from './networks.ts';
 import { operationRoutes } from './operations.ts';
 import { profileRoutes } from './profiles.ts';
@@ -56,6 +57,7 @@ export const routes: readonly ((app: FastifyInstance, context: DaemonContext) =>
   imageExportRoutes,
   profileRoutes,
   metricsRoutes,
+  networkOnlyRoutes,
   networkRoutes,
   storageCheckRoutes,
   storagePoolRoutes,

@@ -18,7 +18,7 @@ import { checkIfMatch, etagOf } from '../http/etag.ts';
 import { Fields } from '../http/fields.ts';
 import { accepted, created, syncBody } from '../http/replies.ts';
 import { header, param } from '../http/request.ts';
-import { instanceUrl, profileUrl } from '../views/urls.ts';
+import { imageUrl, instanceUrl, profileUrl } from '../views/urls.ts';
 import { volumeUrl } from '../views/volumes.ts';
 import { listAnswer } from './listing.ts';
 
@@ -121,6 +121,7 @@ function writablePart({ config, description }: ProjectRecord): unknown {
 function projectView(engine: EngineDeps, { name, description, config }: ProjectRecord): Project {
   const own = [
     ...instancesOf(engine, name).map((record) => instanceUrl(record.name)),
+    ...listImages(engine, name).map(imageUrl),
     ...listProfiles(engine, name).map((profile) => profileUrl(profile.name)),
     ...listVolumes(engine, name).map((volume) => volumeUrl(volume.name)),
   ];
@@ -139,7 +140,6 @@ function featuresOf(own: boolean): Readonly<Record<string, string>> {
 /** What all projects share is the default one's. */
 function sharedUrls(engine: EngineDeps): string[] {
   return [
-    ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
     ...listNetworks(engine).map((network) => `/1.0/networks/${encodeURIComponent(network.name)}`),
   ];
 }

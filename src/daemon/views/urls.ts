@@ -1,3 +1,4 @@
+import type { ImageRecord } from '../../engine/types.ts';
 import { nameWithout, ownNameOf, projectOf, projectWith } from '../../base/names.ts';
 
 /** The URL of a machine, or of what follows it there, with its project where that is no matter of course. */
@@ -10,6 +11,18 @@ export function instanceUrl(machine: string, rest = '', tree = 'instances'): str
 export function profileUrl(profile: string): string {
   const path = `/1.0/profiles/${encodeURIComponent(nameWithout(profile))}`;
   return withProject(path, projectWith(profile));
+}
+
+/** The URL of an image, with its project where that has its own ones. */
+export function imageUrl({
+  project,
+  fingerprint,
+}: Pick<ImageRecord, 'project' | 'fingerprint'>): string {
+  return withProject(`/1.0/images/${fingerprint}`, project);
+}
+
+export function imageAliasUrl(project: string, name: string): string {
+  return withProject(`/1.0/images/aliases/${encodeURIComponent(name)}`, project);
 }
 
 export function withProject(path: string, project: string): string {

@@ -3,7 +3,7 @@ import type { StorageVolume, VolumeSnapshot } from '../../contract/api/storage-p
 import type { ImageRecord, InstanceRecord, VolumeRecord } from '../../engine/types.ts';
 import type { VolumeUsers } from '../../engine/volumes/list.ts';
 import { timeOf } from './times.ts';
-import { instanceUrl, profileUrl, withProject } from './urls.ts';
+import { imageUrl, instanceUrl, profileUrl, withProject } from './urls.ts';
 
 export const poolsUrl = '/1.0/storage-pools';
 
@@ -73,14 +73,14 @@ export function instanceVolumeView({ name, createdAtMs }: InstanceRecord): Stora
 }
 
 /** An image, which LXD keeps as a volume too. */
-export function imageVolumeView({ fingerprint, createdAtMs }: ImageRecord): StorageVolume {
+export function imageVolumeView(image: ImageRecord): StorageVolume {
   return {
     ...common,
-    name: fingerprint,
+    name: image.fingerprint,
     type: 'image',
     description: '',
-    created_at: timeOf(createdAtMs),
+    created_at: timeOf(image.createdAtMs),
     config: {},
-    used_by: [`/1.0/images/${fingerprint}`],
+    used_by: [imageUrl(image)],
   };
 }

@@ -161,7 +161,7 @@ async function findImageLayer(
   record: InstanceRecord,
   { signal }: WorkContext,
 ): Promise<LayerId[]> {
-  const image = deps.store.images.find(record.config['volatile.base_image'] ?? '');
+  const image = deps.store.images.findAnywhere(record.config['volatile.base_image'] ?? '');
   const original = image === undefined ? undefined : deps.store.layers.listOfImage(image.id)[0];
   if (image === undefined || original === undefined) return [];
   const hold = (layer: LayerId): void => {

@@ -3,16 +3,16 @@ import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, ImageAliasRecord } from '../types.ts';
 import { getImage } from './list.ts';
 
-/** By name. */
-export function listAliases(deps: EngineDeps): ImageAliasRecord[] {
-  return deps.store.aliases.list();
+/** Those of a project, by name. */
+export function listAliases(deps: EngineDeps, project: string): ImageAliasRecord[] {
+  return deps.store.aliases.list(project);
 }
 
 /** Throws `not_found` with the nearest name. */
-export function getAlias(deps: EngineDeps, name: string): ImageAliasRecord {
-  const alias = deps.store.aliases.find(name);
+export function getAlias(deps: EngineDeps, project: string, name: string): ImageAliasRecord {
+  const alias = deps.store.aliases.find(project, name);
   if (alias !== undefined) return alias;
-  const names = listAliases(deps).map((other) => other.name);
+  const names = listAliases(deps, project).map((other) => other.name);
   throw new WarrenError('not_found', {
     kind: 'image alias',
     name,
@@ -38,49 +38,63 @@ export function checkAliasName(name: string): void {
 /** `target` may be a fingerprint's prefix. Throws `exists`, `not_found`. */
 export function createAlias(
   deps: EngineDeps,
-  input: { readonly name: string; readonly description: string; readonly target: string },
+  input: {
+    readonly project: string;
+    readonly name: string;
+    readonly description: string;
+    readonly target: string;
+  },
 ): ImageAliasRecord {
-  const { name, description, target } = input;
+  const { project, name, description, target } = input;
   checkAliasName(name);
   deps.store.transaction(() => {
-    deps.store.aliases.insert({ name, description, imageId: getImage(deps, target).id });
+    const imageId = getImage(deps, project, target).id;
+    deps.store.aliases.insert({ project, name, description, imageId });
   });
-  event(deps, 'image-alias-created', name);
-  return getAlias(deps, name);
+  tell(deps, 'created', project, name);
+  return getAlias(deps, project, name);
 }
 
 export function updateAlias(
   deps: EngineDeps,
   input: {
+    readonly project: string;
     readonly name: string;
     readonly description?: string | undefined;
     readonly target?: string | undefined;
   },
 ): ImageAliasRecord {
+  const { project, name } = input;
   deps.store.transaction(() => {
-    const alias = getAlias(deps, input.name);
-    const image = getImage(deps, input.target ?? alias.fingerprint);
-    deps.store.aliases.set(input.name, input.description ?? alias.description, image.id);
+    const alias = getAlias(deps, project, name);
+    const image = getImage(deps, project, input.target ?? alias.fingerprint);
+    deps.store.aliases.set(project, name, input.description ?? alias.description, image.id);
   });
-  event(deps, 'image-alias-updated', input.name);
-  return getAlias(deps, input.name);
+  tell(deps, 'updated', project, name);
+  return getAlias(deps, project, name);
 }
 
-export function renameAlias(deps: EngineDeps, name: string, newName: string): void {
+export function renameAlias(
+  deps: EngineDeps,
+  project: string,
+  name: string,
+  newName: string,
+): void {
   checkAliasName(newName);
   deps.store.transaction(() => {
-    deps.store.aliases.rename(getAlias(deps, name).name, newName);
+    deps.store.aliases.rename(project, getAlias(deps, project, name).name, newName);
   });
-  event(deps, 'image-alias-renamed', newName);
+  tell(deps, 'renamed', project, newName);
 }
 
-export function deleteAlias(deps: EngineDeps, name: string): void {
+export function deleteAlias(deps: EngineDeps, project: string, name: string): void {
   deps.store.transaction(() => {
-    deps.store.aliases.delete(getAlias(deps, name).name);
+    deps.store.aliases.delete(project, getAlias(deps, project, name).name);
   });
-  event(deps, 'image-alias-deleted', name);
+  tell(deps, 'deleted', project, name);
 }
 
-function event(deps: EngineDeps, action: string, name: string): void {
-  deps.events.lifecycle({ action, subject: { kind: 'image-alias', name }, context: {} });
+function tell(deps: EngineDeps, happened: string, project: string, name: string): void {
+  const subject = { kind: 'image-alias', project, name } as const;
+  deps.events.lifecycle({ action: `image-alias-${happened}`, subject, context: {} });
 }

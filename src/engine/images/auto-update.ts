@@ -18,10 +18,10 @@ export async function updateImages(
   const minute = Math.floor(startMs / minuteMs);
   for (const image of deps.store.images.list().filter((one) => isDue(one, minute))) {
     context.signal.throwIfAborted();
-    const { fingerprint } = image;
+    const { project, fingerprint } = image;
     const name = image.aliases[0]?.name ?? fingerprint.slice(0, 12);
     try {
-      if (await refreshImage(deps, fingerprint, context)) {
+      if (await refreshImage(deps, project, fingerprint, context)) {
         deps.log.info({ image: name }, 'an image was brought up to date');
       }
     } catch (error) {

@@ -3,6 +3,7 @@ import { getImage } from './list.ts';
 import { forgetImage } from './record.ts';
 
 export interface DeleteImageInput {
+  readonly project: string;
   /** Whole fingerprint. */
   readonly fingerprint: string;
 }
@@ -10,14 +11,14 @@ export interface DeleteImageInput {
 /** Removes an image and its files. Machines made from it keep their layers. */
 export async function deleteImage(
   deps: EngineDeps,
-  { fingerprint }: DeleteImageInput,
+  { project, fingerprint }: DeleteImageInput,
   _context: WorkContext,
 ): Promise<void> {
-  const image = getImage(deps, fingerprint);
+  const image = getImage(deps, project, fingerprint);
   await forgetImage(deps, image);
   deps.events.lifecycle({
     action: 'image-deleted',
-    subject: { kind: 'image', name: image.fingerprint },
+    subject: { kind: 'image', project, name: image.fingerprint },
     context: {},
   });
 }

@@ -9,35 +9,46 @@ import type { ImageRecipe } from '../../image/types.ts';
 import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
 import { findImage, getImage, listImages } from './list.ts';
-import { imageOwner, recordImage, replaceImage } from './record.ts';
+import { imageOwner, recordImage, replaceImage, shareImage, type NewImage } from './record.ts';
 import { fetchImage, type RemoteImage } from './remote.ts';
 
 /**
- * The image for a reference a person typed: local alias, else fingerprint prefix, else a recipe that
- * is built now (once, however many ask) and cached under its alias. Throws `not_found` with the
- * nearest alias.
+ * The image of a project for a reference a person typed: alias, else fingerprint prefix, else a recipe.
+ * That is built now (once, however many ask), unless another project has it, and cached under its
+ * alias. Throws `not_found` with the nearest alias.
  */
 export async function ensureImage(
   deps: EngineDeps,
+  project: string,
   reference: string,
   context: WorkContext,
 ): Promise<ImageRecord> {
-  const alias = deps.store.aliases.find(reference);
-  const existing = findImage(deps, alias?.fingerprint ?? reference);
+  const alias = deps.store.aliases.find(project, reference);
+  const existing = findImage(deps, project, alias?.fingerprint ?? reference);
   if (existing !== undefined) return existing;
-  const recipe = findImageRecipe(deps, reference);
+  const recipe = findImageRecipe(deps, project, reference);
   checkImagePolicy(deps, `build ${recipe.alias}`, { kind: 'recipe', alias: recipe.alias });
-  return deps.live.builds.run(`Build of ${recipe.alias}`, context, (shared) =>
-    buildImage(deps, recipe, shared),
-  );
+  const built =
+    listImages(deps).findLast(
+      (image) => image.recipe === recipe.alias && image.project !== project,
+    ) ??
+    (await deps.live.builds.run(`Build of ${recipe.alias}`, context, (shared) =>
+      buildImage(deps, project, recipe, shared),
+    ));
+  const { fingerprint } = built;
+  // Who else had asked for the build may be another project.
+  if (built.project !== project && deps.store.images.find(project, fingerprint) === undefined) {
+    shareImage(deps, getImage(deps, built.project, fingerprint), imageOf(project, recipe));
+  }
+  return getImage(deps, project, fingerprint);
 }
 
 /** What `reference` would be built from. Throws `not_found` with the nearest name of an image or recipe. */
-export function findImageRecipe(deps: EngineDeps, reference: string): ImageRecipe {
+export function findImageRecipe(deps: EngineDeps, project: string, reference: string): ImageRecipe {
   const recipe = deps.images.findRecipe(reference);
   if (recipe !== undefined) return recipe;
   const names = [
-    ...deps.store.aliases.list().map(({ name }) => name),
+    ...deps.store.aliases.list(project).map(({ name }) => name),
     ...deps.images.recipes().map((known) => known.alias),
   ];
   throw new WarrenError('not_found', {
@@ -53,6 +64,7 @@ export function findImageRecipe(deps: EngineDeps, reference: string): ImageRecip
  */
 export async function findImageForSource(
   deps: EngineDeps,
+  project: string,
   source:
     | { readonly alias: string }
     | { readonly fingerprint: string }
@@ -64,13 +76,13 @@ export async function findImageForSource(
     const { remote } = source;
     // Followed when it has a name there, as LXD does it.
     const autoUpdate = !/^[0-9a-f]{12,64}$/.test(remote.reference);
-    const input = { remote, public: false, autoUpdate, cached: true, aliases: [] };
+    const input = { project, remote, public: false, autoUpdate, cached: true, aliases: [] };
     return await fetchImage(deps, input, context);
   }
-  if ('alias' in source) return ensureImage(deps, source.alias, context);
-  if ('fingerprint' in source) return ensureImage(deps, source.fingerprint, context);
+  if ('alias' in source) return ensureImage(deps, project, source.alias, context);
+  if ('fingerprint' in source) return ensureImage(deps, project, source.fingerprint, context);
   const wanted = Object.entries(source.properties);
-  const image = listImages(deps).findLast(({ properties }) =>
+  const image = listImages(deps, project).findLast(({ properties }) =>
     wanted.every(([key, value]) => properties[key] === value),
   );
   if (image !== undefined) return image;
@@ -81,6 +93,7 @@ export async function findImageForSource(
 /** In place of `old`, where that is given, as which it may turn out. */
 export async function buildImage(
   deps: EngineDeps,
+  project: string,
   recipe: ImageRecipe,
   context: WorkContext,
   old?: ImageRecord,
@@ -98,28 +111,38 @@ export async function buildImage(
     await using layer = await deps.storage.stageLayer(owner);
     const imported = await deps.images.build(recipe, layer.path, file, owner, building);
     // The same bytes may have been imported by hand under another alias: then that is the image.
-    const same = deps.store.images.find(imported.fingerprint);
+    const same = deps.store.images.find(project, imported.fingerprint);
     if (same !== undefined) {
       if (same.id === old?.id) return same;
       deps.store.transaction(() => {
         if (old !== undefined) replaceImage(deps, old, same.id);
-        else deps.store.aliases.insert({ name: recipe.alias, description: '', imageId: same.id });
+        else {
+          const alias = { project, name: recipe.alias, description: '' };
+          deps.store.aliases.insert({ ...alias, imageId: same.id });
+        }
       });
-      return getImage(deps, same.fingerprint);
+      return getImage(deps, project, same.fingerprint);
     }
-    return await recordImage(deps, layer, { metadata: file }, imported, {
-      filename: `${recipe.alias.replaceAll('/', '-')}.tar.gz`,
-      properties: {},
-      profiles: old?.profiles ?? [],
-      public: old?.public ?? false,
-      autoUpdate: old?.autoUpdate ?? false,
-      cached: old?.cached ?? true,
-      expiresAtMs: undefined,
-      recipe: recipe.alias,
-      aliases: old ? [] : [{ name: recipe.alias, description: recipe.description }],
-      replaces: old,
-    });
+    const image = imageOf(project, recipe, old);
+    return await recordImage(deps, layer, { metadata: file }, imported, image);
   } finally {
     await rm(file, { force: true });
   }
+}
+
+/** What is recorded of an image that a recipe made, in place of `old` where that is given. */
+function imageOf(project: string, recipe: ImageRecipe, old?: ImageRecord): NewImage {
+  return {
+    project,
+    filename: `${recipe.alias.replaceAll('/', '-')}.tar.gz`,
+    properties: {},
+    profiles: old?.profiles ?? [],
+    public: old?.public ?? false,
+    autoUpdate: old?.autoUpdate ?? false,
+    cached: old?.cached ?? true,
+    expiresAtMs: undefined,
+    recipe: recipe.alias,
+    aliases: old ? [] : [{ name: recipe.alias, description: recipe.description }],
+    replaces: old,
+  };
 }

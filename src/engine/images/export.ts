@@ -15,9 +15,10 @@ export interface ExportFile {
 /** The files whose bytes, one after the other, have the fingerprint. `rootfs` for a split image. */
 export async function exportImage(
   deps: EngineDeps,
+  project: string,
   fingerprint: string,
 ): Promise<{ readonly metadata: ExportFile; readonly rootfs?: ExportFile }> {
-  const image = getImage(deps, fingerprint);
+  const image = getImage(deps, project, fingerprint);
   const files = imageFiles(deps, image);
   const describe = async (path: HostPath, prefix: string): Promise<ExportFile> => ({
     path,

@@ -1,9 +1,12 @@
-import { rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 
 import { hostPath, type HostPath } from '../../base/brand.ts';
 import { isFingerprint } from '../../base/names.ts';
 import { archiveExtension, readCompression } from '../../image/archive/compression.ts';
 import type { ImageFiles } from '../../image/types.ts';
+import { hasErrno } from '../../sys/sys-error.ts';
 import type { EngineDeps, ImageRecord } from '../types.ts';
 
 /** Where an image's files lie. The fingerprint is checked: it becomes a path. */
@@ -23,25 +26,38 @@ export function imageFiles(deps: Pick<EngineDeps, 'paths'>, image: ImageRecord):
   return image.format === 'split' ? { metadata, rootfs } : { metadata };
 }
 
-/** Moves files of ours into the image store. */
-export async function storeImageFiles(
+/** Moves files of ours into the image store, at once: rows that name them follow in the same breath. */
+export function placeImageFiles(
   deps: Pick<EngineDeps, 'paths'>,
   fingerprint: string,
   files: ImageFiles,
-): Promise<void> {
+): void {
   const target = imagePaths(deps, fingerprint);
-  if (files.rootfs !== undefined) await rename(files.rootfs, target.rootfs);
-  await rename(files.metadata, target.metadata);
+  if (files.rootfs !== undefined) renameSync(files.rootfs, target.rootfs);
+  renameSync(files.metadata, target.metadata);
 }
 
-/** Absent is fine. */
+/** Removes what no project has an image of. Absent is fine. */
 export async function removeImageFiles(
-  deps: Pick<EngineDeps, 'paths'>,
+  deps: Pick<EngineDeps, 'paths' | 'store'>,
   fingerprint: string,
 ): Promise<void> {
+  if (deps.store.images.findAnywhere(fingerprint) !== undefined) return;
+  // Away first: while large files are being removed, the same bytes may come again.
   const { metadata, rootfs } = imagePaths(deps, fingerprint);
-  await rm(metadata, { force: true });
-  await rm(rootfs, { force: true });
+  const gone = `${deps.paths.imagesDir}/gone-${randomUUID()}`;
+  const away = [moveAway(metadata, gone), moveAway(rootfs, `${gone}.rootfs`)];
+  await Promise.all(away.flat().map((path) => rm(path, { force: true })));
+}
+
+function moveAway(path: HostPath, to: string): string[] {
+  try {
+    renameSync(path, to);
+    return [to];
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
 }
 
 /** The extension of an image file, by its first bytes; clients save it under that name. */

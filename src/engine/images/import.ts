@@ -6,9 +6,11 @@ import type { ImageFiles } from '../../image/types.ts';
 import type { EngineDeps, ImageRecord, ImageSourceRecord, WorkContext } from '../types.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
 import { checkAliasName } from './aliases.ts';
-import { imageOwner, recordImage, refuseExisting } from './record.ts';
+import { imageOwner, recordImage, refuseExisting, shareImage } from './record.ts';
 
 export interface ImportImageInput {
+  /** Which is to have it. */
+  readonly project: string;
   /** On disk in `paths.imagesDir`, so that they can be renamed; moved into the store, or removed on failure. */
   readonly files: ImageFiles;
   readonly filename: string;
@@ -25,7 +27,7 @@ export interface ImportImageInput {
   readonly origin?: 'import' | 'publish';
   /** Fetched for a launch, not asked for by itself. */
   readonly cached?: boolean;
-  readonly source?: ImageSourceRecord;
+  readonly source?: ImageSourceRecord | undefined;
   /** See `NewImage`. */
   readonly replaces?: ImageRecord | undefined;
 }
@@ -38,7 +40,7 @@ export async function importImage(
   input: ImportImageInput,
   context: WorkContext,
 ): Promise<ImageRecord> {
-  const { files } = input;
+  const { files, project } = input;
   try {
     const isFromElsewhere = input.origin !== 'publish';
     const judge = (fingerprint: string | undefined): void => {
@@ -48,7 +50,7 @@ export async function importImage(
     const owner = imageOwner(deps);
     for (const { name } of input.aliases) {
       checkAliasName(name);
-      if (deps.store.aliases.find(name) !== undefined) {
+      if (deps.store.aliases.find(project, name) !== undefined) {
         throw new WarrenError('exists', { kind: 'image alias', name });
       }
     }
@@ -61,15 +63,17 @@ export async function importImage(
       });
     }
     judge(imported.fingerprint);
-    refuseExisting(deps, imported.fingerprint);
+    refuseExisting(deps, project, imported.fingerprint);
+    const image = { ...input, cached: input.cached ?? false, recipe: undefined };
+    const known = deps.store.images.findAnywhere(imported.fingerprint);
+    if (known !== undefined) {
+      const properties = { ...imported.metadata.properties, ...input.properties };
+      return shareImage(deps, known, { ...image, properties });
+    }
     context.progress({ stage: 'unpacking the image' });
     await using layer = await deps.storage.stageLayer(owner);
     await deps.images.unpack(files, layer.path, owner, context);
-    return await recordImage(deps, layer, files, imported, {
-      ...input,
-      cached: input.cached ?? false,
-      recipe: undefined,
-    });
+    return await recordImage(deps, layer, files, imported, image);
   } finally {
     // After success they are elsewhere.
     await rm(files.metadata, { force: true });

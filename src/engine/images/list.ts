@@ -1,15 +1,21 @@
-import { nearestName } from '../../base/text.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, ImageRecord } from '../types.ts';
 
-/** Oldest first. */
-export function listImages(deps: Pick<EngineDeps, 'store'>): ImageRecord[] {
-  return deps.store.images.list();
+/** Oldest first; those of every project, or what `project` has of its own. */
+export function listImages(deps: Pick<EngineDeps, 'store'>, project?: string): ImageRecord[] {
+  return deps.store.images.list(project);
 }
 
-/** By fingerprint or a unique prefix of one. Throws `not_found`, `invalid` when several match. */
-export function getImage(deps: Pick<EngineDeps, 'store'>, fingerprint: string): ImageRecord {
-  const image = findImage(deps, fingerprint);
+/**
+ * By fingerprint or a prefix of one that is unique in its project. Throws `not_found`, `invalid` when
+ * several match.
+ */
+export function getImage(
+  deps: Pick<EngineDeps, 'store'>,
+  project: string,
+  fingerprint: string,
+): ImageRecord {
+  const image = findImage(deps, project, fingerprint);
   if (image !== undefined) return image;
   throw new WarrenError('not_found', { kind: 'image', name: fingerprint });
 }
@@ -17,10 +23,11 @@ export function getImage(deps: Pick<EngineDeps, 'store'>, fingerprint: string): 
 /** The same, and undefined when none matches. */
 export function findImage(
   deps: Pick<EngineDeps, 'store'>,
+  project: string,
   fingerprint: string,
 ): ImageRecord | undefined {
   if (!/^[0-9a-f]{1,64}$/.test(fingerprint)) return undefined;
-  const [first, second] = deps.store.images.findByPrefix(fingerprint);
+  const [first, second] = deps.store.images.findByPrefix(project, fingerprint);
   if (second !== undefined) {
     const problem = `several images begin with ${fingerprint}, wanted more of the fingerprint`;
     throw new WarrenError('invalid', {
@@ -29,20 +36,4 @@ export function findImage(
     });
   }
   return first;
-}
-
-/** By alias, else by fingerprint. Throws `not_found` with the nearest alias. */
-export function getImageByReference(
-  deps: Pick<EngineDeps, 'store'>,
-  reference: string,
-): ImageRecord {
-  const alias = deps.store.aliases.find(reference);
-  const image = findImage(deps, alias?.fingerprint ?? reference);
-  if (image !== undefined) return image;
-  const names = deps.store.aliases.list().map(({ name }) => name);
-  throw new WarrenError('not_found', {
-    kind: 'image',
-    name: reference,
-    nearest: nearestName(reference, names),
-  });
 }

@@ -19,6 +19,8 @@ import { extensionOf } from './files.ts';
 import { importImage } from './import.ts';
 
 export interface PublishImageInput {
+  /** Which is to have the image. */
+  readonly project: string;
   readonly instance: string;
   readonly snapshot: string | undefined;
   /** Undefined: those of the image the machine came from. */
@@ -105,6 +107,7 @@ async function publishStopped(
   return importImage(
     deps,
     {
+      project: input.project,
       files: { metadata: file },
       filename: `${ownNameOf(name)}${await extensionOf(file)}`,
       properties: {},

@@ -8,11 +8,13 @@ import { SLICE_SIZE, sliceAt } from '../../userns/slices.ts';
 import { removeUnusedLayers } from '../layers.ts';
 import { grantedIds } from '../slices.ts';
 import type { EngineDeps, ImageRecord, ImageSourceRecord } from '../types.ts';
-import { removeImageFiles, storeImageFiles } from './files.ts';
+import { placeImageFiles, removeImageFiles } from './files.ts';
 import { getImage } from './list.ts';
 
 /** What is recorded of an image besides what its files say. */
 export interface NewImage {
+  /** Which is to have it. */
+  readonly project: string;
   readonly filename: string;
   readonly properties: StringMap;
   readonly profiles: readonly string[];
@@ -41,9 +43,22 @@ export function imageOwner(deps: Pick<EngineDeps, 'ids'>): OwnerRange {
   return sliceAt(0);
 }
 
+/** What the files of an image say of it. */
+type Said = Pick<
+  ImageRecord,
+  | 'fingerprint'
+  | 'architecture'
+  | 'sizeBytes'
+  | 'properties'
+  | 'createdAtMs'
+  | 'expiresAtMs'
+  | 'format'
+>;
+
 /**
  * Commits an unpacked layer and the files it came from as an image. Directory and files come first
- * and the rows last: what has no row is removed by recovery.
+ * and the rows last: what has no row is removed by recovery. Where another project has an image of
+ * the same bytes, its layer and files are those of this one too.
  */
 export async function recordImage(
   deps: EngineDeps,
@@ -59,69 +74,113 @@ export async function recordImage(
   });
   await layer.commit();
   undo.push('remove the layer', () => deps.storage.removeLayer(layer.id));
-  refuseExisting(deps, fingerprint);
+  // Nothing is waited for from here on: others may be about to have the same bytes, or to lose them.
+  refuseExisting(deps, image.project, fingerprint);
+  const known = store.images.findAnywhere(fingerprint);
+  if (known !== undefined) {
+    const properties = { ...metadata.properties, ...image.properties };
+    return shareImage(deps, known, { ...image, properties });
+  }
   undo.push('remove the files', () => removeImageFiles(deps, fingerprint));
-  await storeImageFiles(deps, fingerprint, files);
+  placeImageFiles(deps, fingerprint, files);
   store.transaction(() => {
-    const id = store.images.insert({
+    const id = insertImage(deps, image, {
       fingerprint,
       architecture: metadata.architecture,
-      filename: image.filename,
       sizeBytes: imported.sizeBytes,
-      properties: { ...metadata.properties, ...image.properties },
-      profiles: image.profiles,
-      public: image.public,
-      autoUpdate: image.autoUpdate,
-      cached: image.cached,
+      properties: metadata.properties,
       createdAtMs: metadata.creationDate * 1000,
-      uploadedAtMs: deps.now(),
-      expiresAtMs:
-        image.expiresAtMs ?? (metadata.expiryDate > 0 ? metadata.expiryDate * 1000 : undefined),
+      expiresAtMs: metadata.expiryDate > 0 ? metadata.expiryDate * 1000 : undefined,
       format: files.rootfs === undefined ? 'unified' : 'split',
-      recipe: image.recipe,
-      source: image.source,
     });
     store.imageTemplates.replace(id, { metadata: formatMetadata(metadata), files: templateFiles });
     store.layers.insert({ id: layer.id, owner: imageOwner(deps), shiftedFrom: undefined });
     store.layers.addToImage(id, layer.id);
-    for (const alias of image.aliases) store.aliases.insert({ ...alias, imageId: id });
-    if (image.replaces !== undefined) replaceImage(deps, image.replaces, id);
   });
   undo.keep();
-  deps.events.lifecycle({
-    action: 'image-created',
-    subject: { kind: 'image', name: fingerprint },
-    context: { type: 'container' },
-  });
-  return getImage(deps, fingerprint);
+  return tellCreated(deps, image.project, fingerprint);
 }
 
-export function refuseExisting(deps: EngineDeps, fingerprint: string): void {
-  if (deps.store.images.find(fingerprint) === undefined) return;
+/** Makes what is an image of one project an image of another one: rows alone. Throws `exists`. */
+export function shareImage(deps: EngineDeps, known: ImageRecord, image: NewImage): ImageRecord {
+  const { store } = deps;
+  store.transaction(() => {
+    const id = insertImage(deps, image, known);
+    const described = store.imageTemplates.find(known.id);
+    if (described !== undefined) store.imageTemplates.replace(id, described);
+    for (const layer of store.layers.listOfImage(known.id)) store.layers.addToImage(id, layer.id);
+  });
+  return tellCreated(deps, image.project, known.fingerprint);
+}
+
+/** The row with its aliases, for a transaction. */
+function insertImage(deps: EngineDeps, image: NewImage, said: Said): number {
+  const { store } = deps;
+  const { project, replaces } = image;
+  const id = store.images.insert({
+    project,
+    fingerprint: said.fingerprint,
+    architecture: said.architecture,
+    filename: image.filename,
+    sizeBytes: said.sizeBytes,
+    properties: { ...said.properties, ...image.properties },
+    profiles: image.profiles,
+    public: image.public,
+    autoUpdate: image.autoUpdate,
+    cached: image.cached,
+    createdAtMs: said.createdAtMs,
+    uploadedAtMs: deps.now(),
+    expiresAtMs: image.expiresAtMs ?? said.expiresAtMs,
+    format: said.format,
+    recipe: image.recipe,
+    source: image.source,
+  });
+  for (const alias of image.aliases) store.aliases.insert({ ...alias, project, imageId: id });
+  if (replaces !== undefined) replaceImage(deps, replaces, id);
+  return id;
+}
+
+function tellCreated(deps: EngineDeps, project: string, fingerprint: string): ImageRecord {
+  deps.events.lifecycle({
+    action: 'image-created',
+    subject: { kind: 'image', project, name: fingerprint },
+    context: { type: 'container' },
+  });
+  return getImage(deps, project, fingerprint);
+}
+
+/** Throws `exists` for bytes that the project has an image of. */
+export function refuseExisting(deps: EngineDeps, project: string, fingerprint: string): void {
+  if (deps.store.images.find(project, fingerprint) === undefined) return;
   throw new WarrenError('exists', { kind: 'image', name: fingerprint.slice(0, 12) });
 }
 
 /** Rows alone, for a transaction: the aliases of an image become those of another, and it goes. */
-export function replaceImage(deps: EngineDeps, old: ImageRecord, id: number): void {
+export function replaceImage(
+  deps: EngineDeps,
+  { id, project, fingerprint }: ImageRecord,
+  newId: number,
+): void {
   // As they are by now, if it is still there.
-  for (const { name, description } of getImage(deps, old.fingerprint).aliases) {
-    deps.store.aliases.set(name, description, id);
+  for (const { name, description } of getImage(deps, project, fingerprint).aliases) {
+    deps.store.aliases.set(project, name, description, newId);
   }
-  deps.store.images.delete(old.id);
+  deps.store.images.delete(id);
 }
 
 /** What has no row any more of an image that was replaced. Recovery does the same. */
 export async function finishReplacement(deps: EngineDeps, old: ImageRecord): Promise<void> {
+  const { project, fingerprint } = old;
   await removeUnusedLayers(deps);
-  await removeImageFiles(deps, old.fingerprint);
+  await removeImageFiles(deps, fingerprint);
   deps.events.lifecycle({
     action: 'image-refreshed',
-    subject: { kind: 'image', name: old.fingerprint },
+    subject: { kind: 'image', project, name: fingerprint },
     context: {},
   });
 }
 
-/** Takes an image away: rows, layers that nothing else stands on, files. */
+/** Takes an image away: rows, layers that nothing else stands on, files that no project needs. */
 export async function forgetImage(deps: EngineDeps, image: ImageRecord): Promise<void> {
   deps.store.reclaim(() => {
     deps.store.images.delete(image.id);

@@ -14,16 +14,20 @@ import { fetchNewer } from './remote.ts';
  */
 export async function refreshImage(
   deps: EngineDeps,
+  project: string,
   fingerprint: string,
   context: WorkContext,
 ): Promise<boolean> {
-  const image = getImage(deps, fingerprint);
+  const image = getImage(deps, project, fingerprint);
   const what = `refresh ${image.aliases[0]?.name ?? fingerprint.slice(0, 12)}`;
+  const where = project === 'default' ? '' : ` in ${project}`;
   if (image.source !== undefined) {
     const { source } = image;
     checkImagePolicy(deps, what, { kind: 'import', fingerprint: undefined });
-    const fresh = await deps.live.builds.run(`Refresh of ${source.alias}`, context, (shared) =>
-      fetchNewer(deps, image, source, shared),
+    const fresh = await deps.live.builds.run(
+      `Refresh of ${source.alias}${where}`,
+      context,
+      (shared) => fetchNewer(deps, image, source, shared),
     );
     return await finish(deps, image, fresh);
   }
@@ -35,8 +39,10 @@ export async function refreshImage(
     });
   }
   checkImagePolicy(deps, what, { kind: 'recipe', alias: recipe.alias });
-  const fresh = await deps.live.builds.run(`Refresh of ${recipe.alias}`, context, (shared) =>
-    buildImage(deps, recipe, shared, image),
+  const fresh = await deps.live.builds.run(
+    `Refresh of ${recipe.alias}${where}`,
+    context,
+    (shared) => buildImage(deps, project, recipe, shared, image),
   );
   return await finish(deps, image, fresh);
 }

@@ -10,6 +10,7 @@ import type { EngineDeps, ImageRecord, ImageSourceRecord, WorkContext } from '..
 import { checkAliasName } from './aliases.ts';
 import { importImage } from './import.ts';
 import { getImage } from './list.ts';
+import { replaceImage, shareImage, type NewImage } from './record.ts';
 
 /** An image of a server of images. */
 export interface RemoteImage {
@@ -21,6 +22,8 @@ export interface RemoteImage {
 }
 
 export interface FetchImageInput {
+  /** Which is to have it. */
+  readonly project: string;
   readonly remote: RemoteImage;
   readonly public: boolean;
   readonly autoUpdate: boolean;
@@ -38,25 +41,25 @@ export async function fetchImage(
   input: FetchImageInput,
   context: WorkContext,
 ): Promise<ImageRecord> {
-  const { remote, aliases } = input;
+  const { project, remote, aliases } = input;
   const what = `fetch ${remote.reference}`;
   checkImagePolicy(deps, what, { kind: 'import', fingerprint: undefined });
   for (const { name } of aliases) checkAliasName(name);
   const server = openServer(deps, remote);
   const image = await findOrDownload(deps, server, input, context);
   deps.store.transaction(() => {
-    const { id, autoUpdate, cached } = getImage(deps, image.fingerprint);
+    const { id, autoUpdate, cached } = getImage(deps, project, image.fingerprint);
     if (!input.cached && cached) deps.store.images.setCached(id, false);
     if (input.autoUpdate && !autoUpdate) {
       deps.store.images.setSettings(id, { ...image, autoUpdate: true });
     }
     for (const { name, description } of aliases) {
-      if (deps.store.aliases.find(name) === undefined) {
-        deps.store.aliases.insert({ name, description, imageId: id });
-      } else deps.store.aliases.set(name, description, id);
+      if (deps.store.aliases.find(project, name) === undefined) {
+        deps.store.aliases.insert({ project, name, description, imageId: id });
+      } else deps.store.aliases.set(project, name, description, id);
     }
   });
-  return getImage(deps, image.fingerprint);
+  return getImage(deps, project, image.fingerprint);
 }
 
 async function findOrDownload(
@@ -65,29 +68,47 @@ async function findOrDownload(
   input: FetchImageInput,
   context: WorkContext,
 ): Promise<ImageRecord> {
-  const { remote } = input;
+  const { project, remote } = input;
   let found: StreamImage;
   try {
     found = await server.find(remote.reference, context);
   } catch (error) {
     // A server that does not answer keeps nobody from what was fetched there before.
-    const kept = isWarrenError(error, 'host_lacks') ? findKept(deps, remote) : undefined;
+    const kept = isWarrenError(error, 'host_lacks') ? findKept(deps, project, remote) : undefined;
     if (kept === undefined) throw error;
     deps.log.warn({ err: error, image: kept.fingerprint }, 'an image was taken as it is here');
     return kept;
   }
-  const key = `Download of ${found.fingerprint.slice(0, 12)}`;
-  return (
-    deps.store.images.find(found.fingerprint) ??
-    (await deps.live.builds.run(key, context, (shared) =>
+  const { fingerprint } = found;
+  const known = deps.store.images.find(project, fingerprint);
+  if (known !== undefined) return known;
+  if (deps.store.images.findAnywhere(fingerprint) === undefined) {
+    const key = `Download of ${fingerprint.slice(0, 12)}`;
+    await deps.live.builds.run(key, context, (shared) =>
       download(deps, server, found, input, undefined, shared),
-    ))
-  );
+    );
+  }
+  // Who else had asked for it may be another project.
+  return deps.store.images.find(project, fingerprint) ?? share(deps, found, input, undefined);
 }
 
-function findKept(deps: EngineDeps, remote: RemoteImage): ImageRecord | undefined {
+/** Makes what another project has downloaded an image of this one, too. */
+function share(
+  deps: EngineDeps,
+  found: StreamImage,
+  input: FetchImageInput,
+  replaces: ImageRecord | undefined,
+): ImageRecord {
+  const { fingerprint } = found;
+  const known = deps.store.images.findAnywhere(fingerprint);
+  if (known === undefined) throw new WarrenError('not_found', { kind: 'image', name: fingerprint });
+  checkImagePolicy(deps, `fetch ${input.remote.reference}`, { kind: 'import', fingerprint });
+  return shareImage(deps, known, { ...imageOf(found, input, replaces), recipe: undefined });
+}
+
+function findKept(deps: EngineDeps, project: string, remote: RemoteImage): ImageRecord | undefined {
   return deps.store.images
-    .list()
+    .list(project)
     .findLast(
       ({ source }) =>
         source?.server === remote.server &&
@@ -107,8 +128,17 @@ export async function fetchNewer(
   const server = openServer(deps, remote);
   const found = await server.find(source.alias, context);
   if (found.fingerprint === old.fingerprint) return old;
-  const { public: isPublic, autoUpdate, cached } = old;
-  const input = { remote, public: isPublic, autoUpdate, cached, aliases: [] };
+  const { project, public: isPublic, autoUpdate, cached } = old;
+  const same = deps.store.images.find(project, found.fingerprint);
+  if (same !== undefined) {
+    deps.store.transaction(() => {
+      replaceImage(deps, old, same.id);
+    });
+    return getImage(deps, project, same.fingerprint);
+  }
+  const input = { project, remote, public: isPublic, autoUpdate, cached, aliases: [] };
+  const isHere = deps.store.images.findAnywhere(found.fingerprint) !== undefined;
+  if (isHere) return share(deps, found, input, old);
   return await download(deps, server, found, input, old, context);
 }
 
@@ -143,24 +173,32 @@ async function download(
     const files = await server.download(found, target, telling);
     return await importImage(
       deps,
-      {
-        files,
-        filename: found.filename,
-        properties: found.properties,
-        profiles: replaces?.profiles ?? [],
-        public: input.public,
-        autoUpdate: input.autoUpdate,
-        cached: input.cached,
-        expiresAtMs: found.expiresAtMs,
-        fingerprint: found.fingerprint,
-        aliases: [],
-        source: { server: remote.server, protocol: remote.protocol, alias: remote.reference },
-        replaces,
-      },
+      { ...imageOf(found, input, replaces), files, fingerprint: found.fingerprint },
       telling,
     );
   } finally {
     await rm(target.metadata, { force: true });
     await rm(target.rootfs, { force: true });
   }
+}
+
+/** What is recorded of an image of a server, in place of `replaces` where that is given. */
+function imageOf(
+  found: StreamImage,
+  { project, remote, ...input }: FetchImageInput,
+  replaces: ImageRecord | undefined,
+): Omit<NewImage, 'recipe'> {
+  return {
+    project,
+    filename: found.filename,
+    properties: found.properties,
+    profiles: replaces?.profiles ?? [],
+    public: input.public,
+    autoUpdate: input.autoUpdate,
+    cached: input.cached,
+    expiresAtMs: found.expiresAtMs,
+    aliases: [],
+    source: { server: remote.server, protocol: remote.protocol, alias: remote.reference },
+    replaces,
+  };
 }

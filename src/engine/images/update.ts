@@ -4,6 +4,7 @@ import { getImage } from './list.ts';
 
 /** What is undefined stays. */
 export interface UpdateImageInput {
+  readonly project: string;
   readonly fingerprint: string;
   readonly properties?: StringMap | undefined;
   readonly profiles?: readonly string[] | undefined;
@@ -15,8 +16,9 @@ export interface UpdateImageInput {
 }
 
 export function updateImage(deps: EngineDeps, input: UpdateImageInput): ImageRecord {
+  const { project } = input;
   const updated = deps.store.transaction(() => {
-    const image = getImage(deps, input.fingerprint);
+    const image = getImage(deps, project, input.fingerprint);
     input.check?.(image);
     deps.store.images.setSettings(image.id, {
       properties: input.properties ?? image.properties,
@@ -26,11 +28,11 @@ export function updateImage(deps: EngineDeps, input: UpdateImageInput): ImageRec
       expiresAtMs:
         input.expiresAtMs === undefined ? image.expiresAtMs : (input.expiresAtMs ?? undefined),
     });
-    return getImage(deps, image.fingerprint);
+    return getImage(deps, project, image.fingerprint);
   });
   deps.events.lifecycle({
     action: 'image-updated',
-    subject: { kind: 'image', name: updated.fingerprint },
+    subject: { kind: 'image', project, name: updated.fingerprint },
     context: {},
   });
   return updated;

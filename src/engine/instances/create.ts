@@ -27,7 +27,7 @@ import { expandInstance, getInstance } from './list.ts';
 import { checkInstanceName } from './names.ts';
 import { ownerOf } from './owner.ts';
 import { checkInstance, instanceIssues, refuseIssues } from './validate.ts';
-import { profilesFor, sameProfilesFor } from '../projects/features.ts';
+import { imagesFor, profilesFor, sameProfilesFor } from '../projects/features.ts';
 
 export type CreateSource =
   /** `alias`: local alias, then fingerprint prefix, then a recipe that is built on demand. */
@@ -130,7 +130,7 @@ export async function createInstance(
     const trigger = isCopy ? 'copy' : undefined;
     return await make(deps, input, { ...noOrigin, architecture, trigger, fill }, context);
   }
-  const image = await findImageForSource(deps, source, context);
+  const image = await findImageForSource(deps, imagesFor(deps, name), source, context);
   checkUseOfImage(deps, `create ${name}`, image);
   return await make(deps, input, originOfImage(deps, image), context);
 }

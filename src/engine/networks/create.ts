@@ -1,6 +1,7 @@
 import { Revert } from '../../base/revert.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
 import { dropEmpty } from '../../contract/config/validate.ts';
+import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, NetworkRecord } from '../types.ts';
 import { applyNetworks } from './bridges.ts';
 import { getNetwork } from './list.ts';
@@ -22,6 +23,7 @@ export async function createNetwork(
   const { name, description } = input;
   const config = dropEmpty(input.config);
   checkNetwork('create the network', name, config, deps.store.networks.list());
+  refuseMore(deps);
   await using undo = new Revert((what, error) => {
     deps.log.warn(
       { err: error, network: name, what },
@@ -29,9 +31,10 @@ export async function createNetwork(
     );
   });
   const decided = await decideAddress(deps, config);
-  const network = deps.store.transaction(() =>
-    deps.store.networks.insert({ name, description, config: decided }),
-  );
+  const network = deps.store.transaction(() => {
+    refuseMore(deps);
+    return deps.store.networks.insert({ name, description, config: decided });
+  });
   undo.push('remove the network', async () => {
     deps.store.reclaim(() => {
       deps.store.networks.delete(network.id);
@@ -46,6 +49,16 @@ export async function createNetwork(
     context: {},
   });
   return getNetwork(deps, name);
+}
+
+/** Throws `forbidden` for more networks than `limits.networks` of their project allow. */
+function refuseMore({ store }: EngineDeps): void {
+  const limit = store.projects.find('default')?.config['limits.networks'];
+  if (limit === undefined || store.networks.list().length < Number(limit)) return;
+  throw new WarrenError('forbidden', {
+    what: 'create the network',
+    why: `limits.networks=${limit} of the project default, which has all networks, is reached`,
+  });
 }
 
 /** The config with `auto` replaced by addresses, as LXD stores it. */

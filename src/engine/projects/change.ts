@@ -6,6 +6,7 @@ import { type Issue, WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, ProjectRecord } from '../types.ts';
 import { parseBool } from '../../contract/config/values.ts';
 import { listProfiles } from '../profiles/list.ts';
+import { listImages } from '../images/list.ts';
 import { hasFeature } from './features.ts';
 import { checkNewLimits } from './limits.ts';
 import { getProject, instancesOf } from './list.ts';
@@ -76,7 +77,7 @@ export function renameProject(deps: EngineDeps, name: string, newName: string): 
   tell(deps, 'renamed', newName);
 }
 
-/** Throws `in_use` while it has machines, profiles or volumes, `forbidden` for `default`. */
+/** Throws `in_use` while it has machines, images, profiles or volumes, `forbidden` for `default`. */
 export function deleteProject(deps: EngineDeps, name: string): void {
   deps.store.reclaim(() => {
     const project = getProject(deps, name);
@@ -114,6 +115,7 @@ function refuseUsed(deps: EngineDeps, name: string): void {
     .map((profile) => nameWithout(profile.name))
     .filter((profile) => profile !== 'default')
     .map((profile) => `profile ${profile}`);
+  own.push(...listImages(deps, name).map((image) => `image ${image.fingerprint.slice(0, 12)}`));
   own.push(...listVolumes(deps, name).map((volume) => `volume ${nameWithout(volume.name)}`));
   if (making.length + own.length === 0) return;
   const machines = instancesOf(deps, name).map((record) => record.name.slice(prefix.length));

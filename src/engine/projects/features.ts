@@ -40,6 +40,11 @@ export function sameProfilesFor(
   return profilesFor(deps, machine, profiles.map(nameWithout));
 }
 
+/** The project whose images a machine can be made of. */
+export function imagesFor(deps: Pick<EngineDeps, 'store'>, machine: string): string {
+  return ownerOfFeature(deps, projectOf(machine), 'features.images');
+}
+
 /** What the engine knows a storage volume as that a device of a machine calls `name`. */
 export function volumeFor(deps: Pick<EngineDeps, 'store'>, machine: string, name: string): string {
   return nameIn(ownerOfFeature(deps, projectOf(machine), 'features.storage.volumes'), name);

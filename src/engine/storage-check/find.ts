@@ -129,7 +129,9 @@ function findVolumeProblems({ store, storage }: EngineDeps): Found[] {
 }
 
 function findImageProblems({ store, paths }: EngineDeps): Found[] {
-  return store.images.list().flatMap(({ fingerprint, format }) => {
+  const each = new Map(store.images.list().map((image) => [image.fingerprint, image]));
+  return [...each.values()].flatMap(({ fingerprint, format, project }) => {
+    const of = project === 'default' ? '' : ` --project ${project}`;
     const wanted = format === 'split' ? [fingerprint, `${fingerprint}.rootfs`] : [fingerprint];
     return wanted
       .filter((file) => !existsSync(`${paths.imagesDir}/${file}`))
@@ -137,7 +139,7 @@ function findImageProblems({ store, paths }: EngineDeps): Found[] {
         kind: 'image-missing' as const,
         subject: fingerprint.slice(0, 12),
         problem: `the file images/${file} is missing`,
-        remedy: `warren image delete ${fingerprint.slice(0, 12)}    (and make it again)`,
+        remedy: `warren image delete${of} ${fingerprint.slice(0, 12)}    (and make it again)`,
       }));
   });
 }

@@ -93,6 +93,41 @@ describe('opening', () => {
     for (const version of migrations.keys()) expect(schemaFrom(version + 1)).toEqual(whole);
   });
 
+  test('takes images along to the schema in which each is a project’s', () => {
+    const db = new Sqlite(path);
+    migrate(db, migrations.slice(0, 5));
+    const [one, two] = ['1', '2'].map((digit) => digit.repeat(64));
+    db.exec(`
+      INSERT INTO layers (id, owner_start, owner_size) VALUES ('l', 1, 2);
+      INSERT INTO images (id, fingerprint, architecture, filename, size_bytes, public, auto_update,
+        cached, created_at, uploaded_at, format) VALUES
+        (3, '${one}', 'x86_64', 'a', 5, 0, 1, 0, 10, 20, 'split'),
+        (7, '${two}', 'x86_64', 'b', 6, 1, 0, 1, 11, 21, 'unified');
+      INSERT INTO images_properties VALUES (3, 'os', 'x');
+      INSERT INTO images_profiles VALUES (3, 0, 'default');
+      INSERT INTO images_aliases VALUES ('n', 'd', 7);
+      INSERT INTO images_layers VALUES (3, 'l');
+      INSERT INTO images_sources VALUES (3, 's', 'p', 'a');
+      INSERT INTO images_metadata VALUES (3, 'm');
+      INSERT INTO images_templates VALUES (3, 't', 'c');`);
+    db.close();
+    withStore((store) => {
+      expect(store.problems()).toEqual([]);
+      expect(store.images.list()).toMatchObject([
+        {
+          ...{ id: 3, project: 'default', fingerprint: one, autoUpdate: true, format: 'split' },
+          ...{ properties: { os: 'x' }, profiles: ['default'], source: { server: 's' } },
+        },
+        { id: 7, public: true, cached: true, aliases: [{ name: 'n', fingerprint: two }] },
+      ]);
+      expect(store.layers.listOfImage(3)).toHaveLength(1);
+      expect(store.imageTemplates.find(3)).toMatchObject({ files: { t: 'c' } });
+      expect(store.aliases.list('default')).toMatchObject([{ project: 'default', name: 'n' }]);
+      store.images.delete(3);
+      expect(store.layers.takeUnused(new Set())).toEqual(['l']);
+    });
+  });
+
   test('keeps a copy of what an upgrade changes', () => {
     const db = new Sqlite(path);
     migrate(db, ['CREATE TABLE t (a TEXT)']);

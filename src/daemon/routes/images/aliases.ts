@@ -12,34 +12,39 @@ import { Fields } from '../../http/fields.ts';
 import { created, syncBody } from '../../http/replies.ts';
 import { header, param } from '../../http/request.ts';
 import { aliasView } from '../../views/images.ts';
+import { imageAliasUrl } from '../../views/urls.ts';
 import { listAnswer } from '../listing.ts';
+import { ownerOfImages } from './owner.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { SyncResponse } from '../../../contract/api/envelope.ts';
+import type { ImageAliasRecord } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
 /** `/1.0/images/aliases`. Names may hold slashes, which come encoded. */
 export function imageAliasRoutes(app: FastifyInstance, context: DaemonContext): void {
   const { engine } = context;
   const all = '/1.0/images/aliases';
-  const url = (name: string): string => `${all}/${encodeURIComponent(name)}`;
-  app.get(all, (request) =>
-    listAnswer(request, listAliases(engine), (record) => url(record.name), aliasView),
-  );
+  const find = (request: FastifyRequest): ImageAliasRecord =>
+    getAlias(engine, ownerOfImages(engine, request), param(request, 'alias'));
+  app.get(all, (request) => {
+    const records = listAliases(engine, ownerOfImages(engine, request));
+    return listAnswer(request, records, urlOf, aliasView);
+  });
   app.post(all, async (request, reply) => {
     const what = 'create the image alias';
     const fields = new Fields(what, await readJson(request.raw, what));
     const input = {
+      project: ownerOfImages(engine, request),
       name: fields.requiredString('name'),
       target: fields.requiredString('target'),
       description: fields.string('description') ?? '',
     };
     fields.done();
-    const { name } = createAlias(engine, input);
-    return created(reply, url(name));
+    return created(reply, urlOf(createAlias(engine, input)));
   });
   app.get(`${all}/:alias`, (request, reply) => {
-    const view = aliasView(getAlias(engine, param(request, 'alias')));
+    const view = aliasView(find(request));
     void reply.header('ETag', etagOf(view));
     return syncBody(view);
   });
@@ -51,13 +56,18 @@ export function imageAliasRoutes(app: FastifyInstance, context: DaemonContext): 
     const fields = new Fields(what, await readJson(request.raw, what));
     const newName = fields.requiredString('name');
     fields.done();
-    renameAlias(engine, name, newName);
-    return created(reply, url(newName));
+    const project = ownerOfImages(engine, request);
+    renameAlias(engine, project, name, newName);
+    return created(reply, imageAliasUrl(project, newName));
   });
   app.delete(`${all}/:alias`, (request) => {
-    deleteAlias(engine, param(request, 'alias'));
+    deleteAlias(engine, ownerOfImages(engine, request), param(request, 'alias'));
     return syncBody(null);
   });
+}
+
+function urlOf({ project, name }: ImageAliasRecord): string {
+  return imageAliasUrl(project, name);
 }
 
 async function change(
@@ -71,8 +81,9 @@ async function change(
   const target = fields.string('target') ?? '';
   const description = fields.string('description') ?? absent;
   fields.done();
-  const current = aliasView(getAlias(engine, name));
+  const project = ownerOfImages(engine, request);
+  const current = aliasView(getAlias(engine, project, name));
   checkIfMatch(header(request, 'if-match'), etagOf(current), `the image alias ${name}`);
-  updateAlias(engine, { name, description, target: target === '' ? undefined : target });
+  updateAlias(engine, { project, name, description, target: target === '' ? undefined : target });
   return syncBody(null);
 }

@@ -11,6 +11,7 @@ import { accepted } from '../../http/replies.ts';
 import { header, machineOf, projectOfRequest } from '../../http/request.ts';
 import { instanceUrl } from '../../views/urls.ts';
 import { readCompression } from '../compression-field.ts';
+import { ownerOfImages } from './owner.ts';
 import { startUpload } from './upload.ts';
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -55,7 +56,7 @@ function startFrom(
     source?.issue('type', 'is missing');
     fields.done();
   } else if (type === 'image') {
-    return startEnsure(context, reply, fields, source);
+    return startEnsure(context, request, reply, fields, source);
   } else if (type === 'instance' || type === 'container' || type === 'snapshot') {
     return startPublish(context, request, reply, fields, source);
   }
@@ -68,6 +69,7 @@ function startFrom(
 /** Fetches an image of a server, builds a recipe, or finds that the image is here. */
 function startEnsure(
   context: DaemonContext,
+  request: FastifyRequest,
   reply: FastifyReply,
   fields: Fields,
   source: Fields,
@@ -79,7 +81,9 @@ function startEnsure(
   const reference = alias === '' ? (source.string('fingerprint') ?? '') : alias;
   if (reference === '') source.issue('alias', 'is missing');
   const protocol = source.string('protocol') ?? '';
+  const project = ownerOfImages(engine, request);
   const input = {
+    project,
     remote: { server, protocol, reference },
     public: fields.boolean('public') ?? false,
     autoUpdate: fields.boolean('auto_update') ?? false,
@@ -94,7 +98,7 @@ function startEnsure(
     work: async (work) => {
       const { fingerprint, sizeBytes } =
         server === ''
-          ? await ensureImage(engine, reference, work)
+          ? await ensureImage(engine, project, reference, work)
           : await fetchImage(engine, input, work);
       return { fingerprint, size: String(sizeBytes) };
     },
@@ -122,6 +126,7 @@ function startPublish(
   const aliases = readAliases(fields);
   const project = projectOfRequest(request);
   const input: PublishImageInput = {
+    project: ownerOfImages(engine, request),
     instance,
     snapshot,
     properties: fields.stringMap('properties'),

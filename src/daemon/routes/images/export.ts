@@ -3,8 +3,9 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 
 import { exportImage } from '../../../engine/images/export.ts';
-import { getImage } from '../../../engine/images/list.ts';
 import { param } from '../../http/request.ts';
+
+import { ownerOfImages } from './owner.ts';
 
 import type { FastifyInstance } from 'fastify';
 import type { ExportFile } from '../../../engine/images/export.ts';
@@ -17,8 +18,8 @@ import type { DaemonContext } from '../../context.ts';
 export function imageExportRoutes(app: FastifyInstance, context: DaemonContext): void {
   const { engine } = context;
   app.get('/1.0/images/:fingerprint/export', async (request, reply) => {
-    const { fingerprint } = getImage(engine, param(request, 'fingerprint'));
-    const { metadata, rootfs } = await exportImage(engine, fingerprint);
+    const project = ownerOfImages(engine, request);
+    const { metadata, rootfs } = await exportImage(engine, project, param(request, 'fingerprint'));
     if (rootfs === undefined) {
       void reply.headers({
         'Content-Type': 'application/octet-stream',

@@ -9,11 +9,13 @@ import { Fields } from '../../http/fields.ts';
 import { accepted, syncBody } from '../../http/replies.ts';
 import { header, param } from '../../http/request.ts';
 import { imageView, recipeView } from '../../views/images.ts';
+import { imageUrl } from '../../views/urls.ts';
 import { listAnswer } from '../listing.ts';
+import { ownerOfImages } from './owner.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { SyncResponse } from '../../../contract/api/envelope.ts';
-import type { ImageRecord } from '../../../engine/types.ts';
+import type { EngineDeps, ImageRecord } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
 /** `GET /1.0/images` and `/1.0/images/FINGERPRINT` (or the beginning of one). */
@@ -21,19 +23,15 @@ export function imageRoutes(app: FastifyInstance, context: DaemonContext): void 
   const { engine } = context;
   const path = '/1.0/images/:fingerprint';
   app.get('/1.0/images', (request) =>
-    listAnswer(
-      request,
-      listImages(engine),
-      (record) => `/1.0/images/${record.fingerprint}`,
-      imageView,
-    ),
+    listAnswer(request, listImages(engine, ownerOfImages(engine, request)), imageUrl, imageView),
   );
   app.get(path, (request, reply) => {
     const reference = param(request, 'fingerprint');
-    const record = findImage(engine, reference);
+    const project = ownerOfImages(engine, request);
+    const record = findImage(engine, project, reference);
     // The stock client launches only what it has seen: a recipe is an image that is yet to be built.
     if (record === undefined) {
-      return syncBody(recipeView(findImageRecipe(engine, reference), engine.architecture));
+      return syncBody(recipeView(findImageRecipe(engine, project, reference), engine.architecture));
     }
     void reply.header('ETag', etagOf(writablePart(record)));
     return syncBody(imageView(record));
@@ -41,27 +39,32 @@ export function imageRoutes(app: FastifyInstance, context: DaemonContext): void 
   app.put(path, async (request) => change(context, request, 'replace'));
   app.patch(path, async (request) => change(context, request, 'merge'));
   app.delete(path, (request, reply) => {
-    const { fingerprint } = getImage(engine, param(request, 'fingerprint'));
+    const { project, fingerprint } = find(engine, request);
     const operation = context.operations.start({
       description: 'Deleting image',
-      resources: { images: [fingerprint] },
+      resources: { images: [imageUrl({ project, fingerprint })] },
       work: async (work) => {
-        await deleteImage(engine, { fingerprint }, work);
+        await deleteImage(engine, { project, fingerprint }, work);
         return undefined;
       },
     });
     return accepted(reply, operation.render());
   });
   app.post(`${path}/refresh`, (request, reply) => {
-    const { fingerprint } = getImage(engine, param(request, 'fingerprint'));
+    const { project, fingerprint } = find(engine, request);
     const operation = context.operations.start({
       description: 'Refreshing image',
-      resources: { images: [fingerprint] },
+      resources: { images: [imageUrl({ project, fingerprint })] },
       cancellable: true,
-      work: async (work) => ({ refreshed: await refreshImage(engine, fingerprint, work) }),
+      work: async (work) => ({ refreshed: await refreshImage(engine, project, fingerprint, work) }),
     });
     return accepted(reply, operation.render());
   });
+}
+
+/** The image that the path of a request names. */
+function find(engine: EngineDeps, request: FastifyRequest): ImageRecord {
+  return getImage(engine, ownerOfImages(engine, request), param(request, 'fingerprint'));
 }
 
 async function change(
@@ -69,7 +72,7 @@ async function change(
   request: FastifyRequest,
   how: 'replace' | 'merge',
 ): Promise<SyncResponse<null>> {
-  const record = getImage(engine, param(request, 'fingerprint'));
+  const record = find(engine, request);
   const what = `change the image ${record.fingerprint.slice(0, 12)}`;
   const fields = new Fields(what, await readJson(request.raw, what));
   const properties = fields.stringMap('properties');
@@ -84,6 +87,7 @@ async function change(
   fields.done();
   const ifMatch = header(request, 'if-match');
   updateImage(engine, {
+    project: record.project,
     fingerprint: record.fingerprint,
     ...given,
     check: (current) => {

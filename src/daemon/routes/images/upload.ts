@@ -11,6 +11,7 @@ import { chunksOf } from '../../http/body.ts';
 import { boundaryOf, readMultipart } from '../../http/multipart.ts';
 import { accepted } from '../../http/replies.ts';
 import { header } from '../../http/request.ts';
+import { ownerOfImages } from './owner.ts';
 import { hasErrno } from '../../../sys/sys-error.ts';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -47,7 +48,8 @@ export async function startUpload(
   try {
     const received = await receive(request, head, dir);
     const filename = options.filename ?? received.filename ?? 'image';
-    const input: ImportImageInput = { ...options, filename, files: received.files };
+    const project = ownerOfImages(engine, request);
+    const input: ImportImageInput = { ...options, project, filename, files: received.files };
     const operation = context.operations.start({
       description: 'Downloading image',
       resources: {},
@@ -69,7 +71,7 @@ export async function startUpload(
   }
 }
 
-interface UploadHeaders extends Omit<ImportImageInput, 'files' | 'filename'> {
+interface UploadHeaders extends Omit<ImportImageInput, 'project' | 'files' | 'filename'> {
   readonly filename: string | undefined;
 }
 

@@ -7,7 +7,7 @@ import { listProfiles } from '../../../engine/profiles/list.ts';
 import { listVolumes } from '../../../engine/volumes/list.ts';
 import { syncBody } from '../../http/replies.ts';
 import { param } from '../../http/request.ts';
-import { instanceUrl, profileUrl } from '../../views/urls.ts';
+import { imageUrl, instanceUrl, profileUrl } from '../../views/urls.ts';
 import { volumeUrl } from '../../views/volumes.ts';
 import { listAnswer } from '../listing.ts';
 
@@ -72,7 +72,7 @@ function poolView(engine: EngineDeps): StoragePool {
     config: { source: engine.paths.dataDir, 'warren.tier': engine.storage.tier },
     used_by: [
       ...listInstances(engine).map(({ name }) => instanceUrl(name)),
-      ...listImages(engine).map(({ fingerprint }) => `/1.0/images/${fingerprint}`),
+      ...listImages(engine).map(imageUrl),
       ...listVolumes(engine).map(({ name }) => volumeUrl(name)),
       ...listProfiles(engine)
         .filter(({ devices }) =>

@@ -23,6 +23,7 @@ import {
   volumeUrl,
   volumeView,
 } from '../../views/volumes.ts';
+import { ownerOfImages } from '../images/owner.ts';
 import { ownerOfVolumes, volumeOf } from './named.ts';
 import { listAnswer } from '../listing.ts';
 import { postVolume } from './create.ts';
@@ -151,7 +152,7 @@ function writablePart({ config, description }: VolumeRecord): unknown {
   return { config, description };
 }
 
-/** Those of machines are their project's, custom ones may be, images are shared by all. */
+/** Those of machines are their project's, those of images and custom ones may be. */
 function allVolumes(engine: EngineDeps, request: FastifyRequest): StorageVolume[] {
   const project = wantsAllProjects(request) ? '*' : projectOfRequest(request);
   const users = volumeUsers(engine);
@@ -167,7 +168,9 @@ function allVolumes(engine: EngineDeps, request: FastifyRequest): StorageVolume[
     ...(project === '*' ? listInstances(engine) : instancesOf(engine, project)).map(
       instanceVolumeView,
     ),
-    ...listImages(engine).map(imageVolumeView),
+    ...listImages(engine, project === '*' ? undefined : ownerOfImages(engine, request)).map(
+      imageVolumeView,
+    ),
   ];
 }
 

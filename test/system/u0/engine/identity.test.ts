@@ -42,6 +42,7 @@ it('a published image holds none', async () => {
   const { fingerprint } = await publishImage(
     life.deps,
     {
+      project: 'default',
       instance: 'web',
       snapshot: undefined,
       properties: undefined,
