@@ -112,9 +112,13 @@ describe('a project with images of its own', () => {
     await create('one', 'm', { alias: 'base' });
     const source = { type: 'instance', name: 'm' };
     const { metadata } = await api.done('POST', '/1.0/images?project=one', {
-      ...{ source, aliases: [{ name: 'golden' }] },
+      ...{ source, aliases: [{ name: 'golden' }], profiles: ['default'], filename: 'x/g.tar' },
     });
     expect(await images('default')).toEqual([]);
+    expect((await images('one')).at(-1)).toMatchObject({
+      profiles: ['default'],
+      filename: 'g.tar',
+    });
     const alias = '/1.0/images/aliases/golden';
     expect(await api.get(`${alias}?project=one`)).toMatchObject({
       target: metadata['fingerprint'],

@@ -121,6 +121,49 @@ test('refresh takes a newer version in place of the old one, with its names', as
   expect(await images()).toMatchObject([{ fingerprint: newest, aliases: [{ name: 'mine' }] }]);
 });
 
+test('what several projects ask for is downloaded once, and each follows its server', async () => {
+  const old = server.publish('20240101_05:00', bytes('old metadata'), bytes('old root'));
+  const projects = ['default', 'one', 'two'];
+  for (const name of projects.slice(1)) {
+    const config = { 'features.images': 'true', 'features.profiles': 'false' };
+    await api.call('POST', '/1.0/projects', { name, config });
+  }
+  const of = (project: string) => api.get<Image[]>(`/1.0/images?recursion=1&project=${project}`);
+  const fetched = projects.map((project) =>
+    api.done('POST', `/1.0/images?project=${project}`, {
+      source: source('test/1'),
+      aliases: [{ name: `in-${project}` }],
+      properties: { of: project },
+      profiles: ['default'],
+    }),
+  );
+  await Promise.all(fetched);
+  const roots = () => server.asked.filter((path) => path.endsWith('root.tar.xz'));
+  expect(roots()).toHaveLength(1);
+  for (const project of projects) {
+    expect(await of(project)).toMatchObject([
+      {
+        ...{ fingerprint: old, aliases: [{ name: `in-${project}` }], profiles: ['default'] },
+        ...{ properties: { of: project, os: 'Test' }, update_source: { alias: 'test/1' } },
+      },
+    ]);
+  }
+  const newest = server.publish('20240202_05:00', bytes('metadata'), bytes('root'));
+  const refresh = (project: string) =>
+    api.done('POST', `/1.0/images/${old}/refresh?project=${project}`, {});
+  expect((await refresh('one')).metadata).toMatchObject({ refreshed: true });
+  const files = () => readdirSync(join(daemon.dir, 'images')).map((name) => name.slice(0, 64));
+  expect(new Set(files())).toEqual(new Set([old, newest]));
+  for (const project of ['two', 'default']) await refresh(project);
+  expect(new Set(files())).toEqual(new Set([newest]));
+  expect(roots()).toHaveLength(2);
+  for (const project of projects) {
+    expect(await of(project)).toMatchObject([
+      { fingerprint: newest, aliases: [{ name: `in-${project}` }] },
+    ]);
+  }
+});
+
 test.each<[string, (server: StreamTestServer) => void, RegExp]>([
   [
     'another file than was announced',

@@ -25,6 +25,10 @@ export interface PublishImageInput {
   readonly snapshot: string | undefined;
   /** Undefined: those of the image the machine came from. */
   readonly properties: StringMap | undefined;
+  /** Of machines that are made of it and ask for none. */
+  readonly profiles?: readonly string[] | undefined;
+  /** Undefined: named after the machine. */
+  readonly filename?: string | undefined;
   readonly public: boolean;
   readonly expiresAtMs: number | undefined;
   /** Undefined: the best there is. */
@@ -109,9 +113,9 @@ async function publishStopped(
     {
       project: input.project,
       files: { metadata: file },
-      filename: `${ownNameOf(name)}${await extensionOf(file)}`,
+      filename: input.filename ?? `${ownNameOf(name)}${await extensionOf(file)}`,
       properties: {},
-      profiles: [],
+      profiles: input.profiles ?? [],
       public: input.public,
       autoUpdate: false,
       expiresAtMs: input.expiresAtMs,

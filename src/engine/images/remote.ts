@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 
 import { hostPath } from '../../base/brand.ts';
+import type { StringMap } from '../../contract/api/instances.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import type { StreamImage } from '../../image/simplestreams/products.ts';
 import { StreamServer } from '../../image/simplestreams/server.ts';
@@ -30,6 +31,9 @@ export interface FetchImageInput {
   /** For a launch, not asked for by itself. */
   readonly cached: boolean;
   readonly aliases: readonly { readonly name: string; readonly description: string }[];
+  /** Added to those it has there. */
+  readonly properties?: StringMap | undefined;
+  readonly profiles?: readonly string[] | undefined;
 }
 
 /**
@@ -48,11 +52,16 @@ export async function fetchImage(
   const server = openServer(deps, remote);
   const image = await findOrDownload(deps, server, input, context);
   deps.store.transaction(() => {
-    const { id, autoUpdate, cached } = getImage(deps, project, image.fingerprint);
-    if (!input.cached && cached) deps.store.images.setCached(id, false);
-    if (input.autoUpdate && !autoUpdate) {
-      deps.store.images.setSettings(id, { ...image, autoUpdate: true });
-    }
+    const current = getImage(deps, project, image.fingerprint);
+    const { id } = current;
+    if (!input.cached && current.cached) deps.store.images.setCached(id, false);
+    deps.store.images.setSettings(id, {
+      ...current,
+      public: current.public || input.public,
+      autoUpdate: current.autoUpdate || input.autoUpdate,
+      properties: { ...current.properties, ...input.properties },
+      profiles: input.profiles ?? current.profiles,
+    });
     for (const { name, description } of aliases) {
       if (deps.store.aliases.find(project, name) === undefined) {
         deps.store.aliases.insert({ project, name, description, imageId: id });

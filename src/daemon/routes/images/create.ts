@@ -89,6 +89,8 @@ function startEnsure(
     autoUpdate: fields.boolean('auto_update') ?? false,
     cached: false,
     aliases: readAliases(fields),
+    properties: fields.stringMap('properties'),
+    profiles: fields.strings('profiles'),
   };
   fields.done();
   const operation = context.operations.start({
@@ -104,6 +106,12 @@ function startEnsure(
     },
   });
   return accepted(reply, operation.render());
+}
+
+/** Without what leads to a file of that name. */
+function fileName(fields: Fields): string | undefined {
+  const name = (fields.string('filename') ?? '').replace(/.*\//, '').slice(0, 255);
+  return name === '' ? undefined : name;
 }
 
 function readAliases(fields: Fields): PublishImageInput['aliases'] {
@@ -130,6 +138,8 @@ function startPublish(
     instance,
     snapshot,
     properties: fields.stringMap('properties'),
+    profiles: fields.strings('profiles'),
+    filename: fileName(fields),
     public: fields.boolean('public') ?? false,
     expiresAtMs: fields.time('expires_at') ?? undefined,
     compression: readCompression(fields, engine, project, 'images.compression_algorithm'),
