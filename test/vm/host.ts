@@ -30,6 +30,8 @@ export interface EmulatedHost extends AsyncDisposable {
   launch(name: string, config?: Readonly<Record<string, string>>): Promise<void>;
   /** Runs a line of shell in a machine; answers its exit code. */
   exec(name: string, line: string): Promise<number>;
+  /** Runs a script as root while the user has no session and no manager, as changes of an account want it. */
+  withoutUser(script: string): Promise<void>;
   /** Lets root restart it, and waits until root can log in. */
   restart(): Promise<void>;
   /** Cuts the power, gives it back and waits the same. What no disk has been asked to keep is lost. */
@@ -159,6 +161,15 @@ export async function connect(
       const path = apiPath('instances', name, 'exec');
       const { metadata } = await (await api()).operate('POST', path, body);
       return Number(metadata['return']);
+    },
+    async withoutUser(script) {
+      await logOut();
+      await root(`
+        systemctl stop user@1000.service
+        loginctl terminate-user warren || true
+        while pgrep -u warren >/dev/null; do sleep 0.3; done
+        ${script}
+        systemctl start user@1000.service`);
     },
     // The command goes on until the shutdown ends its session.
     restart: () =>
