@@ -1,4 +1,4 @@
-import { waitAtMost } from '../../base/patience.ts';
+import { waitAtMost } from '../../base/wait.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { RunningOperation } from './operation.ts';
 

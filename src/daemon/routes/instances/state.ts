@@ -1,4 +1,4 @@
-import { waitAtMost } from '../../../base/patience.ts';
+import { waitAtMost } from '../../../base/wait.ts';
 import { WarrenError } from '../../../contract/errors.ts';
 import { freezeInstance } from '../../../engine/instances/freeze.ts';
 import { expandInstance, getInstance } from '../../../engine/instances/list.ts';
