@@ -11,6 +11,7 @@ const vmFiles = [
   'snapshots',
   'limits',
   'delegated',
+  'grants',
   'debian',
 ].map((name) => `/vm/${name}.test.ts`);
 

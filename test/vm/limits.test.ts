@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { inTime, openHost, type EmulatedHost } from './host.ts';
+import { apiPath } from '../../src/client/client.ts';
+import { inTime, openHost, scopeOf, type EmulatedHost } from './host.ts';
+import { expectLiveChanges, type LiveChange } from './live-changes.ts';
 import { busyLoop, expectNear, machinesOf, type Machines } from './machines.ts';
 
 const limits = {
@@ -22,6 +24,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await host[Symbol.asyncDispose]();
 });
+
+/** What would keep a processor busy beside the other tests. */
+const stop = async (name: string): Promise<void> => {
+  const path = apiPath('instances', name, 'state');
+  await (await host.api()).operate('PUT', path, { action: 'stop', force: true });
+};
 
 test('limits stand in the cgroup of a machine, and hold when systemd writes it anew', async () => {
   const expectAll = async (memory: string): Promise<void> => {
@@ -69,6 +77,53 @@ test('what does not fit into memory goes to swap as far as it may', async () => 
   expect(await swappedOut()).toBeGreaterThan(before);
   await machines.change('paged', { 'limits.memory.swap': '4MiB' });
   expect(await host.exec('paged', hog)).toBe(137);
+  // One that is enforced softly kills nobody: what is beyond it goes out as it comes in.
+  await machines.change('paged', { 'limits.memory.enforce': 'soft', 'limits.memory.swap': '' });
+  expect(await machines.read('paged', 'memory.max')).toBe('max');
+  expect(await machines.read('paged', 'memory.high')).toBe(String(48 * 1024 ** 2));
+  const killed = await machines.count('paged', 'memory.events', 'oom_kill');
+  await machines.ok('paged', hog);
+  expect(await machines.count('paged', 'memory.events', 'high')).toBeGreaterThan(0);
+  expect(await machines.count('paged', 'memory.events', 'oom_kill')).toBe(killed);
+});
+
+test('memory in percent is a part of what the host has', async () => {
+  await machines.change('beside', { 'limits.memory': '5%' });
+  const kib = Number(await host.root("sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo"));
+  const held = Number(await machines.read('beside', 'memory.max'));
+  expect(held).toBeLessThanOrEqual(kib * 1024 * 0.05);
+  expect(held).toBeGreaterThan(kib * 1024 * 0.05 - 4097);
+  await machines.change('beside', { 'limits.memory': '' });
+});
+
+test('limits of a machine that runs are in force within a second of a change', async () => {
+  const at = (file: string): string => `${scopeOf('live')}/${file}`;
+  const to = (key: string, value: string, file: string, line: string): LiveChange => ({
+    title: `${key}=${value}`,
+    body: { config: { [key]: value } },
+    shown: [{ path: at(file), line }],
+  });
+  await host.launch('live', { 'limits.processes': '100' });
+  await machines.leave('live', busyLoop);
+  await machines.leave('live', 'awk "BEGIN { while (1) system(\\"sleep 0.1\\") }"');
+  await expectLiveChanges(host, 'live', [
+    {
+      ...to('limits.cpu.allowance', '20ms/100ms', 'cpu.max', '20000 100000'),
+      atMost: {
+        ...{ path: at('cpu.stat'), pattern: '^usage_usec (\\d+)' },
+        ...{ perSecond: 200_000, slack: 50_000 },
+      },
+    },
+    to('limits.cpu.allowance', '', 'cpu.max', 'max 100000'),
+    to('limits.cpu.priority', '3', 'cpu.weight', '93'),
+    to('limits.cpu.priority', '', 'cpu.weight', '100'),
+    {
+      ...to('limits.processes', '1', 'pids.max', '1'),
+      rises: { path: at('pids.events'), pattern: '^max (\\d+)' },
+    },
+    to('limits.processes', '100', 'pids.max', '100'),
+  ]);
+  await stop('live');
 });
 
 test('huge pages are refused, since no systemd delegates them', async () => {
@@ -90,6 +145,13 @@ test('a busy loop gets what it is allowed, and what it is allowed next', async (
   await machines.change('tight', { 'limits.cpu.allowance': '50ms/100ms' });
   expect(await machines.read('tight', 'cpu.max')).toBe('50000 100000');
   await expectShare(0.5);
+  // Two loops, of one processor's time.
+  await machines.leave('tight', busyLoop);
+  await machines.change('tight', { 'limits.cpu.allowance': '', 'limits.cpu': '1' });
+  expect(await machines.read('tight', 'cpu.max')).toBe('100000 100000');
+  const [found] = await machines.shares('tight');
+  expect(found).toBeGreaterThan(0.5);
+  expect(found).toBeLessThan(1.1);
 });
 
 test('a fork bomb ends at the number of processes', async () => {
