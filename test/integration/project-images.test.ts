@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openDaemon } from '../fakes/daemon.ts';
+import { deferred } from '../../src/base/mutex.ts';
 import { ApiClient } from './client.ts';
 
 import type { Image } from '../../src/contract/api/images.ts';
@@ -146,5 +147,68 @@ describe('a project with images of its own', () => {
     expect(await images('default')).toMatchObject([{ fingerprint }]);
     expect((await api.call('DELETE', '/1.0/projects/one')).status).toBe(200);
     expect((await api.call('DELETE', '/1.0/projects/two')).status).toBe(200);
+  });
+});
+
+describe('a project that is about to have an image', () => {
+  const config = { 'features.images': 'true', 'features.profiles': 'false' };
+  /** Uploads to the project `late`, does `meanwhile` as it is being unpacked, and answers how it ended. */
+  const uploading = async (content: string, meanwhile: () => Promise<void>): Promise<string> => {
+    const { images: ours } = daemon.context.engine;
+    const unpack = ours.unpack.bind(ours);
+    const [begun, goOn] = [deferred(), deferred()];
+    const held: typeof unpack = async (...args) => {
+      begun.resolve();
+      await goOn.promise;
+      await unpack(...args);
+    };
+    Object.assign(ours, { unpack: held });
+    try {
+      const outcome = upload(content, 'late').then(
+        (fingerprint) => fingerprint,
+        (error: unknown) => String(error),
+      );
+      await begun.promise;
+      await meanwhile();
+      goOn.resolve();
+      return await outcome;
+    } finally {
+      goOn.resolve();
+      Object.assign(ours, { unpack });
+    }
+  };
+
+  test('stays what it is until it has it', async () => {
+    const project = '/1.0/projects/late';
+    await api.call('POST', '/1.0/projects', { name: 'late', config });
+    const fingerprint = await uploading('late', async () => {
+      const off = { config: { ...config, 'features.images': 'false' } };
+      const used = /used by an image that is being made/;
+      expect((await api.call('PUT', project, off)).json.error).toMatch(used);
+      expect((await api.operate('POST', project, { name: 'later' })).err).toMatch(used);
+      expect((await api.call('DELETE', project)).json.error).toMatch(used);
+    });
+    expect(await images('late')).toMatchObject([{ fingerprint }]);
+    await remove('late', fingerprint);
+    expect((await api.call('DELETE', project)).status).toBe(200);
+  });
+
+  test('has none when it has gone or has none of its own any more', async () => {
+    const { projects, layers } = daemon.context.engine.store;
+    const before = { files: files(), layers: layers.list() };
+    const { id } = projects.insert({ name: 'late', description: '', config });
+    const shared = await uploading('late', () => {
+      projects.set(id, { description: '', config: {} });
+      return Promise.resolve();
+    });
+    expect(shared).toMatch(/Cannot add an image to late: it is without images of its own/);
+    projects.set(id, { description: '', config });
+    const gone = await uploading('late', () => {
+      projects.delete(id);
+      return Promise.resolve();
+    });
+    expect(gone).toMatch(/late/);
+    expect(gone).not.toMatch(/bug/);
+    expect({ files: files(), layers: layers.list() }).toEqual(before);
   });
 });

@@ -6,6 +6,8 @@ import type { ImageFiles, ImportedImage } from '../../image/types.ts';
 import type { OwnerRange, StagedLayer } from '../../storage/types.ts';
 import { SLICE_SIZE, sliceAt } from '../../userns/slices.ts';
 import { removeUnusedLayers } from '../layers.ts';
+import { hasFeature } from '../projects/features.ts';
+import { getProject } from '../projects/list.ts';
 import { grantedIds } from '../slices.ts';
 import type { EngineDeps, ImageRecord, ImageSourceRecord } from '../types.ts';
 import { placeImageFiles, removeImageFiles } from './files.ts';
@@ -113,10 +115,11 @@ export function shareImage(deps: EngineDeps, known: ImageRecord, image: NewImage
   return tellCreated(deps, image.project, known.fingerprint);
 }
 
-/** The row with its aliases, for a transaction. */
+/** The row with its aliases, for a transaction. Throws `not_found`, `wrong_state` of its project. */
 function insertImage(deps: EngineDeps, image: NewImage, said: Said): number {
   const { store } = deps;
   const { project, replaces } = image;
+  refuseWithoutImages(deps, project);
   const id = store.images.insert({
     project,
     fingerprint: said.fingerprint,
@@ -138,6 +141,17 @@ function insertImage(deps: EngineDeps, image: NewImage, said: Said): number {
   for (const alias of image.aliases) store.aliases.insert({ ...alias, project, imageId: id });
   if (replaces !== undefined) replaceImage(deps, replaces, id);
   return id;
+}
+
+/** A project whose images are those of `default` would neither show nor delete one of its own. */
+function refuseWithoutImages(deps: EngineDeps, name: string): void {
+  if (hasFeature(getProject(deps, name), 'features.images')) return;
+  throw new WarrenError('wrong_state', {
+    name,
+    action: 'add an image to',
+    state: 'without images of its own',
+    wanted: 'features.images=true',
+  });
 }
 
 function tellCreated(deps: EngineDeps, project: string, fingerprint: string): ImageRecord {

@@ -4,6 +4,7 @@ import type { ImageRecord, SliceRecord } from '../../store/records.ts';
 import type { DiskUse } from '../instances/disk-use.ts';
 import { Asks } from './asks.ts';
 import type { Boot } from './boot.ts';
+import { Claims } from './claims.ts';
 import type { MachineConsole } from './console.ts';
 import type { DiskMeter } from './disk-meter.ts';
 import type { ExitLedger } from './exits.ts';
@@ -40,6 +41,8 @@ export class LiveMachines {
   readonly diskUse: DiskUse;
   /** Builds of images, by alias. */
   readonly builds = new SharedWork<ImageRecord>();
+  /** Projects that are about to have another image. */
+  readonly imagesUnderWay = new Claims();
   /** Copies of layers for other ids, by layer and range. */
   readonly shifts = new KeyedMutex();
   /** Of new snapshots, one after the other. */

@@ -117,13 +117,17 @@ function refuseUsed(deps: EngineDeps, name: string): void {
     .map((profile) => `profile ${profile}`);
   own.push(...listImages(deps, name).map((image) => `image ${image.fingerprint.slice(0, 12)}`));
   own.push(...listVolumes(deps, name).map((volume) => `volume ${nameWithout(volume.name)}`));
-  if (making.length + own.length === 0) return;
+  const isGettingImage = deps.live.imagesUnderWay.has(name);
+  if (making.length + own.length === 0 && !isGettingImage) return;
   const machines = instancesOf(deps, name).map((record) => record.name.slice(prefix.length));
   const users = [...machines, ...own];
   throw new WarrenError('in_use', {
     kind: 'project',
     name,
-    users: users.length > 0 ? users : ['a machine that is being made'],
+    users:
+      users.length > 0
+        ? users
+        : [`${isGettingImage ? 'an image' : 'a machine'} that is being made`],
   });
 }
 
