@@ -31,8 +31,6 @@ export interface CheckedImage {
 const what = 'read the image';
 const templatesDirectory = 'templates/';
 
-/** All ids there are: which a machine has is known only when it is unpacked. */
-
 /**
  * Reads every archive of an image from end to end without writing anything. Throws `invalid` for
  * what is damaged or no image, `hostile` for what no honest image has.
@@ -82,6 +80,7 @@ async function scanTar(
   file: HostPath,
   { signal, progress }: WorkContext,
 ): Promise<ScannedTar> {
+  // Which ids a machine has is known only when it is unpacked.
   const policy = new ArchivePolicy({ what, limits, ids: undefined });
   const templates = new TemplateCollector();
   let content: Buffer | undefined;

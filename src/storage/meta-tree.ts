@@ -17,12 +17,15 @@ import {
   mknodAt,
   openat2,
   readlinkAt,
+  renameAt,
   RESOLVE_NO_SYMLINKS,
   setFdTimes,
   setFdXattr,
   setTimesAt,
+  setXattr,
   symlinkAt,
 } from '../sys/kernel/fs.ts';
+import { hasErrno } from '../sys/sys-error.ts';
 import { shiftedXattrs } from './owners.ts';
 import { removeTree } from './trees.ts';
 import { walkTree, type WalkEntry } from './walk.ts';
@@ -39,8 +42,8 @@ export interface MetaTreeOptions {
 
 type Attributes = readonly (readonly [name: string, value: Buffer])[];
 
-/** A directory on the way down: it gets its attributes once everything in it is made. */
-interface Level {
+/** What a file or directory is given; a directory, once everything in it is made. */
+interface Given {
   readonly stat: BigIntStats;
   readonly attributes: Attributes;
 }
@@ -64,7 +67,8 @@ export async function makeMetaTree(
     closeSync(into);
     into = next;
   };
-  const levels: Level[] = [];
+  /** Directories on the way down. */
+  const levels: Given[] = [];
 
   const makeFile = ({ name, stat }: WalkEntry, attributes: Attributes): void => {
     const flags = O_WRONLY | O_CREAT | O_EXCL;
@@ -81,11 +85,12 @@ export async function makeMetaTree(
       closeSync(fd);
     }
   };
-  const makeSpecial = ({ name, stat }: WalkEntry): void => {
+  const makeSpecial = ({ name, path: originalPath, stat }: WalkEntry): void => {
     mknodAt(into, name, Number(stat.mode), Number(stat.rdev));
     const path = entryPath(into, name);
     lchownSync(path, shift(Number(stat.uid)), shift(Number(stat.gid)));
     chmodSync(path, Number(stat.mode) & 0o7777);
+    for (const [xattr, value] of shiftedXattrs(originalPath, shift)) setXattr(path, xattr, value);
     setTimesAt(into, name, timesOf(stat));
   };
   const makeLink = ({ dirFd, name, stat }: WalkEntry): void => {
@@ -122,7 +127,7 @@ export async function makeMetaTree(
 }
 
 /** Owner, mode, attributes and times of what is open at `fd`; the times last, as all else changes them. */
-function giveFd(fd: number, { stat, attributes }: Level, shift: (id: number) => number): void {
+function giveFd(fd: number, { stat, attributes }: Given, shift: (id: number) => number): void {
   fchownSync(fd, shift(Number(stat.uid)), shift(Number(stat.gid)));
   fchmodSync(fd, Number(stat.mode) & 0o7777);
   for (const [name, value] of attributes) setFdXattr(fd, name, value);
@@ -145,7 +150,14 @@ class SecondNames implements AsyncDisposable {
   /** Gives `name` to the file that stands for the inode of `stat`; false when there is none yet. */
   link(dirFd: number, name: Buffer, { ino }: BigIntStats): boolean {
     if (this.#fd === undefined || !this.#kept.has(ino)) return false;
-    linkAt(this.#fd, ino.toString(36), dirFd, name);
+    const kept = ino.toString(36);
+    try {
+      linkAt(this.#fd, kept, dirFd, name);
+    } catch (error) {
+      // It has as many names as the file system allows, with the one here: that is its last.
+      if (!hasErrno(error, 'EMLINK')) throw error;
+      renameAt(this.#fd, kept, dirFd, name);
+    }
     return true;
   }
 

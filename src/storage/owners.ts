@@ -3,6 +3,7 @@ import { chmodSync, type BigIntStats } from 'node:fs';
 import { describeGuestIds, fromGuestId, toGuestId } from '../base/id-layout.ts';
 import { WarrenError } from '../contract/errors.ts';
 import { AT_SYMLINK_NOFOLLOW, chownAt, findXattr, listXattrs, setXattr } from '../sys/kernel/fs.ts';
+import { isOverlayXattr } from './attributes.ts';
 import type { OwnerRange } from './types.ts';
 import type { WalkEntry } from './walk.ts';
 
@@ -66,12 +67,31 @@ export function shiftedXattrs(
 }
 
 function isOwn(name: string): boolean {
-  return name === capabilityName || aclNames.includes(name) || name.startsWith('user.');
+  return hasIds(name) || (name.startsWith('user.') && !isOverlayXattr(name));
 }
 
 function shiftedValue(name: string, value: Buffer, shift: (id: number) => number): Buffer {
   if (name === capabilityName) return shiftCapability(value, shift);
   return aclNames.includes(name) ? shiftAcl(value, shift) : value;
+}
+
+/** Tells `visit` every id that a file has: owner, group, and those in its ACLs and its capabilities. */
+export function visitIds({ path, stat }: WalkEntry, visit: (id: number) => void): void {
+  const look = (id: number): number => {
+    visit(id);
+    return id;
+  };
+  look(Number(stat.uid));
+  look(Number(stat.gid));
+  if (stat.isSymbolicLink()) return;
+  for (const name of listXattrs(path).filter(hasIds)) {
+    const value = findXattr(path, name);
+    if (value !== undefined) shiftedValue(name, value, look);
+  }
+}
+
+function hasIds(name: string): boolean {
+  return name === capabilityName || aclNames.includes(name);
 }
 
 /**

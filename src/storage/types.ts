@@ -194,14 +194,20 @@ export interface Volumes {
     tree: LayerId,
     options: { readonly signal?: AbortSignal; readonly copied?: () => Promise<void> },
   ): Promise<LayerId>;
-  /** The part of `owner`, from its beginning, that has the ids of all its files. */
+  /** The part of `owner`, from its beginning, that has the ids of all its files, where that is a range by itself. */
   extent(tree: LayerId, owner: OwnerRange): Promise<OwnerRange>;
   /**
    * Gives every file to other ids, in place. What a death or a failure leaves half-done is finished by
-   * doing the same again. Nothing may change the tree meanwhile. Throws `unsupported`, before anything
-   * is changed, when `to` is too small or has ids in common with `from`.
+   * doing the same again. Nothing may change the tree meanwhile. The ranges may have ids in common only
+   * where one is a part of the other. Throws `unsupported`, before anything is changed, when a file
+   * belongs to an id for which `to` has none.
    */
   shift(tree: LayerId, from: OwnerRange, to: OwnerRange): Promise<void>;
+  /**
+   * The same for a tree that nobody knows yet, between any two ranges. After a death or a failure it is
+   * of no more use.
+   */
+  shiftNew(tree: LayerId, from: OwnerRange, to: OwnerRange): Promise<void>;
   remove(tree: LayerId): Promise<void>;
   list(): Promise<LayerId[]>;
   /** Removes what was being made or removed when a daemon died. */

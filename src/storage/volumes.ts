@@ -4,6 +4,7 @@ import type { HostPath } from '../base/brand.ts';
 import {
   compactSize,
   describeGuestIds,
+  fromGuestId,
   hasGuestIdsOf,
   isPartOf,
   rangesOverlap,
@@ -11,7 +12,7 @@ import {
 } from '../base/id-layout.ts';
 import { WarrenError } from '../contract/errors.ts';
 import { makeLayers } from './layers.ts';
-import { makeShift, shiftEntry } from './owners.ts';
+import { makeShift, makeTreeShift, shiftEntry, visitIds } from './owners.ts';
 import { copyTree, treeSizes } from './trees.ts';
 import type { OwnerRange, StorageLog, Volumes } from './types.ts';
 import { walkTree, type WalkEntry } from './walk.ts';
@@ -39,27 +40,32 @@ export function makeVolumes(dir: HostPath, log: StorageLog): Volumes {
       return staged.id;
     },
     extent: async (tree, owner) => {
-      if (owner.size === compactSize) return owner;
       let used = 1;
       const note = (id: number): void => {
         used = Math.max(used, (toGuestId(owner, id) ?? 0) + 1);
       };
-      const enter = ({ stat }: WalkEntry): void => {
-        note(Number(stat.uid));
-        note(Number(stat.gid));
+      const enter = (entry: WalkEntry): void => {
+        visitIds(entry, note);
       };
       await walkTree(trees.path(tree), { enter }, undefined);
       // A range of that very size is of the other layout.
-      return { start: owner.start, size: used === compactSize ? used + 1 : used };
+      const part = { start: owner.start, size: used === compactSize ? used + 1 : used };
+      return isPartOf(part, owner) ? part : owner;
     },
     shift: async (tree, from, to) => {
       if (isPartOf(from, to) || isPartOf(to, from)) return;
-      if (!hasGuestIdsOf(to, from) || rangesOverlap(from, to)) throw unfit(from, to);
+      if (rangesOverlap(from, to)) throw new Error('nobody could tell which range an id is of');
+      await refuseUnfit(trees.path(tree), from, to);
       const shift = makeShift(from, to);
       const enter = (entry: WalkEntry): void => {
         shiftEntry(entry, shift);
       };
       await walkTree(trees.path(tree), { enter }, undefined);
+    },
+    shiftNew: async (tree, from, to) => {
+      if (isPartOf(from, to)) return;
+      await refuseUnfit(trees.path(tree), from, to);
+      await walkTree(trees.path(tree), { enter: makeTreeShift(makeShift(from, to)) }, undefined);
     },
     remove: (tree) => trees.remove(tree),
     list: () => trees.list(),
@@ -72,13 +78,20 @@ export function makeVolumes(dir: HostPath, log: StorageLog): Volumes {
   };
 }
 
-/** Of ranges that overlap, nobody could tell half-way through which one an id is of. */
-function unfit(from: OwnerRange, to: OwnerRange): WarrenError {
-  const range = ({ start, size }: OwnerRange): string => `${start}-${start + size - 1}`;
-  return new WarrenError('unsupported', {
-    what: 'give the files of a volume to other ids',
-    why: !hasGuestIdsOf(to, from)
-      ? `they need the ids ${describeGuestIds(from)}, and the machine's would be ${describeGuestIds(to)}`
-      : `they belong to ${range(from)} and ${range(to)} have ids in common with that`,
-  });
+/** Throws `unsupported` for a file that belongs to an id which the machine with `to` has not. */
+async function refuseUnfit(root: HostPath, from: OwnerRange, to: OwnerRange): Promise<void> {
+  if (hasGuestIdsOf(to, from)) return;
+  const check = (id: number): void => {
+    const guest = toGuestId(from, id);
+    if (guest === undefined || fromGuestId(to, guest) !== undefined) return;
+    throw new WarrenError('unsupported', {
+      what: 'give the files of a volume to other ids',
+      why: `one of them belongs to id ${guest}, and a machine with these has ${describeGuestIds(to)}`,
+      hint: 'warren help idmaps',
+    });
+  };
+  const enter = (entry: WalkEntry): void => {
+    visitIds(entry, check);
+  };
+  await walkTree(root, { enter }, undefined);
 }

@@ -195,6 +195,7 @@ export function fakeStorage(paths: Paths): StorageService {
       },
       extent: (_tree, owner) => Promise.resolve(owner),
       shift: () => Promise.resolve(),
+      shiftNew: () => Promise.resolve(),
       remove: (tree) => {
         rmSync(`${paths.volumesDir}/${tree}`, { recursive: true, force: true });
         return Promise.resolve();

@@ -102,6 +102,13 @@ function conflicts(config: StringMap): Issue[] {
         'a slice with a base of its own is isolated, wanted security.idmap.isolated unset or true',
     });
   }
+  if (isSet('security.idmap.size') && config['security.idmap.isolated'] === 'false') {
+    issues.push({
+      path: 'config.security.idmap.size',
+      problem:
+        'ids that machines share are 65536, wanted security.idmap.isolated unset or true for another number',
+    });
+  }
   for (const row of instanceKeys as readonly KeyRow[]) {
     const names = [row.key, ...(row.oldNames ?? [])].filter(isSet);
     const [first, second] = names;

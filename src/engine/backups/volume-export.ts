@@ -1,6 +1,5 @@
 import { stringify } from 'yaml';
 
-import { isPartOf } from '../../base/id-layout.ts';
 import { Revert } from '../../base/revert.ts';
 import type { Compression } from '../../contract/compression.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
@@ -107,9 +106,7 @@ async function giveCopyTo(
   const { volumes } = deps.storage;
   if (nextOwner !== undefined) await volumes.shift(tree, owner, nextOwner);
   const now = nextOwner ?? owner;
-  if (!isPartOf(now, wanted)) {
-    await volumes.shift(tree, await volumes.extent(tree, now), wanted);
-  }
+  await volumes.shiftNew(tree, now, wanted);
 }
 
 function formatVolumeIndex(volume: VolumeRecord, snapshots: readonly VolumeRecord[]): string {

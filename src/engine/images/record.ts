@@ -8,7 +8,7 @@ import { SLICE_SIZE, sliceAt } from '../../userns/slices.ts';
 import { removeUnusedLayers } from '../layers.ts';
 import { hasFeature } from '../projects/features.ts';
 import { getProject } from '../projects/list.ts';
-import { grantedIds } from '../slices.ts';
+import { grantedIds } from '../slice-plan.ts';
 import type { EngineDeps, ImageRecord, ImageSourceRecord } from '../types.ts';
 import { placeImageFiles, removeImageFiles } from './files.ts';
 import { getImage } from './list.ts';

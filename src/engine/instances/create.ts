@@ -10,7 +10,8 @@ import type { RemoteImage } from '../images/remote.ts';
 import { chainFor, removeUnusedLayers } from '../layers.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
 import { checkImagePolicy, checkUseOfImage } from '../policy/policy.ts';
-import { allocateSlice, readSliceWish } from '../slices.ts';
+import { readSliceWish } from '../slice-plan.ts';
+import { allocateSlice } from '../slices.ts';
 import type {
   EngineDeps,
   ImageRecord,

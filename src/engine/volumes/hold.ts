@@ -1,10 +1,11 @@
-import { isPartOf } from '../../base/id-layout.ts';
+import { isPartOf, rangesOverlap } from '../../base/id-layout.ts';
 import type { HostPath } from '../../base/brand.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import type { OwnerRange } from '../../storage/types.ts';
 import { ownerOf } from '../instances/owner.ts';
 import { isRunning } from '../instances/state.ts';
 import type { EngineDeps, InstanceRecord, VolumeRecord } from '../types.ts';
+import { removeTree } from './create.ts';
 import { getVolume, volumeUsers } from './list.ts';
 
 /** A machine that starts or runs. */
@@ -81,6 +82,9 @@ async function shift(
     owner = await deps.storage.volumes.extent(tree, owner);
     settle(owner);
   }
+  if (rangesOverlap(owner, next) && !isPartOf(owner, next)) {
+    return await shiftCopy(deps, { ...volume, owner }, next);
+  }
   deps.store.transaction(() => {
     deps.store.volumes.setNextOwner(id, next);
   });
@@ -94,6 +98,32 @@ async function shift(
   settle(next);
   deps.log.info({ volume: name, from: owner.start, to: next.start }, 'a volume got other ids');
   return { ...volume, owner: next, nextOwner: undefined };
+}
+
+/**
+ * Half-way between ranges with ids in common nobody could tell which one an id is of: then a copy gets the
+ * other ids and takes the place of what there was. A death leaves a tree that no row names.
+ */
+async function shiftCopy(
+  deps: EngineDeps,
+  volume: VolumeRecord,
+  next: OwnerRange,
+): Promise<VolumeRecord> {
+  const { id, name, owner } = volume;
+  const { volumes } = deps.storage;
+  const tree = await volumes.copy(volume.tree, {});
+  try {
+    await volumes.shiftNew(tree, owner, next);
+    deps.store.transaction(() => {
+      deps.store.volumes.setTree(id, tree, next);
+    });
+  } catch (error) {
+    await removeTree(deps, tree);
+    throw error;
+  }
+  await removeTree(deps, volume.tree);
+  deps.log.info({ volume: name, from: owner.start, to: next.start }, 'a volume got other ids');
+  return { ...volume, tree, owner: next, nextOwner: undefined };
 }
 
 function heldByOthers(

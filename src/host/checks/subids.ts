@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 
+import { compactSize } from '../../base/id-layout.ts';
 import { addGrantsCommand, explainGrants, highestGranted } from '../../userns/explain.ts';
 import { readGrants } from '../../userns/grants.ts';
 import { countIds } from '../../userns/idmap.ts';
@@ -16,7 +17,9 @@ export const checkSubids: Check = async ({ user }) => {
   const u0 = planU0({ ...user, uidGrants: grants.uid, gidGrants: grants.gid });
   const ids = Math.min(countIds(u0.uid), countIds(u0.gid)) - 1;
   const slices = countSlices(u0);
-  const summary = `${grouped(ids)} subordinate ids (${slices} isolated machine${slices === 1 ? '' : 's'})`;
+  const compact = Math.floor(ids / compactSize);
+  const machines = `${slices} isolated machine${slices === 1 ? '' : 's'}, or ${compact} compact`;
+  const summary = `${grouped(ids)} subordinate ids (${machines})`;
   if (slices > 0) return ok(summary);
   return warning(
     `${summary}; a whole system wants ${grouped(SLICE_SIZE)}`,

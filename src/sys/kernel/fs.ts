@@ -39,6 +39,7 @@ const symlinkat = libc.func('int symlinkat(const void *target, int dirfd, const 
 const linkat = libc.func(
   'int linkat(int from, const void *old, int to, const void *path, int flags)',
 );
+const renameat = libc.func('int renameat(int from, const void *old, int to, const void *path)');
 const readlinkat = libc.func(
   'long readlinkat(int dirfd, const void *path, void *buffer, size_t size)',
 );
@@ -99,6 +100,11 @@ export function symlinkAt(target: FileName, dirFd: number, name: FileName): void
 /** linkat(2): a second name for a file; a link itself is linked, not followed. */
 export function linkAt(fromFd: number, from: FileName, toFd: number, to: FileName): void {
   checkName(linkat(fromFd, nulEnded(from), toFd, nulEnded(to), 0), 'linkat', to);
+}
+
+/** renameat(2). */
+export function renameAt(fromFd: number, from: FileName, toFd: number, to: FileName): void {
+  checkName(renameat(fromFd, nulEnded(from), toFd, nulEnded(to)), 'renameat', to);
 }
 
 /** readlinkat(2). An empty `name` reads the link that `dirFd` itself is open on (O_PATH | O_NOFOLLOW). */

@@ -11,6 +11,7 @@ import { createVolume } from '../../../../src/engine/volumes/create.ts';
 import { deleteVolume } from '../../../../src/engine/volumes/delete.ts';
 import { getVolume } from '../../../../src/engine/volumes/list.ts';
 import { createVolumeSnapshot, restoreVolume } from '../../../../src/engine/volumes/snapshots.ts';
+import { findXattr, setXattr } from '../../../../src/sys/kernel/fs.ts';
 import { Fault } from './faults.ts';
 import {
   clear,
@@ -134,6 +135,93 @@ describe('a volume of machines with ids of their own', () => {
     // Another one than was meant: what was begun is finished before.
     await start('one');
     expect((await shell(life, 'one', description)).output).toBe(described);
+  });
+});
+
+const aclName = 'system.posix_acl_access';
+
+/** Of a file with mode 0644 that one more user may read: struct posix_acl_xattr_header and its entries. */
+function aclFor(id: number): Buffer {
+  const none = 2 ** 32 - 1;
+  const entries = [
+    { tag: 0x01, permissions: 6, id: none },
+    { tag: 0x02, permissions: 4, id },
+    { tag: 0x04, permissions: 4, id: none },
+    { tag: 0x10, permissions: 4, id: none },
+    { tag: 0x20, permissions: 4, id: none },
+  ];
+  const acl = Buffer.alloc(4 + entries.length * 8);
+  acl.writeUInt32LE(2, 0);
+  for (const [index, entry] of entries.entries()) {
+    const at = 4 + index * 8;
+    acl.writeUInt16LE(entry.tag, at);
+    acl.writeUInt16LE(entry.permissions, at + 2);
+    acl.writeUInt32LE(entry.id, at + 4);
+  }
+  return acl;
+}
+
+describe('a volume of a machine whose ids change their layout', () => {
+  const resize = async (size: string): Promise<void> => {
+    await stop('one');
+    const config = { 'security.idmap.size': size };
+    await updateInstance(life.deps, { name: 'one', config, mode: 'merge' }, unattended);
+  };
+  const seen = async (): Promise<string> =>
+    (await shell(life, 'one', `stat -c '%u:%g %a %h' /v/f /v/g /v/n`)).output;
+  const wanted = '7:8 6755 2\n7:8 6755 2\n65534:61184 644 1\n';
+
+  /** In the compact layout, with an ACL that names guest 1000. */
+  async function layOut(): Promise<void> {
+    await make('data');
+    const config = { 'security.idmap.size': 'compact' };
+    await launch(life, 'one', { config, devices: disk('data') });
+    const give = 'chown 7:8 f; chmod 6755 f; ln f g; echo >n; chown 65534:61184 n';
+    await shell(life, 'one', `cd /v; echo mine >f; ${give}`);
+    expect(await seen()).toBe(wanted);
+  }
+
+  it('keeps the owners of its files, though the ranges have ids in common', async () => {
+    await layOut();
+    for (const size of ['65536', 'compact']) {
+      await resize(size);
+      await start('one');
+      expect(await seen()).toBe(wanted);
+      expect(await life.deps.storage.volumes.list()).toHaveLength(1);
+    }
+  });
+
+  it('keeps the ids of its ACLs as well', async () => {
+    await layOut();
+    const { start: first } = getInstance(life.deps, 'one').slice;
+    const path = `${directory('data')}/n`;
+    setXattr(path, aclName, aclFor(first + 1000));
+    await stop('one');
+    const config = { 'security.idmap.base': '20001' };
+    await updateInstance(life.deps, { name: 'one', config, mode: 'merge' }, unattended);
+    await start('one');
+    expect(findXattr(path, aclName)).toEqual(aclFor(20_001 + 1000));
+  });
+
+  it('is what it was when the daemon dies meanwhile', async () => {
+    await layOut();
+    await resize('65536');
+    await dieAt('volumes.shiftNew', () => start('one'));
+    expect(await life.deps.storage.volumes.list()).toHaveLength(1);
+    await start('one');
+    expect(await seen()).toBe(wanted);
+  });
+
+  it('is refused, unchanged, for an id that the other layout has not', async () => {
+    await layOut();
+    await resize('65536');
+    await start('one');
+    await shell(life, 'one', 'chown 3000 /v/n');
+    await resize('compact');
+    await expect(start('one')).rejects.toThrow('one of them belongs to id 3000');
+    await resize('65536');
+    await start('one');
+    expect(await seen()).toBe(wanted.replace('65534:61184', '3000:61184'));
   });
 });
 

@@ -49,7 +49,7 @@ os.setxattr('home/u/shared', 'system.posix_acl_access', acl)
 os.setxattr('home/u', 'system.posix_acl_default', acl)
 os.setxattr('home/u/shared', 'user.note', b'kept\\xff')
 os.symlink('su', 'usr/bin/link'); own('usr/bin/link', 7, 7)
-os.mkfifo('fifo'); own('fifo', 3, 3, 0o640)
+os.mkfifo('fifo'); own('fifo', 3, 3, 0o640); os.setxattr('fifo', 'system.posix_acl_access', acl)
 write('home/u/empty', ''); own('home/u/empty', 65, 65, 0o600)
 write(b'raw\\xff', 'raw'); own(b'raw\\xff', 19999, 19999, 0o644)
 f = open('sparse', 'w'); f.truncate(1 << 32); f.close(); own('sparse', 0, 0, 0o600)
@@ -198,6 +198,31 @@ describe('contents shared between slices', () => {
     expect(readFileSync(`${other}/usr/bin/wall`, 'utf8')).toBe('wall');
     expect(readdirSync(`${other}/home`)).toEqual([]);
     expect(existsSync(`${other}/fifo`)).toBe(false);
+  });
+
+  it('have files with as many names as the file system allows', async () => {
+    const storage = await ground.storage('redirect');
+    await using staged = await storage.stageLayer(sliceA);
+    const script = `
+import errno, os, sys
+os.chdir(sys.argv[1]); start = int(sys.argv[2])
+open('first', 'w').write('content'); os.chown('first', start, start)
+names = 1
+try:
+    while names < 65_000: os.link('first', f'name-{names}'); names += 1
+except OSError as error:
+    if error.errno != errno.EMLINK: raise
+print(names)`;
+    const args = ['-c', script, staged.path, String(sliceA.start)];
+    const names = Number(execFileSync('python3', args, { encoding: 'utf8' }));
+    await staged.commit();
+    const shifted = await storage.shiftLayer(staged.id, sliceA, sliceB, {});
+    const root = `${ground.paths.layersDir}/${shifted}`;
+    expect(readdirSync(root)).toHaveLength(names);
+    expect(statSync(`${root}/first`)).toMatchObject({ nlink: names, uid: sliceB.start });
+    expect(readdirSync(ground.paths.layersDir).filter((name) => name.endsWith('.part'))).toEqual(
+      [],
+    );
   });
 
   it('leave nothing behind when the copy is cancelled', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { compactSize } from '../../../src/base/id-layout.ts';
-import { isWished, planSlice, readSliceWish } from '../../../src/engine/slices.ts';
+import { isWished, planSlice, readSliceWish } from '../../../src/engine/slice-plan.ts';
 import type { SliceRecord } from '../../../src/store/records.ts';
 
 /** What `useradd` grants. */
