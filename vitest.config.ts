@@ -6,12 +6,12 @@ import type { TestSequencer, TestSpecification } from 'vitest/node';
 const vmFiles = [
   'power-cut-undoing',
   'power-cut-making',
-  'service',
-  'restart',
-  'snapshots',
   'limits',
-  'delegated',
+  'service',
   'grants',
+  'restart',
+  'delegated',
+  'snapshots',
   'debian',
 ].map((name) => `/vm/${name}.test.ts`);
 

@@ -142,7 +142,8 @@ A machine takes 65,536 ids. With a grant for more than one machine each has ids 
 can touch the files of another; with the usual grant of 65,536 they share them, or up to eight have
 some of it each: compact is 0 to 2999, 65534 (nobody) and what systemd gives to services, 61184 to
 65519. Your own id is never in a machine unless raw.idmap puts it there, which is how a project
-directory is shared with it.
+directory is shared with it. Put it where the machine has no files yet: those that it has of that id
+are nobody's for as long, and its root (0) is refused.
 
 A machine that is to have other ids gets them with its next start: its files, its snapshots and what
 it keeps outside of them are copied for these, as much as they are. Ids that cannot be had are refused

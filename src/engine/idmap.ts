@@ -7,7 +7,8 @@ import type { IdMap, IdMapExtent, Slice } from '../userns/types.ts';
 
 /**
  * The id map of a machine: its slice, with the holes and extents that `raw.idmap` asks for. A host
- * id must be the user's own or one of the grant; whatever else is asked for is an issue.
+ * id must be the user's own or one of the grant, a machine's not its root, since files stay whose they
+ * are on the host; whatever else is asked for is an issue.
  */
 export function planIdmap(
   slice: Slice,
@@ -20,6 +21,11 @@ export function planIdmap(
     const extra: IdMapExtent[] = [];
     for (const entry of entries) {
       if (entry.kind !== 'both' && entry.kind !== kind) continue;
+      if (entry.guest === 0) {
+        const problem = `${kind} 0 of the machine owns its whole system, which would be nobody's, wanted an id that has no files yet`;
+        issues.push({ path: 'config.raw.idmap', problem });
+        continue;
+      }
       const outside = hostRange(u0[kind], entry);
       if (outside === undefined) {
         issues.push({

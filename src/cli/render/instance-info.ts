@@ -53,7 +53,7 @@ function rows(instance: InstanceFull, look: Look): readonly string[] {
       'ids',
       ids === undefined
         ? '-'
-        : `${formatCount(ids.size)} from ${ids.start}, ${ids.isolated ? 'isolated' : 'shared'}`,
+        : `${formatCount(ids.size)} from ${ids.start}, ${ids.isolated ? 'isolated' : 'shared'}${hasRawIdmap(instance) ? ', raw.idmap' : ''}`,
       pair('profiles', instance.profiles.join(', ') || 'none'),
     ),
     ...(running
@@ -66,6 +66,10 @@ function rows(instance: InstanceFull, look: Look): readonly string[] {
     row('snapshots', snapshots(instance, look)),
     ...(instance.ephemeral ? [row('ephemeral', 'deleted when it stops')] : []),
   ];
+}
+
+function hasRawIdmap({ expanded_config: config }: InstanceFull): boolean {
+  return (config['raw.idmap'] ?? '') !== '';
 }
 
 function row(name: string, left: string, right = ''): string {

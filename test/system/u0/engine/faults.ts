@@ -7,7 +7,7 @@ const effects = {
     ...(['plainDirectory', 'stagePlain'] as const),
     ...(['importTree', 'mountView'] as const),
   ],
-  volumes: ['create', 'copy', 'shift', 'remove'],
+  volumes: ['create', 'copy', 'shift', 'shiftNew', 'remove'],
   runtime: [
     ...([
       'create',

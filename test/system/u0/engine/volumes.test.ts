@@ -163,7 +163,6 @@ function aclFor(id: number): Buffer {
 
 describe('a volume of a machine whose ids change their layout', () => {
   const resize = async (size: string): Promise<void> => {
-    await stop('one');
     const config = { 'security.idmap.size': size };
     await updateInstance(life.deps, { name: 'one', config, mode: 'merge' }, unattended);
   };
@@ -184,6 +183,7 @@ describe('a volume of a machine whose ids change their layout', () => {
   it('keeps the owners of its files, though the ranges have ids in common', async () => {
     await layOut();
     for (const size of ['65536', 'compact']) {
+      await stop('one');
       await resize(size);
       await start('one');
       expect(await seen()).toBe(wanted);
@@ -205,6 +205,7 @@ describe('a volume of a machine whose ids change their layout', () => {
 
   it('is what it was when the daemon dies meanwhile', async () => {
     await layOut();
+    await stop('one');
     await resize('65536');
     await dieAt('volumes.shiftNew', () => start('one'));
     expect(await life.deps.storage.volumes.list()).toHaveLength(1);
@@ -214,9 +215,11 @@ describe('a volume of a machine whose ids change their layout', () => {
 
   it('is refused, unchanged, for an id that the other layout has not', async () => {
     await layOut();
+    await stop('one');
     await resize('65536');
     await start('one');
     await shell(life, 'one', 'chown 3000 /v/n');
+    await stop('one');
     await resize('compact');
     await expect(start('one')).rejects.toThrow('one of them belongs to id 3000');
     await resize('65536');
