@@ -1,5 +1,5 @@
 import { WarrenError } from '../contract/errors.ts';
-import { keyedPath, updateObject, type KeyedGroup } from './keyed.ts';
+import { keyedPath, refuseSnapshot, updateObject, type KeyedGroup } from './keyed.ts';
 import { UsageError } from './usage-error.ts';
 
 import type { Context } from './context.ts';
@@ -25,7 +25,10 @@ export function deviceListOf({ group }: KeyedGroup, owner: string): string {
   return `warren ${group} device list ${owner}`;
 }
 
-/** Adds a device to a machine or a profile. Throws `exists` when it has one of that name itself. */
+/**
+ * Adds a device to a machine or a profile. Throws `exists` when it has one of that name itself,
+ * `UsageError` for a snapshot.
+ */
 export async function attachDevice(
   context: Context,
   group: KeyedGroup,
@@ -33,6 +36,7 @@ export async function attachDevice(
   device: string,
   keys: StringMap,
 ): Promise<void> {
+  refuseSnapshot(group, owner);
   await updateObject<Owner>(context, keyedPath(group, owner), group.writable, ({ devices }) => {
     if (device in devices) {
       const hint = deviceListOf(group, owner);
@@ -44,8 +48,8 @@ export async function attachDevice(
 
 /**
  * Removes the one device of a machine or a profile that stands for `attached`; `device` says which
- * when there are several. Throws `UsageError` when there are several and it does not, `not_found`
- * when there is none, `wrong_state` when it is a profile's.
+ * when there are several. Throws `UsageError` when there are several and it does not and for a
+ * snapshot, `not_found` when there is none, `wrong_state` when it is a profile's.
  */
 export async function detachDevice(
   context: Context,
@@ -54,6 +58,7 @@ export async function detachDevice(
   attached: Attached,
   device: string | undefined,
 ): Promise<void> {
+  refuseSnapshot(group, owner);
   const fits = ([name, keys]: readonly [string, StringMap]): boolean =>
     attached.isIt(keys) && (device === undefined || name === device);
   await updateObject<Owner>(context, keyedPath(group, owner), group.writable, (value) => {

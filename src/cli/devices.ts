@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { WarrenError } from '../contract/errors.ts';
 import { deviceListOf } from './attached.ts';
 import { defineCommand, type AnyCommand } from './command.ts';
-import { ownerWord, updateObject, type KeyedGroup } from './keyed.ts';
+import { ownerWord, refuseSnapshot, updateObject, type KeyedGroup } from './keyed.ts';
 import { parseAssignments, stripRemote } from './names.ts';
 import { apiPath, type Client } from '../client/client.ts';
 
@@ -64,6 +64,7 @@ async function change(
   owner: string,
   edit: (devices: DeviceMap, value: Owner) => DeviceMap,
 ): Promise<void> {
+  refuseSnapshot(group.keyed, owner);
   await updateObject<Owner>(context, pathOf(group, owner), group.keyed.writable, (value) => ({
     devices: edit(value.devices, value),
   }));

@@ -46,11 +46,11 @@ function isSnapshot({ group }: KeyedGroup, name: string | undefined): name is st
   return group === 'config' && name?.includes('/') === true;
 }
 
-/** A snapshot stays as it was taken, but for the time that it is kept. */
-function refuseSnapshot(group: KeyedGroup, name: string | undefined): void {
+/** A snapshot stays as it was taken, but for the time that it is kept. Throws `UsageError`. */
+export function refuseSnapshot(group: KeyedGroup, name: string | undefined): void {
   if (!isSnapshot(group, name)) return;
   throw new UsageError(
-    `Cannot change the keys of ${name}: a snapshot stays as it was taken, but for expires_at`,
+    `Cannot change ${name}: a snapshot stays as it was taken, but for expires_at`,
     `warren config edit ${name}`,
   );
 }
