@@ -7,6 +7,7 @@ import { readText } from '../client/transport.ts';
 import { formatYaml } from './render/format.ts';
 import { UsageError } from './usage-error.ts';
 
+import type { Stats } from 'node:fs';
 import type { Context } from './context.ts';
 import type { Readable } from 'node:stream';
 
@@ -36,16 +37,28 @@ export async function readRedirectedYaml(context: Context): Promise<object | und
   return typeof value === 'object' && value !== null ? value : undefined;
 }
 
-/** The same as it is. */
-export async function readRedirected({ stdin }: Context): Promise<string | undefined> {
-  return stdin.isTTY === true || !isRegularFile(0) ? undefined : await readText(stdin);
+async function readRedirected({ stdin }: Context): Promise<string | undefined> {
+  return stdin.isTTY === true || typeOfInput()?.isFile() !== true
+    ? undefined
+    : await readText(stdin);
 }
 
-function isRegularFile(fd: number): boolean {
+/**
+ * The same of a command whose object is nothing but that text: a pipe is read as well. Undefined for
+ * a terminal and for a device such as /dev/null.
+ */
+export async function readGiven({ stdin }: Context): Promise<string | undefined> {
+  const type = stdin.isTTY === true ? undefined : typeOfInput();
+  const isGiven = type !== undefined && (type.isFile() || type.isFIFO() || type.isSocket());
+  return isGiven ? await readText(stdin) : undefined;
+}
+
+/** Undefined when it is closed. */
+function typeOfInput(): Stats | undefined {
   try {
-    return fstatSync(fd).isFile();
+    return fstatSync(0);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

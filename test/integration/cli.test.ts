@@ -228,32 +228,6 @@ test('a new machine costs no more requests than its answer wants', async () => {
   await line.run(['delete', 'asked']);
 });
 
-test('templates of a machine are written, and what is made of them is said in its metadata', async () => {
-  const run = (text: string, input = '') => line.run(words(text), { input });
-  expect(await run('init base tpl')).toMatchObject({ exitCode: 0 });
-  expect(await run('config template create tpl a.tpl')).toMatchObject({ exitCode: 0 });
-  expect(await run('config template edit tpl a.tpl', 'hello\n')).toMatchObject({ exitCode: 0 });
-  expect(await run('config template show tpl a.tpl')).toMatchObject({ stdout: 'hello\n' });
-  const entry = '{ when: [start], template: a.tpl, create_only: true, properties: {} }';
-  const edited = await run('config metadata edit tpl', `templates: { /etc/a: ${entry} }`);
-  expect(edited).toMatchObject({ exitCode: 0, stderr: '' });
-  expect((await run('config template list tpl')).stdout).toMatch(
-    /^a\.tpl +\/etc\/a +at start, when it is not there$/m,
-  );
-  const again = await run('config template create tpl a.tpl');
-  expect(again).toMatchObject({ exitCode: catalogue.exists.exit });
-  expect(again.stderr).toBe(
-    'error: Cannot add template "a.tpl" to tpl: it has one of that name already\n' +
-      'try:   warren config template list tpl\n',
-  );
-  const absent = await run('config template show tpl b.tpl');
-  expect(absent.stderr).toBe(
-    'error: Cannot find template "b.tpl" of tpl\ntry:   warren config template list tpl\n',
-  );
-  expect((await run('config metadata edit tpl', 'architecture: abacus')).stderr).toMatch(/abacus/);
-  expect(await run('delete tpl')).toMatchObject({ exitCode: 0 });
-});
-
 test('warnings are shown, acknowledged and deleted', async () => {
   const { store } = line.daemon.context.engine;
   const warning = { type: 'Test', severity: 'low', entity: 'instance x', message: 'odd' } as const;

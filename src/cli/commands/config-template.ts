@@ -2,9 +2,10 @@ import { apiPath, withQuery, type Client } from '../../client/client.ts';
 import { readText } from '../../client/transport.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
-import { editText, readRedirected } from '../editor.ts';
+import { editText, readGiven } from '../editor.ts';
 import { stripRemote } from '../names.ts';
 import { forEachName } from '../together.ts';
+import { UsageError } from '../usage-error.ts';
 
 import type { ImageMetadataView } from '../../contract/api/instances.ts';
 
@@ -93,7 +94,7 @@ export const show = defineCommand({
 
 export const create = defineCommand({
   name: 'config template create',
-  summary: 'Create a template, empty or from a file',
+  summary: 'Create a template, empty or from standard input',
   details: 'Which file is written from it, and when, is said with config metadata edit.',
   examples: [
     { line: 'warren config template create web motd.tpl', does: 'an empty one; fill it with edit' },
@@ -109,7 +110,7 @@ export const create = defineCommand({
       const owner = stripRemote(args.instance);
       throw new WarrenError('exists', { kind: 'template', name: args.template, owner });
     }
-    const content = (await readRedirected(context)) ?? '';
+    const content = (await readGiven(context)) ?? '';
     await write(client, args.instance, args.template, content);
     return undefined;
   },
@@ -128,6 +129,10 @@ export const edit = defineCommand({
     const after = terminal.isInteractive
       ? await editText(context, before, '.tpl')
       : await readText(stdin);
+    if (after === '') {
+      const name = `template "${args.template}" of ${stripRemote(args.instance)}`;
+      throw new UsageError(`Cannot change ${name}: standard input is empty`);
+    }
     if (after === undefined) context.warn('nothing was changed');
     else await write(client, args.instance, args.template, after);
     return undefined;

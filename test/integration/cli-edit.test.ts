@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { catalogue } from '../../src/contract/errors.ts';
+import { openCommandLine, type CommandLine } from '../helpers/command-line.ts';
+
+/* What is edited, or given on standard input. */
+let line: CommandLine;
+
+beforeAll(async () => {
+  line = await openCommandLine();
+});
+afterAll(async () => {
+  await line[Symbol.asyncDispose]();
+});
+
+const run = (text: string, input = '') => line.run(text.split(' '), { input });
+
+test('templates of a machine are written, and what is made of them is said in its metadata', async () => {
+  expect(await run('init base tpl')).toMatchObject({ exitCode: 0 });
+  expect(await run('config template create tpl a.tpl')).toMatchObject({ exitCode: 0 });
+  expect(await run('config template edit tpl a.tpl', 'hello\n')).toMatchObject({ exitCode: 0 });
+  expect(await run('config template show tpl a.tpl')).toMatchObject({ stdout: 'hello\n' });
+  expect(await run('config template edit tpl a.tpl')).toMatchObject({
+    exitCode: 2,
+    stderr:
+      'error: Cannot change template "a.tpl" of tpl: standard input is empty\n' +
+      'try:   warren config template edit --help\n',
+  });
+  expect(await run('config template show tpl a.tpl')).toMatchObject({ stdout: 'hello\n' });
+  expect(await run('config template create tpl p.tpl', 'piped\n')).toMatchObject({ exitCode: 0 });
+  expect(await run('config template show tpl p.tpl')).toMatchObject({ stdout: 'piped\n' });
+  const entry = '{ when: [start], template: a.tpl, create_only: true, properties: {} }';
+  const edited = await run('config metadata edit tpl', `templates: { /etc/a: ${entry} }`);
+  expect(edited).toMatchObject({ exitCode: 0, stderr: '' });
+  expect((await run('config template list tpl')).stdout).toMatch(
+    /^a\.tpl +\/etc\/a +at start, when it is not there$/m,
+  );
+  const again = await run('config template create tpl a.tpl');
+  expect(again).toMatchObject({ exitCode: catalogue.exists.exit });
+  expect(again.stderr).toBe(
+    'error: Cannot add template "a.tpl" to tpl: it has one of that name already\n' +
+      'try:   warren config template list tpl\n',
+  );
+  const absent = await run('config template show tpl b.tpl');
+  expect(absent.stderr).toBe(
+    'error: Cannot find template "b.tpl" of tpl\ntry:   warren config template list tpl\n',
+  );
+  expect((await run('config metadata edit tpl', 'architecture: abacus')).stderr).toMatch(/abacus/);
+  expect(await run('delete tpl')).toMatchObject({ exitCode: 0 });
+});
