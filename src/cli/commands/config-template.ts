@@ -4,6 +4,7 @@ import { WarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
 import { editText, readGiven } from '../editor.ts';
 import { stripRemote } from '../names.ts';
+import { plainLines } from '../render/look.ts';
 import { forEachName } from '../together.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -89,7 +90,7 @@ export const show = defineCommand({
   async run({ client }, args) {
     return await read(client, args.instance, args.template);
   },
-  render: (content) => ({ text: content }),
+  render: (content, look) => ({ text: plainLines(look, content) }),
 });
 
 export const create = defineCommand({

@@ -2,7 +2,7 @@ import { apiPath } from '../../client/client.ts';
 import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { parseInstanceRef } from '../names.ts';
-import { paint, plain, type Look } from '../render/look.ts';
+import { paint, plainLines, type Look } from '../render/look.ts';
 import { UsageError } from '../usage-error.ts';
 
 import type { SnapshotChange, SnapshotDiff } from '../../contract/api/diff.ts';
@@ -83,7 +83,7 @@ function formatPatch({ patch }: SnapshotChange, look: Look): string {
 
 function formatLine(line: string, look: Look): string {
   if (look.width === undefined) return line;
-  const text = line.split('\t').map(plain).join('\t');
+  const text = plainLines(look, line);
   if (/^(---|\+\+\+) /.test(line)) return paint(look, 'bold', text);
   const style = ({ '@': 'cyan', '+': 'green', '-': 'red' } as const)[line.charAt(0)];
   return style === undefined ? text : paint(look, style, text);

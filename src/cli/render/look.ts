@@ -37,3 +37,9 @@ export function paintState(look: Look, state: string): string {
 export function plain(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }
+
+/** A stranger's text of several lines: as it is, and for a terminal harmless; tabs stay. */
+export function plainLines(look: Look, text: string): string {
+  if (look.width === undefined) return text;
+  return text.replace(/[^\t\n]+/g, plain);
+}

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { formatRunning } from '../../../src/cli/boot.ts';
 import { formatLogLine } from '../../../src/cli/render/log-line.ts';
+import { show as showTemplate } from '../../../src/cli/commands/config-template.ts';
 import { formatEvent } from '../../../src/cli/commands/monitor.ts';
 import { formatReport } from '../../../src/cli/render/doctor-report.ts';
 import { formatStorageReport } from '../../../src/cli/render/storage-report.ts';
@@ -178,4 +179,12 @@ test('a storage report says what is wrong, what was removed and what to type', (
   expect(formatStorageReport({ counts, problems: mended }, look)).toContain(
     '✔ layer abc is in no row: removed\nThe storage is in order.\n',
   );
+});
+
+test('a template moves no cursor of a terminal, and elsewhere it is as it is written down', () => {
+  const args = { instance: 'web', template: 'a.tpl' };
+  const content = 'a\tb\n\u001b]0;title\u0007c\u009b2J\n';
+  expect(showTemplate.render?.(content, look, args)).toEqual({ text: 'a\tb\n?]0;title?c?2J\n' });
+  const file = { ...look, width: undefined };
+  expect(showTemplate.render?.(content, file, args)).toEqual({ text: content });
 });
