@@ -6,6 +6,7 @@ import {
   takeScheduled,
 } from '../../src/engine/snapshots/scheduled.ts';
 import { deleteExpiredBackups } from '../../src/engine/backups/change.ts';
+import { updateInstance } from '../../src/engine/instances/update.ts';
 import { unattended } from '../../src/engine/types.ts';
 import { openDaemon } from '../fakes/daemon.ts';
 import { ApiClient } from './client.ts';
@@ -99,6 +100,25 @@ test('a snapshot that cannot be taken is a warning until one can', async () => {
   held[Symbol.dispose]();
   await takeScheduled(daemon.context.engine, at(14, 0), unattended);
   expect(await warnings()).not.toContain('Scheduled snapshot failed');
+});
+
+test('what a person asks for waits for a scheduled snapshot and for the end of an expired one', async () => {
+  const { engine } = daemon.context;
+  const change = (note: string): Promise<unknown> =>
+    updateInstance(
+      engine,
+      { name: 'cold', config: { 'user.note': note }, mode: 'merge' },
+      unattended,
+    );
+  const before = (await snapshots('cold')).length;
+  const taking = takeScheduled(engine, at(12, 30), unattended);
+  await change('while one is taken');
+  await taking;
+  expect((await snapshots('cold')).length).toBe(before + 1);
+  const deleting = deleteExpired({ ...engine, now: () => Date.now() + 3_700_000 }, unattended);
+  await change('while it is deleted');
+  await deleting;
+  expect((await snapshots('cold')).length).toBe(before);
 });
 
 test('an expired backup goes as well', async () => {

@@ -15,8 +15,7 @@ export class MachineLocks {
 
   /** Throws `busy` when another action of a person is under way or waiting. */
   async act(name: string, action: string): Promise<Held> {
-    const other = this.#actions.get(name);
-    if (other !== undefined) throw new WarrenError('busy', { name, action, other });
+    this.#refuseBusy(name, action);
     this.#actions.set(name, action);
     const held = await this.wait(name);
     return {
@@ -25,6 +24,20 @@ export class MachineLocks {
         held[Symbol.dispose]();
       },
     };
+  }
+
+  /**
+   * For what the daemon does by itself in its own time: whoever asks for the machine meanwhile waits
+   * for it. Throws `busy` as `act` does, for an action of a person may take hours.
+   */
+  async serve(name: string, action: string): Promise<Held> {
+    this.#refuseBusy(name, action);
+    return await this.wait(name);
+  }
+
+  #refuseBusy(name: string, action: string): void {
+    const other = this.#actions.get(name);
+    if (other !== undefined) throw new WarrenError('busy', { name, action, other });
   }
 
   /** What `act` holds for a machine now. */

@@ -10,11 +10,20 @@ export interface DeleteSnapshotInput {
 /** Removes a snapshot; its layers go when nothing else uses them. */
 export async function deleteSnapshot(
   deps: EngineDeps,
-  { instance, name }: DeleteSnapshotInput,
+  input: DeleteSnapshotInput,
   _context: WorkContext,
 ): Promise<void> {
+  const { instance, name } = input;
   getSnapshot(deps, instance, name);
   using _ = await deps.live.locks.act(instance, 'delete a snapshot of');
+  await deleteSnapshotLocked(deps, input);
+}
+
+/** The same for a caller that holds the machine's lock. */
+export async function deleteSnapshotLocked(
+  deps: EngineDeps,
+  { instance, name }: DeleteSnapshotInput,
+): Promise<void> {
   const snapshot = getSnapshot(deps, instance, name);
   deps.store.reclaim(() => {
     deps.store.snapshots.delete(snapshot.id);

@@ -1,11 +1,11 @@
 import { parseSchedule, scheduleMatches } from '../../base/schedule.ts';
 import { readBool, readString } from '../../contract/config/read.ts';
 import { isWarrenError } from '../../contract/errors.ts';
-import { expandInstance } from '../instances/list.ts';
+import { expandInstance, getInstance } from '../instances/list.ts';
 import { isRunning } from '../instances/state.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
-import { createSnapshot, snapshotLocked } from './create.ts';
-import { deleteSnapshot } from './delete.ts';
+import { snapshotLocked } from './create.ts';
+import { deleteSnapshotLocked } from './delete.ts';
 
 const failed = 'Scheduled snapshot failed';
 
@@ -32,7 +32,10 @@ export async function takeScheduled(
   for (const { name } of planScheduled(deps, atMs)) {
     if (context.signal.aborted) return;
     const input = { instance: name, name: undefined, expiresAtMs: undefined };
-    await orWarn(deps, name, () => createSnapshot(deps, input, context));
+    await orWarn(deps, name, async () => {
+      using _ = await deps.live.locks.serve(name, 'snapshot');
+      return await snapshotLocked(deps, getInstance(deps, name), input, context);
+    });
   }
 }
 
@@ -57,7 +60,8 @@ export async function deleteExpired(deps: EngineDeps, context: WorkContext): Pro
     if (expiresAtMs === undefined || expiresAtMs > deps.now() || instance === undefined) continue;
     if (context.signal.aborted) return;
     try {
-      await deleteSnapshot(deps, { instance, name }, context);
+      using _ = await deps.live.locks.serve(instance, 'delete a snapshot of');
+      await deleteSnapshotLocked(deps, { instance, name });
       deps.log.info({ instance, snapshot: name }, 'an expired snapshot was deleted');
     } catch (error) {
       if (isWarrenError(error, 'busy') || isWarrenError(error, 'not_found')) continue;
