@@ -280,7 +280,7 @@ export const instanceKeys = [
   },
   {
     key: 'snapshots.pattern',
-    type: 'text',
+    type: 'snapshot-pattern',
     default: 'snap%d',
     live: true,
     summary: 'Name of snapshots nobody named; %d is the next free number',

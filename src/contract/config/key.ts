@@ -24,6 +24,7 @@ export type ValueType =
   | 'mac'
   | 'interface'
   | 'object-name'
+  | 'snapshot-pattern'
   | 'domain'
   | 'host-path'
   | 'disk-source'

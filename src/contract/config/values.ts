@@ -3,6 +3,7 @@ import { parseCpuSet } from '../../base/cpus.ts';
 import { parseExpiry } from '../../base/expiry.ts';
 import { isObjectName } from '../../base/names.ts';
 import { parseSchedule } from '../../base/schedule.ts';
+import { isSnapshotPattern } from '../../base/snapshot-pattern.ts';
 import { hasControlCharacter } from '../../base/text.ts';
 import { parseSize } from '../../base/units.ts';
 import { compressions, parseCompression } from '../compression.ts';
@@ -98,6 +99,10 @@ const rules: Readonly<Record<ValueType, Rule>> = {
     wanted: 'at most 15 letters, digits and ._-',
   },
   'object-name': { ok: isObjectName, wanted: 'at most 63 letters, digits and ._-' },
+  'snapshot-pattern': {
+    ok: isSnapshotPattern,
+    wanted: 'letters, digits and ._- that make short names, with %d or {{ creation_date }} in it',
+  },
   domain: { ok: isDomain, wanted: 'a domain such as warren or lab.example' },
   'host-path': { ok: isPlainPath, wanted: 'an absolute path without ..' },
   'disk-source': {

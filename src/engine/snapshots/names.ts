@@ -1,4 +1,5 @@
 import { isObjectName } from '../../base/names.ts';
+import { fillDate } from '../../base/snapshot-pattern.ts';
 import { WarrenError } from '../../contract/errors.ts';
 
 /** Throws `invalid`. */
@@ -20,8 +21,7 @@ export function checkSnapshotName(what: string, name: string): void {
  * gets `-0`, `-1` … when its name is taken. `{{ creation_date }}` is the only other thing understood.
  */
 export function nextSnapshotName(pattern: string, taken: ReadonlySet<string>, at: Date): string {
-  const date = at.toISOString().slice(0, 19).replaceAll(':', '-').replace('T', '_');
-  const filled = pattern.replaceAll(/\{\{\s*creation_date(?:\|[^}]*)?\s*\}\}/g, date);
+  const filled = fillDate(pattern, at);
   const numbered = filled.includes('%d') ? filled : undefined;
   if (numbered === undefined && !taken.has(filled)) return filled;
   for (let index = 0; ; index++) {
