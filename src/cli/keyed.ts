@@ -1,7 +1,9 @@
+import { nearestName } from '../base/text.ts';
 import { apiPath, type Tagged } from '../client/client.ts';
 import { defineCommand, type AnyCommand, type Completer } from './command.ts';
 import { editObject } from './editor.ts';
 import { parseAssignments, parseInstanceRef, refPath, stripRemote } from './names.ts';
+import { plain } from './render/look.ts';
 import { UsageError } from './usage-error.ts';
 import { warnOf } from './warnings.ts';
 
@@ -106,10 +108,23 @@ export async function editKeyed(
     if (typeof edited !== 'object' || edited === null) {
       throw new UsageError(`Cannot change ${name}: wanted YAML with keys`);
     }
+    refuseUnknownFields(`change ${name}`, edited, [...Object.keys(value), ...writable]);
     const after = pick({ ...before, ...edited }, writable);
     await context.client.operate('PUT', path, after, fromEditor ? etag : undefined);
   });
   if (!changed) context.warn('nothing was changed');
+}
+
+/** What `show` of another server adds to objects of all kinds. */
+const ofServers = ['project', 'location'];
+
+/** `what` is such as `change lab`. Throws `UsageError` with the nearest name of those that are known. */
+export function refuseUnknownFields(what: string, given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((key) => ![...known, ...ofServers].includes(key));
+  if (unknown === undefined) return;
+  const nearest = nearestName(unknown, known);
+  const rest = nearest === undefined ? `wanted ${known.join(', ')}` : `the nearest is ${nearest}`;
+  throw new UsageError(`Cannot ${what}: unknown key "${plain(unknown.slice(0, 80))}"; ${rest}`);
 }
 
 export function pick(value: object, names: readonly string[]): Readonly<Record<string, unknown>> {

@@ -8,6 +8,9 @@ let line: CommandLine;
 
 beforeAll(async () => {
   line = await openCommandLine();
+  await run('init base web');
+  await run('profile create lab');
+  await run('storage volume create default data');
 });
 afterAll(async () => {
   await line[Symbol.asyncDispose]();
@@ -47,4 +50,39 @@ test('templates of a machine are written, and what is made of them is said in it
   );
   expect((await run('config metadata edit tpl', 'architecture: abacus')).stderr).toMatch(/abacus/);
   expect(await run('delete tpl')).toMatchObject({ exitCode: 0 });
+});
+
+test.each([
+  [
+    'profile edit lab',
+    'confg: {}',
+    /Cannot change lab: unknown key "confg"; the nearest is config/,
+  ],
+  ['config edit web', 'profile: []', /Cannot change web: unknown key "profile"; .* profiles/],
+  ['config edit', 'confg: {}', /Cannot change warren: unknown key "confg"; the nearest is config/],
+  ['network edit warrenbr0', 'descripton: x', /unknown key "descripton"; the nearest is descrip/],
+  ['project edit default', 'cofnig: {}', /unknown key "cofnig"; the nearest is config/],
+  ['storage volume edit default data', 'size: 1GiB', /unknown key "size"; wanted .*config/],
+  ['config metadata edit web', 'propertes: {}', /unknown key "propertes"; the nearest is prop/],
+  ['config edit web', '- limits', /unknown key "0"/],
+])('warren %s < %s is refused', async (text, input, says) => {
+  const { exitCode, stderr } = await run(text, input);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 2,
+    stderr: expect.stringMatching(says) as string,
+  });
+});
+
+test('what another program shows of an object is taken back', async () => {
+  for (const [path, edit] of [
+    ['/1.0/profiles/lab', 'profile edit lab'],
+    ['/1.0/instances/web', 'config edit web'],
+    ['/1.0/networks/warrenbr0', 'network edit warrenbr0'],
+    ['/1.0/projects/default', 'project edit default'],
+    ['/1.0/storage-pools/default/volumes/custom/data', 'storage volume edit default data'],
+  ] as const) {
+    const { stdout } = await run(`query ${path}`);
+    const whole = { ...(JSON.parse(stdout) as object), project: 'default', location: 'none' };
+    expect(await run(edit, JSON.stringify(whole))).toMatchObject({ exitCode: 0, stderr: '' });
+  }
 });

@@ -11,7 +11,14 @@ import {
 } from '../devices.ts';
 import { readRedirectedYaml } from '../editor.ts';
 import { profileDevices, profileGroup } from '../groups.ts';
-import { editCommand, getCommand, setCommand, showCommand, unsetCommand } from '../keyed.ts';
+import {
+  editCommand,
+  getCommand,
+  refuseUnknownFields,
+  setCommand,
+  showCommand,
+  unsetCommand,
+} from '../keyed.ts';
 import { forEachName } from '../together.ts';
 
 import type { Profile } from '../../contract/api/profiles.ts';
@@ -77,6 +84,8 @@ export const create = defineCommand({
   next: 'warren profile edit NAME',
   async run(context, { name, description }) {
     const given = await readRedirectedYaml(context);
+    const known = ['name', ...profileGroup.writable, 'used_by'];
+    refuseUnknownFields(`create profile ${name}`, given ?? {}, known);
     await context.client.change('POST', apiPath('profiles'), {
       config: {},
       devices: {},
