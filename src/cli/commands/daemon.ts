@@ -15,7 +15,6 @@ import { volumePath } from '../volumes.ts';
 
 import type { Context } from '../context.ts';
 import type { Paths } from '../../contract/paths.ts';
-import type { Image } from '../../contract/api/images.ts';
 import type { Instance } from '../../contract/api/instances.ts';
 import type { Project } from '../../contract/api/projects.ts';
 import type { Profile } from '../../contract/api/profiles.ts';
@@ -155,14 +154,13 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
   }
   progress.start('Deleting every image');
   const projects = await client.get<Project[]>('/1.0/projects', { recursion: 1 });
-  for (const { name: project, config } of projects) {
-    if (config['features.images'] !== 'true') continue;
-    const images = await client.get<Image[]>('/1.0/images', { recursion: 1, project });
-    // At once: removing the files of one waits for the disk most of the time.
-    await forEachOf(images, async ({ fingerprint }) => {
-      await client.operate('DELETE', withQuery(apiPath('images', fingerprint), { project }));
-    });
-  }
+  const images = projects.flatMap(({ used_by: users }) =>
+    users.filter((url) => url.startsWith('/1.0/images/')),
+  );
+  // At once: removing the files of one waits for the disk most of the time.
+  await forEachOf(images, async (url) => {
+    await client.operate('DELETE', url);
+  });
   for (const project of projects) {
     if (project.name !== 'default') await deleteProject(client, project);
   }
