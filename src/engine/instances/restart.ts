@@ -1,6 +1,7 @@
 import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, WorkContext } from '../types.ts';
-import { getInstance } from './list.ts';
+import { expandInstance, getInstance } from './list.ts';
+import { checkWishedIds } from './other-ids.ts';
 import { startLocked } from './start.ts';
 import { isRunning } from './state.ts';
 import { stopLocked } from './stop.ts';
@@ -11,7 +12,10 @@ export interface RestartInstanceInput {
   readonly timeoutMs: number | undefined;
 }
 
-/** Stops and starts a machine under one lock; an ephemeral machine survives it. */
+/**
+ * Stops and starts a machine under one lock; an ephemeral machine survives it. Throws `host_lacks`, and does
+ * not stop it, when the other ids that it is to have cannot be had.
+ */
 export async function restartInstance(
   deps: EngineDeps,
   input: RestartInstanceInput,
@@ -30,6 +34,8 @@ export async function restartInstance(
       hint: `warren start ${name}`,
     });
   }
+  // Others may have taken what it is waiting for: then it goes on as it is.
+  checkWishedIds(deps, record, expandInstance(deps, record).config);
   await stopLocked(deps, record, input, context);
   await startLocked(deps, name, context);
   deps.events.lifecycle({

@@ -7,6 +7,7 @@ import { applyLive } from '../instances/apply-live.ts';
 import { dropEmptyKeys } from '../instances/devices.ts';
 import { checkSources } from '../instances/disks.ts';
 import { expander, expandInstance } from '../instances/list.ts';
+import { checkWishedIds } from '../instances/other-ids.ts';
 import { isRunning } from '../instances/state.ts';
 import { instanceIssues } from '../instances/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
@@ -106,6 +107,7 @@ function checkUsers(deps: EngineDeps, users: readonly string[], next: ProfileRec
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
   const judged = records.map((record) => ({ record, next: expandInstance(deps, record, next) }));
   checkPolicyOfUsers(deps, what, judged, expander(deps));
+  for (const one of judged) checkWishedIds(deps, one.record, one.next.config);
   const planned = judged.map((one) => ({
     ...{ machine: one.record.name, record: one.record, expanded: one.next },
   }));

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { guestPath } from '../../../../src/base/brand.ts';
 import { withInstanceFiles } from '../../../../src/engine/instances/files.ts';
 import { getInstance } from '../../../../src/engine/instances/list.ts';
+import { restartInstance } from '../../../../src/engine/instances/restart.ts';
 import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
 import { updateInstance } from '../../../../src/engine/instances/update.ts';
@@ -12,9 +13,11 @@ import { unattended } from '../../../../src/engine/types.ts';
 import { Fault } from './faults.ts';
 import {
   clear,
+  create,
   dieAt as dieIn,
   launch,
   layEmptyGround,
+  remove,
   shell,
   type Census,
   type Ground,
@@ -183,6 +186,20 @@ it('ids that cannot be had are refused when they are asked for, and change nothi
   await start();
   expect(slice()).toEqual({ start: 1, size: 10_000, isolated: true });
   expect(await look()).toBe(seen);
+});
+
+it('a machine whose other ids somebody else has taken meanwhile is not stopped for a restart', async () => {
+  const seen = await makeMachine();
+  await ask(elsewhere);
+  await create(life, 'taker', { config: elsewhere });
+  const input = { name: 'web', force: true, timeoutMs: undefined };
+  await expect(restartInstance(life.deps, input, unattended)).rejects.toMatchObject({
+    code: 'host_lacks',
+  });
+  expect(await look()).toBe(seen);
+  await remove(life, 'taker');
+  await restartInstance(life.deps, input, unattended);
+  expect(slice()).toEqual({ start: 20_001, size: 5000, isolated: true });
 });
 
 it('a grant that shrinks is an error that names it, and one that grows back is none', async () => {
