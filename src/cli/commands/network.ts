@@ -64,8 +64,11 @@ export const info = defineCommand({
     ]);
     return { ...value, leases };
   },
-  render: ({ name, type, config, leases, description }) => {
+  render: ({ name, type, config, leases, description, used_by: users }) => {
     const hosts = leases.filter((lease) => lease.type !== 'gateway');
+    const silent = machinesOf(users).filter(
+      (machine) => !hosts.some(({ hostname }) => hostname === machine),
+    );
     const outside = config['ipv4.nat'] === 'false' ? 'not reachable' : 'through the host';
     const rows: readonly (readonly [string, string])[] = [
       ['address', config['ipv4.address'] ?? '-'],
@@ -73,7 +76,10 @@ export const info = defineCommand({
       ['names', `NAME.${config['dns.domain'] ?? 'warren'}`],
       [
         'machines',
-        hosts.map(({ hostname, address }) => `${hostname} ${address}`).join(', ') || '-',
+        [
+          ...hosts.map(({ hostname, address }) => `${hostname} ${address}`),
+          ...silent.map((machine) => `${machine} (no address)`),
+        ].join(', ') || '-',
       ],
     ];
     const about = description === '' ? '' : `   ${plain(description)}`;
@@ -81,6 +87,14 @@ export const info = defineCommand({
     return { text: [`${name}  ${type}${about}`, ...lines].join('\n') };
   },
 });
+
+/** Names of the machines among the URLs of users. */
+function machinesOf(users: readonly string[]): string[] {
+  return users.flatMap((url) => {
+    const [, machine] = /^\/1\.0\/instances\/([^/?]+)/.exec(url) ?? [];
+    return machine === undefined ? [] : [decodeURIComponent(machine)];
+  });
+}
 
 export const listLeases = defineCommand({
   name: 'network list-leases',

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { formatRunning } from '../../../src/cli/boot.ts';
 import { formatLogLine } from '../../../src/cli/render/log-line.ts';
 import { show as showTemplate } from '../../../src/cli/commands/config-template.ts';
+import { info as networkInfo } from '../../../src/cli/commands/network.ts';
 import { formatEvent } from '../../../src/cli/commands/monitor.ts';
 import { formatReport } from '../../../src/cli/render/doctor-report.ts';
 import { formatStorageReport } from '../../../src/cli/render/storage-report.ts';
@@ -187,4 +188,28 @@ test('a template moves no cursor of a terminal, and elsewhere it is as it is wri
   expect(showTemplate.render?.(content, look, args)).toEqual({ text: 'a\tb\n?]0;title?c?2J\n' });
   const file = { ...look, width: undefined };
   expect(showTemplate.render?.(content, file, args)).toEqual({ text: content });
+});
+
+test('a network names its machines, those without an address too', () => {
+  const lease = {
+    hostname: 'web',
+    address: '10.9.0.2',
+    hwaddr: '',
+    type: 'dynamic',
+    location: 'none',
+  } as const;
+  const network = {
+    name: 'lab',
+    description: '',
+    config: {},
+    type: 'bridge',
+    managed: true,
+    status: 'Created',
+    locations: [],
+    used_by: ['/1.0/instances/web', '/1.0/instances/s2?project=lab', '/1.0/profiles/extra'],
+    leases: [lease],
+  } as const;
+  expect(networkInfo.render?.(network, look, { network: 'lab' })).toMatchObject({
+    text: expect.stringMatching(/^ {2}machines +web 10\.9\.0\.2, s2 \(no address\)$/m) as string,
+  });
 });
