@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDaemon } from '../fakes/daemon.ts';
 import { ApiClient } from './client.ts';
 
+import type { Instance } from '../../src/contract/api/instances.ts';
 import type { Network } from '../../src/contract/api/networks.ts';
 import type { Profile } from '../../src/contract/api/profiles.ts';
 import type { TestDaemon } from '../fakes/daemon.ts';
@@ -156,6 +157,25 @@ describe('networks', () => {
     for (const name of ['one', 'two']) {
       expect((await api.call('DELETE', `/1.0/networks/${name}`)).status).toBe(200);
     }
+  });
+
+  test('that a machine leaves, by itself or with a profile, leave no hardware address in it', async () => {
+    const nic = { type: 'nic', network: 'warrenbr0' };
+    await api.call('POST', '/1.0/profiles', { name: 'nics', devices: { p0: nic } });
+    const machine = { name: 'left', source: { type: 'none' }, profiles: ['nics'] };
+    await api.done('POST', '/1.0/instances', { ...machine, devices: { own0: nic } });
+    const addresses = async (): Promise<string[]> =>
+      Object.keys((await api.get<Instance>('/1.0/instances/left')).config).filter((key) =>
+        key.endsWith('.hwaddr'),
+      );
+    expect((await addresses()).sort()).toEqual(['volatile.own0.hwaddr', 'volatile.p0.hwaddr']);
+    await api.done('PUT', '/1.0/instances/left', { profiles: ['nics'], devices: {} });
+    expect(await addresses()).toEqual(['volatile.p0.hwaddr']);
+    const put = await api.call('PUT', '/1.0/profiles/nics', { devices: {} });
+    expect(put.status).toBe(200);
+    expect(await addresses()).toEqual([]);
+    await api.done('DELETE', '/1.0/instances/left');
+    expect((await api.call('DELETE', '/1.0/profiles/nics')).status).toBe(200);
   });
 
   test('are bridges', async () => {

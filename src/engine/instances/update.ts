@@ -5,7 +5,7 @@ import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
 import { dropEmpty, isLive } from '../../contract/config/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
-import { missingHwaddrs } from '../networks/nics.ts';
+import { missingHwaddrs, staleHwaddrs } from '../networks/nics.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { applied, noteApplying } from './applying.ts';
 import { applyLive } from './apply-live.ts';
@@ -74,8 +74,10 @@ export async function updateInstance(
   const { devices, config } = expandInstance(deps, wanted);
   checkWishedIds(deps, current, config);
   await checkSources(deps, `change ${name}`, before.devices, devices);
-  const hwaddrs = missingHwaddrs(expandInstance(deps, wanted));
-  const next = { ...wanted, config: { ...wanted.config, ...hwaddrs } };
+  const hwaddrs = missingHwaddrs({ config, devices });
+  const stale = staleHwaddrs(wanted.config, devices);
+  const kept = Object.entries(wanted.config).filter(([key]) => !stale.includes(key));
+  const next = { ...wanted, config: { ...Object.fromEntries(kept), ...hwaddrs } };
 
   await using undo = new Revert((what, error) => {
     deps.log.warn(

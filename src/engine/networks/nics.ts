@@ -59,6 +59,12 @@ export function missingHwaddrs(expanded: {
   );
 }
 
+/** The keys of hardware addresses in a machine's own config whose nics are gone. */
+export function staleHwaddrs(config: StringMap, devices: DeviceMap): readonly string[] {
+  const kept = new Set(nicDevices(devices).map(([name]) => `volatile.${name}.hwaddr`));
+  return Object.keys(config).filter((key) => /^volatile\..+\.hwaddr$/.test(key) && !kept.has(key));
+}
+
 export function hwaddrOf(config: StringMap, name: string, device: StringMap): string | undefined {
   const own = device['hwaddr'] ?? '';
   return (own === '' ? config[`volatile.${name}.hwaddr`] : own)?.toLowerCase();

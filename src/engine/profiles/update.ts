@@ -11,7 +11,7 @@ import { checkWishedIds } from '../instances/other-ids.ts';
 import { isRunning } from '../instances/state.ts';
 import { instanceIssues } from '../instances/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
-import { missingHwaddrs } from '../networks/nics.ts';
+import { missingHwaddrs, staleHwaddrs } from '../networks/nics.ts';
 import { checkPolicyOfUsers } from '../policy/policy.ts';
 import { checkProjectLimits } from '../projects/limits.ts';
 import type { EngineDeps, ProfileRecord } from '../types.ts';
@@ -84,6 +84,11 @@ export async function updateProfile(
   }
   deps.store.transaction(() => {
     for (const id of running.keys()) deps.store.instances.mergeConfig(id, applied);
+    for (const { id, ...record } of records) {
+      const stale = staleHwaddrs(record.config, expandInstance(deps, record).devices);
+      const removed = Object.fromEntries(stale.map((key) => [key, undefined]));
+      deps.store.instances.mergeConfig(id, removed);
+    }
   });
   undo.keep();
   deps.events.lifecycle({
