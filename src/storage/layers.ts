@@ -49,12 +49,32 @@ export interface Layers {
    * that, or by the next `sweep`; `removed` settles then and never fails. Absent is fine.
    */
   discard(directory: HostPath): Promise<{ readonly removed: Promise<void> }>;
+  /** Whether what is at this path is being removed. */
+  isLeaving(path: string): boolean;
   list(): Promise<LayerId[]>;
   sweep(): Promise<void>;
 }
 
 export function makeLayers(dir: HostPath, log: StorageLog): Layers {
   const path = (layer: LayerId): HostPath => hostPath(`${dir}/${checkedId(layer)}`);
+
+  const beingRemoved = new Set<string>();
+  /** Renames a directory and removes it. Absent is fine. `removed` settles after that. */
+  const takeAway = async (
+    directory: string,
+    gone: string,
+  ): Promise<{ readonly removed: Promise<void> }> => {
+    beingRemoved.add(gone);
+    try {
+      await rename(directory, gone);
+    } catch (error) {
+      beingRemoved.delete(gone);
+      if (hasErrno(error, 'ENOENT')) return { removed: Promise.resolve() };
+      throw spaceError(error, `remove ${directory}`, dir);
+    }
+    const removed = removeTree(gone).finally(() => beingRemoved.delete(gone));
+    return { removed };
+  };
 
   const newId = async (): Promise<LayerId> => {
     for (;;) {
@@ -82,8 +102,8 @@ export function makeLayers(dir: HostPath, log: StorageLog): Layers {
     }
     for (const name of present) {
       if (used.has(name.slice(0, -dataSuffix.length))) continue;
-      await rename(`${dir}/${name}`, `${dir}/${name}${leaving}`);
-      await removeTree(`${dir}/${name}${leaving}`);
+      const { removed } = await takeAway(`${dir}/${name}`, `${dir}/${name}${leaving}`);
+      await removed;
     }
   };
 
@@ -134,30 +154,23 @@ export function makeLayers(dir: HostPath, log: StorageLog): Layers {
     remove: async (layer) => {
       const gone = `${dir}/${checkedId(layer)}${leaving}`;
       await removeTree(gone);
-      try {
-        // One step, so that nobody ever sees half a layer.
-        await rename(path(layer), gone);
-      } catch (error) {
-        if (!hasErrno(error, 'ENOENT')) throw error;
-      }
-      await rm(kindFile(path(layer)), { force: true });
-      await removeTree(gone);
+      // One step, so that nobody ever sees half a layer.
+      const { removed } = await takeAway(path(layer), gone);
+      await Promise.all([removed, rm(kindFile(path(layer)), { force: true })]);
       await removeUnusedData();
     },
 
     discard: async (directory) => {
       const gone = `${dir}/${await newId()}${leaving}`;
-      try {
-        await rename(directory, gone);
-      } catch (error) {
-        if (hasErrno(error, 'ENOENT')) return { removed: Promise.resolve() };
-        throw error;
-      }
-      const removed = removeTree(gone).catch((err: unknown) => {
-        log.warn({ err, directory, gone }, 'discarded files could not be removed');
-      });
-      return { removed };
+      const { removed } = await takeAway(directory, gone);
+      return {
+        removed: removed.catch((err: unknown) => {
+          log.warn({ err, directory, gone }, 'discarded files could not be removed');
+        }),
+      };
     },
+
+    isLeaving: (path) => beingRemoved.has(path),
 
     sweep: async () => {
       const layers = new Set(await list());

@@ -4,9 +4,13 @@ import type { Paths } from '../contract/paths.ts';
 import { isLayerId, type TreeKind } from './layers.ts';
 import type { StorageLook } from './types.ts';
 
-/** What is on disk at one moment: nothing of this process comes in between. */
+/**
+ * What is on disk at one moment: nothing of this process comes in between. What `isLeaving` is no
+ * part of it.
+ */
 export function lookAt(
   paths: Pick<Paths, 'layersDir' | 'instancesDir' | 'volumesDir'>,
+  isLeaving: (path: string) => boolean,
 ): StorageLook {
   const { layersDir, instancesDir, volumesDir } = paths;
   const names = entries(layersDir);
@@ -26,7 +30,8 @@ export function lookAt(
     unfinished: [layersDir, volumesDir].flatMap((directory) =>
       entries(directory)
         .filter((name) => /\.(?:part|gone)$/.test(name))
-        .map((name) => `${directory}/${name}`),
+        .map((name) => `${directory}/${name}`)
+        .filter((path) => !isLeaving(path)),
     ),
   };
 }

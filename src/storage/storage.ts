@@ -171,10 +171,10 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       await volumes.sweep();
     },
     undoUnrecordedFreezes: (known) => uppers.undoUnrecordedFreezes(known),
-    look: () => lookAt(paths),
+    look: () => lookAt(paths, (path) => layers.isLeaving(path)),
     removeUnfinished: async (path) => {
       if (!/\.(?:part|gone)$/.test(path)) throw new Error(`${path} is not unfinished`);
-      await removeTree(path);
+      if (!layers.isLeaving(path)) await removeTree(path);
     },
   };
 };

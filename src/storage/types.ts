@@ -239,7 +239,7 @@ export interface StorageService extends Storage {
   undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<UndoneFreezes>;
   /** What is on disk at this moment. */
   look(): StorageLook;
-  /** Removes a path that `look` called unfinished and that nobody works at. */
+  /** Removes a path that `look` called unfinished, unless that is being removed already. */
   removeUnfinished(path: string): Promise<void>;
 }
 
@@ -254,7 +254,7 @@ export interface StorageLook {
   /** Machines that have any directory. */
   readonly instanceDirectories: readonly number[];
   readonly volumes: readonly LayerId[];
-  /** Paths of what is being made or removed. */
+  /** Paths of what is being made, or was to be removed and is left. */
   readonly unfinished: readonly string[];
 }
 

@@ -207,7 +207,7 @@ export function fakeStorage(paths: Paths): StorageService {
     },
     sweepStaging: () => Promise.resolve(),
     undoUnrecordedFreezes: () => Promise.resolve({ mended: [], left: [] }),
-    look: () => lookAt(paths),
+    look: () => lookAt(paths, () => false),
     removeUnfinished: (path) => {
       rmSync(path, { recursive: true });
       return Promise.resolve();
