@@ -1,5 +1,19 @@
-/** Held while a `KeyedMutex` key is taken; disposing releases it. */
+/** Held while a `Mutex` or a key of a `KeyedMutex` is taken; disposing releases it. */
 export type Held = Disposable;
+
+/** Mutual exclusion, first come first served. */
+export class Mutex {
+  #tail: Promise<void> = Promise.resolve();
+
+  /** Waits until nobody else holds it. The caller releases by disposing the result. */
+  async hold(): Promise<Held> {
+    const before = this.#tail;
+    const { promise, resolve } = deferred();
+    this.#tail = before.then(() => promise);
+    await before;
+    return { [Symbol.dispose]: resolve };
+  }
+}
 
 /** Mutual exclusion per key, first come first served. */
 export class KeyedMutex {

@@ -1,4 +1,4 @@
-import { KeyedMutex } from '../../base/mutex.ts';
+import { KeyedMutex, Mutex } from '../../base/mutex.ts';
 import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { ImageRecord, SliceRecord } from '../../store/records.ts';
 import type { DiskUse } from '../instances/disk-use.ts';
@@ -45,13 +45,13 @@ export class LiveMachines {
   readonly imagesUnderWay = new Claims();
   /** Copies of layers for other ids, by layer and range. */
   readonly shifts = new KeyedMutex();
-  /** Of new snapshots, one after the other. */
-  readonly measures = new KeyedMutex();
+  /** Measurements of snapshots, one after the other. */
+  readonly measures = new Mutex();
   /** Custom volumes, by id. Taken after the locks of machines, never before. */
   readonly volumes = new KeyedMutex();
   /** Changes of the switch, one after the other. */
-  readonly networks = new KeyedMutex();
-  /** Layers with a row that something will stand on in a moment. */
+  readonly networks = new Mutex();
+  /** Layers with a row that something will stand on in a moment, or that are being read. */
   readonly heldLayers = new HeldLayers();
   /** Ids that a machine is about to move to. */
   readonly heldSlices = new Set<SliceRecord>();

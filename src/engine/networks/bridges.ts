@@ -67,9 +67,8 @@ export function planBridges(deps: Pick<EngineDeps, 'store' | 'policy'>): BridgeC
  * that begins after all of them asked.
  */
 export async function applyNetworks(deps: EngineDeps): Promise<void> {
-  const key = 'apply';
   const asked = deps.live.networkAsks.next();
-  using _ = await deps.live.networks.hold(key);
+  using _ = await deps.live.networks.hold();
   if (deps.live.networkAsks.isDone(asked)) return;
   const upTo = deps.live.networkAsks.latest();
   await deps.networks.apply(planBridges(deps));

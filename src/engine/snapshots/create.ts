@@ -91,7 +91,7 @@ async function measure(deps: EngineDeps, { id, name, layers }: SnapshotRecord): 
   try {
     // Once the answer is out: to start a program, the daemon stands still for milliseconds.
     await sleep(settleMs, undefined, { ref: false });
-    using _ = await deps.live.measures.hold('snapshot');
+    using _ = await deps.live.measures.hold();
     const bytes = await deps.storage.layerSize(layers[0] ?? '');
     deps.store.transaction(() => {
       deps.store.snapshots.setSize(id, bytes);
