@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { catalogue } from '../../src/contract/errors.ts';
 import { openCommandLine, type CommandLine } from '../helpers/command-line.ts';
 
-/* What is edited, or given on standard input. */
+/* What is edited or given on standard input, and files that are made. */
 let line: CommandLine;
 
 beforeAll(async () => {
@@ -85,4 +85,18 @@ test('what another program shows of an object is taken back', async () => {
     const whole = { ...(JSON.parse(stdout) as object), project: 'default', location: 'none' };
     expect(await run(edit, JSON.stringify(whole))).toMatchObject({ exitCode: 0, stderr: '' });
   }
+});
+
+test('a link to a directory is one for mkdir -p; no directory is replaced by a file', async () => {
+  const good = { exitCode: 0, stderr: '' };
+  expect(await run('file mkdir web/real')).toMatchObject(good);
+  expect(await run('file create web/link real')).toMatchObject(good);
+  expect(await run('file mkdir -p web/link')).toMatchObject(good);
+  const refused = await run('file create -f web/real');
+  expect(refused.exitCode).toBe(catalogue.wrong_state.exit);
+  expect(refused.stderr).toBe(
+    'error: Cannot replace web/real: it is a directory, wanted a file or a link\n' +
+      'try:   warren file delete -r web/real\n',
+  );
+  expect(await run('file create -f web/link')).toMatchObject(good);
 });

@@ -39,7 +39,8 @@ export const mkdir = defineCommand({
       const { instance, path } = parseGuestPath(word);
       const place: GuestPlace = { client, instance, ownership };
       if (!args.parents) await refuseThere(place, path, 'directory');
-      else if ((await findGuestType(place, path)) === 'directory') return;
+      // With the dot, a link to one is one.
+      else if ((await findGuestType(place, `${path}/.`)) === 'directory') return;
       else await ensureParents(place, path);
       await make(place, path, { type: 'directory' });
     });
@@ -110,9 +111,22 @@ async function refuseThere(place: GuestPlace, path: string, kind: string): Promi
   throw new WarrenError('exists', { kind, name: `${place.instance}${path}` });
 }
 
-/** What is there goes, unless it is a directory with files. */
+/** What is there goes, unless it is a directory. */
 async function clear(place: GuestPlace, path: string): Promise<void> {
-  if ((await findGuestType(place, path)) === undefined) return;
+  const type = await findGuestType(place, path);
+  if (type === undefined) return;
+  if (type === 'directory') {
+    const name = `${place.instance}${path}`;
+    const hint = `warren file delete -r ${name}`;
+    const wanted = 'a file or a link';
+    throw new WarrenError('wrong_state', {
+      name,
+      action: 'replace',
+      state: 'a directory',
+      wanted,
+      hint,
+    });
+  }
   await deleteGuestFile(place.client, place.instance, path);
 }
 
