@@ -1,6 +1,7 @@
 import { apiPath, nameInUrl, type Client } from '../client/client.ts';
 import { isWarrenError } from '../contract/errors.ts';
 import { readRedirectedYaml } from './editor.ts';
+import { refuseUnknownFields } from './keyed.ts';
 import { parseAssignment, parseDeviceOptions, stripRemote } from './names.ts';
 import { UsageError } from './usage-error.ts';
 import { warnOf } from './warnings.ts';
@@ -109,6 +110,7 @@ async function planInstance(
   args: CreationArgs,
 ): Promise<Omit<InstancesPost, 'source'>> {
   const from: FromInput = (await readRedirectedYaml(context)) ?? {};
+  refuseUnknownFields(`create ${name ?? 'a machine'}`, from, knownInput);
   const profiles = args['no-profiles']
     ? []
     : args.profile.length > 0
@@ -150,6 +152,30 @@ async function inheritedDevices(
   );
   return Object.fromEntries(all.flatMap(({ devices }) => Object.entries(devices)));
 }
+
+/** Fields of `FromInput`, and what else `config show` and the API say of a machine. */
+const knownInput = [
+  'config',
+  'devices',
+  'profiles',
+  'description',
+  'name',
+  'architecture',
+  'ephemeral',
+  'stateful',
+  'created_at',
+  'last_used_at',
+  'status',
+  'status_code',
+  'type',
+  'expanded_config',
+  'expanded_devices',
+  'instance_type',
+  'source',
+  'state',
+  'snapshots',
+  'backups',
+];
 
 interface FromInput {
   readonly config?: StringMap;

@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { catalogue } from '../../src/contract/errors.ts';
 import { openCommandLine, type CommandLine } from '../helpers/command-line.ts';
+import { cli, runProgram } from '../helpers/warren.ts';
 
 /* What is edited or given on standard input, and files that are made. */
 let line: CommandLine;
@@ -64,6 +67,7 @@ test.each([
   ['project edit default', 'cofnig: {}', /unknown key "cofnig"; the nearest is config/],
   ['storage volume edit default data', 'size: 1GiB', /unknown key "size"; wanted .*config/],
   ['config metadata edit web', 'propertes: {}', /unknown key "propertes"; the nearest is prop/],
+  ['image edit base', 'propertes: {}', /unknown key "propertes"; the nearest is properties/],
   ['config edit web', '- limits', /unknown key "0"/],
 ])('warren %s < %s is refused', async (text, input, says) => {
   const { exitCode, stderr } = await run(text, input);
@@ -100,3 +104,18 @@ test('a link to a directory is one for mkdir -p; no directory is replaced by a f
   );
   expect(await run('file create -f web/link')).toMatchObject(good);
 });
+
+test.each(['init base other', 'profile create other'])(
+  'warren %s < FILE knows its keys',
+  async (text) => {
+    const file = join(line.place, 'given.yaml');
+    writeFileSync(file, 'confg: {}\n');
+    const command = `"${process.execPath}" "${cli}" ${text} < "${file}"`;
+    const env = { WARREN_DIR: line.daemon.dir };
+    const { exitCode, stderr } = await runProgram('sh', ['-c', command], { env });
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(
+      /^error: Cannot create .*other: unknown key "confg"; the nearest is config$/m,
+    );
+  },
+);

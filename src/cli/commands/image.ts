@@ -3,7 +3,7 @@ import { resolveImage, setAlias, uploadImage } from '../../client/images.ts';
 import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { editObject } from '../editor.ts';
-import { pick } from '../keyed.ts';
+import { pick, refuseUnknownFields } from '../keyed.ts';
 import { parseAssignment, stripRemote } from '../names.ts';
 import { plain } from '../render/look.ts';
 import { formatRelative, parseTime } from '../render/time.ts';
@@ -145,6 +145,7 @@ export const edit = defineCommand({
         if (typeof edited !== 'object' || edited === null) {
           throw new UsageError('Cannot change the image: wanted YAML with keys');
         }
+        refuseUnknownFields('change the image', edited, [...Object.keys(value), ...writable]);
         await client.change('PUT', path, pick(edited, writable), fromEditor ? etag : undefined);
       },
     );

@@ -101,7 +101,7 @@ const rules: Readonly<Record<ValueType, Rule>> = {
   'object-name': { ok: isObjectName, wanted: 'at most 63 letters, digits and ._-' },
   'snapshot-pattern': {
     ok: isSnapshotPattern,
-    wanted: 'letters, digits and ._- that make short names, with %d or {{ creation_date }} in it',
+    wanted: 'letters, digits and ._- with %d or {{ creation_date }}, such as snap%d',
   },
   domain: { ok: isDomain, wanted: 'a domain such as warren or lab.example' },
   'host-path': { ok: isPlainPath, wanted: 'an absolute path without ..' },
