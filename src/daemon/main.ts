@@ -11,6 +11,7 @@ import { connectKeeper } from '../engine/keeper/link.ts';
 import { startPeriodicWork } from '../engine/periodic.ts';
 import { autostart } from '../engine/recovery/autostart.ts';
 import { recover } from '../engine/recovery/recover.ts';
+import { measureSnapshots } from '../engine/snapshots/measure.ts';
 import { makeImages } from '../image/images.ts';
 import { makeNetworks } from '../network/networks.ts';
 import { makeRuntime } from '../runtime/runtime.ts';
@@ -173,9 +174,11 @@ async function serve(env: Environment, { ids, paths, events, log }: Ground): Pro
   ending.signal.addEventListener('abort', () => {
     periodic[Symbol.dispose]();
   });
-  autostart(engine, work).catch((error: unknown) => {
-    if (!ending.signal.aborted) log.error({ err: error }, 'bug: autostart');
-  });
+  autostart(engine, work)
+    .then(() => measureSnapshots(engine, work))
+    .catch((error: unknown) => {
+      if (!ending.signal.aborted) log.error({ err: error }, 'bug: autostart');
+    });
 }
 
 /** In an installed tree the compiled part of SQLite lies in dist; run from source it is where npm put it. */

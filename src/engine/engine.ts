@@ -10,8 +10,8 @@ import type { EngineDeps } from './types.ts';
 export type EnginePorts = Omit<EngineDeps, 'live'>;
 
 /**
- * Puts the engine together. The caller then runs `recover`, serves requests, and runs `autostart`;
- * at its end `closeEngine`.
+ * Puts the engine together. The caller then runs `recover`, serves requests, and runs `autostart`
+ * and `measureSnapshots`; at its end `closeEngine`.
  */
 export function createEngine(ports: EnginePorts): EngineDeps {
   const inits = (): ProcessIdentity[] =>

@@ -69,6 +69,7 @@ export interface SnapshotRecord {
   readonly profiles: readonly string[];
   /** Top first; the first is what the machine had of its own. */
   readonly layers: readonly string[];
+  /** Of the first layer; 0 until it has been measured. */
   readonly sizeBytes: number;
 }
 

@@ -122,7 +122,7 @@ export function snapshotTable(db: Database) {
       deviceMap.replace(id, snapshot.devices);
       profiles.replace(id, snapshot.profiles);
       layers.replace(id, snapshot.layers);
-      return { id, ...snapshot };
+      return { ...snapshot, id };
     },
     /** Throws `exists`. */
     rename(snapshot: SnapshotRecord, name: string): void {
@@ -131,6 +131,8 @@ export function snapshotTable(db: Database) {
       }
       updateName.run(name, snapshot.id);
     },
+    /** Top first; none of a snapshot that is gone. */
+    layersOf: (id: number): readonly string[] => layers.read(id),
     setLayers(id: number, chain: readonly string[]): void {
       layers.replace(id, chain);
     },

@@ -65,6 +65,17 @@ describe('when the daemon is killed', () => {
     expect(await warren.ok(['info', 'crashes'])).toMatch(/crashed|killed/);
   });
 
+  test('a snapshot that was just taken has its size all the same, from the next one', async () => {
+    const pidBefore = await warren.daemonPid();
+    await warren.ok(['snapshot', 'stays', 's0']);
+    process.kill(pidBefore, 'SIGKILL');
+    await eventually(async () => {
+      expect(await warren.daemonPid()).not.toBe(pidBefore);
+      const snapshot = await warren.ok(['query', '/1.0/instances/stays/snapshots/s0']);
+      expect((JSON.parse(snapshot) as { size: number }).size).toBeGreaterThan(0);
+    });
+  });
+
   test('one that was stopped is not started by asking after it, nor by stopping it again', async () => {
     await warren.ok(['daemon', 'stop']);
     for (const verb of ['status', 'stop', 'status']) {

@@ -10,6 +10,7 @@ import { checkInstanceName } from '../instances/names.ts';
 import { ownerOf } from '../instances/owner.ts';
 import { instanceIssues } from '../instances/validate.ts';
 import { layerFor } from '../layers.ts';
+import { measureSoon } from '../snapshots/measure.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { parseBackupIndex, type BackedUp, type BackupIndex } from './parse-index.ts';
 import { profilesFor } from '../projects/features.ts';
@@ -191,7 +192,7 @@ function insertSnapshot(
   const isCopy = record.name !== index.name;
   const snapshot = index.snapshots.find((one) => one.name === name);
   if (snapshot === undefined) throw new Error(`the index has no snapshot ${name}`);
-  deps.store.snapshots.insert({
+  const imported = deps.store.snapshots.insert({
     instanceId: record.id,
     name,
     description: '',
@@ -204,6 +205,7 @@ function insertSnapshot(
     layers,
     sizeBytes: 0,
   });
+  measureSoon(deps, imported);
 }
 
 /** What is true of the machine it was made on alone does not go over. */

@@ -1,5 +1,6 @@
 import type { LayerId } from '../../storage/types.ts';
 import { getSnapshot } from '../snapshots/list.ts';
+import { measureSoon } from '../snapshots/measure.ts';
 import type { EngineDeps, InstanceRecord, MetadataRecord, WorkContext } from '../types.ts';
 import { chainFor } from '../layers.ts';
 import { captureFiles } from './capture.ts';
@@ -99,7 +100,7 @@ export async function copySnapshots(
       held.add(chain);
     };
     const layers = await chainFor(deps, snapshot.layers, owner, keep, signal);
-    deps.store.transaction(() =>
+    const copied = deps.store.transaction(() =>
       deps.store.snapshots.insert({
         ...snapshot,
         // Restored, it must not pass for the machine it came from.
@@ -108,6 +109,7 @@ export async function copySnapshots(
         layers,
       }),
     );
+    measureSoon(deps, copied);
   }
 }
 

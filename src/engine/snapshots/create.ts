@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { expiresAt, parseExpiry } from '../../base/expiry.ts';
 import { readString } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
@@ -7,10 +5,8 @@ import { captureInstance } from '../instances/capture.ts';
 import { refuseBeyondDisk } from '../instances/disk-use.ts';
 import { expandInstance, getInstance } from '../instances/list.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord, WorkContext } from '../types.ts';
+import { measureSoon } from './measure.ts';
 import { checkSnapshotName, nextSnapshotName } from './names.ts';
-
-/** What comes right after a snapshot, such as a restore or a copy, is done by then. */
-const settleMs = 500;
 
 export interface CreateSnapshotInput {
   readonly instance: string;
@@ -76,27 +72,11 @@ export async function snapshotLocked(
     });
   });
   if (snapshot === undefined) throw new Error('a snapshot was captured without a row');
-  // Not waited for: it walks every file, and a guest decides how many there are.
-  void measure(deps, snapshot);
+  measureSoon(deps, snapshot);
   deps.events.lifecycle({
     action: 'instance-snapshot-created',
     subject: { kind: 'instance-snapshot', instance, name },
     context: {},
   });
   return { ...snapshot, frozenMs };
-}
-
-/** A number to show: what no guest changes any more is measured, and failing that nothing is lost. */
-async function measure(deps: EngineDeps, { id, name, layers }: SnapshotRecord): Promise<void> {
-  try {
-    // Once the answer is out: to start a program, the daemon stands still for milliseconds.
-    await sleep(settleMs, undefined, { ref: false });
-    using _ = await deps.live.measures.hold();
-    const bytes = await deps.storage.layerSize(layers[0] ?? '');
-    deps.store.transaction(() => {
-      deps.store.snapshots.setSize(id, bytes);
-    });
-  } catch (error) {
-    deps.log.info({ err: error, snapshot: name }, 'the size of a snapshot is not known');
-  }
 }

@@ -14,6 +14,7 @@ import { unfreezeInstance } from '../../../../src/engine/instances/unfreeze.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { deleteSnapshot } from '../../../../src/engine/snapshots/delete.ts';
 import { listSnapshots } from '../../../../src/engine/snapshots/list.ts';
+import { measureSnapshots } from '../../../../src/engine/snapshots/measure.ts';
 import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
 import { unattended, type EngineDeps, type SnapshotRecord } from '../../../../src/engine/types.ts';
 import { Fault } from './faults.ts';
@@ -223,6 +224,19 @@ it('a snapshot does not fail for want of a size to show', async () => {
     const found = listSnapshots(life.deps, 'web').find(({ name }) => name === 's1');
     return Promise.resolve((found?.sizeBytes ?? 0) >= 1 << 20);
   });
+});
+
+it('a snapshot that nobody came to measure is measured in a copy and after the next start', async () => {
+  await create(life, 'web');
+  await write('x'.repeat(1 << 20));
+  await snapshot('s0', altered('storage', { layerSize: () => Promise.reject(broken) }));
+  await create(life, 'twin', { source: { type: 'copy', instance: 'web', instanceOnly: false } });
+  const size = (name: string): number => listSnapshots(life.deps, name)[0]?.sizeBytes ?? -1;
+  expect([size('web'), size('twin')]).toEqual([0, 0]);
+  await until('its size is known', () => size('twin') >= 1 << 20);
+  expect(size('web')).toBe(0);
+  await measureSnapshots(life.deps, unattended);
+  expect(size('web')).toBe(size('twin'));
 });
 
 it('a transfer into a machine ends with its run, and changes no snapshot of it', async () => {
