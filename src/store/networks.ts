@@ -45,7 +45,7 @@ export function networkTable(db: Database) {
       refuseTaken(network.name);
       const id = Number(insert.run(network.name, network.description).lastInsertRowid);
       config.replace(id, network.config);
-      return { id, ...network };
+      return { ...network, id };
     },
     set(id: number, network: Omit<NetworkRecord, 'id' | 'name'>): void {
       update.run(network.description, id);

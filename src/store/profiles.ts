@@ -47,7 +47,7 @@ export function profileTable(db: Database) {
       const id = Number(insert.run(profile.name, profile.description).lastInsertRowid);
       config.replace(id, profile.config);
       deviceMap.replace(id, profile.devices);
-      return { id, ...profile };
+      return { ...profile, id };
     },
     set(id: number, profile: Omit<ProfileRecord, 'id' | 'name'>): void {
       update.run(profile.description, id);

@@ -45,7 +45,7 @@ export function projectTable(db: Database) {
       refuseTaken(project.name);
       const id = Number(insert.run(project.name, project.description).lastInsertRowid);
       config.replace(id, project.config);
-      return { id, ...project };
+      return { ...project, id };
     },
     set(id: number, project: Omit<ProjectRecord, 'id' | 'name'>): void {
       update.run(project.description, id);
