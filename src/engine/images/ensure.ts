@@ -27,7 +27,7 @@ export async function ensureImage(
   const existing = findImage(deps, project, alias?.fingerprint ?? reference);
   if (existing !== undefined) return existing;
   const recipe = findImageRecipe(deps, project, reference);
-  using _ = deps.live.imagesUnderWay.claim(project);
+  using _ = deps.live.imagesUnderWay.hold(project);
   checkImagePolicy(deps, `build ${recipe.alias}`, { kind: 'recipe', alias: recipe.alias });
   const built =
     listImages(deps).findLast(

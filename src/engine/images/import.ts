@@ -41,7 +41,7 @@ export async function importImage(
   context: WorkContext,
 ): Promise<ImageRecord> {
   const { files, project } = input;
-  using _ = deps.live.imagesUnderWay.claim(project);
+  using _ = deps.live.imagesUnderWay.hold(project);
   try {
     const isFromElsewhere = input.origin !== 'publish';
     const judge = (fingerprint: string | undefined): void => {

@@ -43,7 +43,7 @@ export async function publishImage(
   context: WorkContext,
 ): Promise<ImageRecord> {
   const { instance, snapshot } = input;
-  using _making = deps.live.imagesUnderWay.claim(input.project);
+  using _making = deps.live.imagesUnderWay.hold(input.project);
   checkImagePolicy(deps, `publish ${instance}`, { kind: 'publish', fingerprint: undefined });
   if (snapshot === undefined) {
     getInstance(deps, instance);

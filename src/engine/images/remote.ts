@@ -47,7 +47,7 @@ export async function fetchImage(
 ): Promise<ImageRecord> {
   const { project, remote, aliases } = input;
   const what = `fetch ${remote.reference}`;
-  using _ = deps.live.imagesUnderWay.claim(project);
+  using _ = deps.live.imagesUnderWay.hold(project);
   checkImagePolicy(deps, what, { kind: 'import', fingerprint: undefined });
   for (const { name } of aliases) checkAliasName(name);
   const server = openServer(deps, remote);

@@ -4,11 +4,10 @@ import type { ImageRecord, SliceRecord } from '../../store/records.ts';
 import type { DiskUse } from '../instances/disk-use.ts';
 import { Asks } from './asks.ts';
 import type { Boot } from './boot.ts';
-import { Claims } from './claims.ts';
 import type { MachineConsole } from './console.ts';
 import type { DiskMeter } from './disk-meter.ts';
 import type { ExitLedger } from './exits.ts';
-import { HeldLayers } from './held-layers.ts';
+import { Holds } from './holds.ts';
 import { MachineLocks } from './locks.ts';
 import { SharedWork } from './shared-work.ts';
 import { SharedRoots } from './shared-roots.ts';
@@ -42,7 +41,7 @@ export class LiveMachines {
   /** Builds of images, by alias. */
   readonly builds = new SharedWork<ImageRecord>();
   /** Projects that are about to have another image. */
-  readonly imagesUnderWay = new Claims();
+  readonly imagesUnderWay = new Holds();
   /** Copies of layers for other ids, by layer and range. */
   readonly shifts = new KeyedMutex();
   /** Measurements of snapshots, one after the other. */
@@ -52,7 +51,7 @@ export class LiveMachines {
   /** Changes of the switch, one after the other. */
   readonly networks = new Mutex();
   /** Layers with a row that something will stand on in a moment, or that are being read. */
-  readonly heldLayers = new HeldLayers();
+  readonly heldLayers = new Holds();
   /** Ids that a machine is about to move to. */
   readonly heldSlices = new Set<SliceRecord>();
   readonly networkAsks = new Asks();

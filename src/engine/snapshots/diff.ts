@@ -26,7 +26,7 @@ export async function diffSnapshots(
   const record = getInstance(deps, instance);
   const before = getSnapshot(deps, instance, from);
   const compare = async (side: DiffSide, stop: AbortSignal): Promise<TreeChange[]> => {
-    using _ = deps.live.heldLayers.hold([...before.layers, ...side.layers]);
+    using _ = deps.live.heldLayers.hold(...before.layers, ...side.layers);
     const options = { maxChanges, patches, signal: stop };
     return await deps.storage.diff({ layers: before.layers }, side, options);
   };
