@@ -1,8 +1,7 @@
 import { apiPath } from '../../client/client.ts';
-import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
-import { formatRelative, parseTime } from '../render/time.ts';
+import { sizeCell, timeCell } from '../render/cells.ts';
 import { summary } from './diff.ts';
 
 import type { SnapshotDiff } from '../../contract/api/diff.ts';
@@ -58,8 +57,8 @@ export const history = defineCommand({
       ],
       rows: moments.map(({ name, created_at, size, changes }) => [
         name ?? '(now)',
-        name === null ? '-' : formatRelative(parseTime(created_at), now),
-        size === null ? '-' : formatSize(size),
+        timeCell(created_at, now),
+        sizeCell(size),
         changes ?? '-',
       ]),
       empty: 'There are no snapshots yet.   next: warren snapshot NAME',

@@ -5,6 +5,7 @@ import { defineCommand } from '../command.ts';
 import { editObject } from '../editor.ts';
 import { pick, refuseUnknownFields } from '../keyed.ts';
 import { parseAssignment, stripRemote } from '../names.ts';
+import { idCell, sizeCell, timeCell } from '../render/cells.ts';
 import { plain } from '../render/look.ts';
 import { formatRelative, parseTime } from '../render/time.ts';
 import { forEachName } from '../together.ts';
@@ -62,10 +63,10 @@ export const list = defineCommand({
           ? [one.alias, '-', one.description, '-', 'built at the first launch']
           : [
               one.aliases.map(({ name }) => name).join(', ') || '-',
-              one.fingerprint.slice(0, 12),
+              idCell(one.fingerprint, 12),
               one.properties['description'] ?? '-',
-              formatSize(one.size),
-              formatRelative(parseTime(one.uploaded_at), now),
+              sizeCell(one.size),
+              timeCell(one.uploaded_at, now),
             ],
       ),
       empty:

@@ -1,7 +1,7 @@
 import { apiPath } from '../../client/client.ts';
 import { defineCommand } from '../command.ts';
 import { stepOf } from '../progress.ts';
-import { formatRelative, parseTime } from '../render/time.ts';
+import { idCell, timeCell } from '../render/cells.ts';
 
 import type { Operation } from '../../contract/api/operations.ts';
 
@@ -35,11 +35,11 @@ export const list = defineCommand({
         { title: 'CANCELABLE' },
       ],
       rows: operations.map(({ id, description, status, metadata, created_at: at, may_cancel }) => [
-        id.slice(0, 8),
+        idCell(id, 8),
         description,
         status.toLowerCase(),
         stepOf(metadata).stage ?? '-',
-        formatRelative(parseTime(at), now),
+        timeCell(at, now),
         may_cancel ? 'yes' : 'no',
       ]),
       empty: 'Nothing is under way.',

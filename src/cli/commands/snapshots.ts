@@ -1,9 +1,8 @@
 import { apiPath } from '../../client/client.ts';
-import { formatSize } from '../../base/units.ts';
 import { defineCommand, type AnyCommand } from '../command.ts';
 import { shownSnapshot } from '../keyed.ts';
 import { parseSnapshotRef, refPath, stripRemote } from '../names.ts';
-import { formatRelative, parseTime } from '../render/time.ts';
+import { sizeCell, timeCell } from '../render/cells.ts';
 import { forEachName } from '../together.ts';
 import * as top from './snapshot.ts';
 
@@ -51,9 +50,9 @@ export const list = defineCommand({
       ],
       rows: snapshots.map(({ name, created_at: taken, expires_at: expires, size }) => [
         name,
-        formatRelative(parseTime(taken), now),
-        formatRelative(parseTime(expires), now),
-        formatSize(size),
+        timeCell(taken, now),
+        timeCell(expires, now),
+        sizeCell(size),
       ]),
       empty: `There are no snapshots of ${args.instance}.   next: warren snapshot ${args.instance}`,
     },

@@ -1,6 +1,6 @@
 import { apiPath } from '../../client/client.ts';
 import { defineCommand } from '../command.ts';
-import { formatRelative, parseTime } from '../render/time.ts';
+import { idCell, timeCell } from '../render/cells.ts';
 import { forEachName } from '../together.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -35,13 +35,13 @@ export const list = defineCommand({
         { title: 'LAST SEEN' },
       ],
       rows: warnings.map((warning) => [
-        warning.uuid.slice(0, 8),
+        idCell(warning.uuid, 8),
         warning.severity,
         warning.project || '-',
         warning.type,
         warning.last_message,
         String(warning.count),
-        formatRelative(parseTime(warning.last_seen_at), now),
+        timeCell(warning.last_seen_at, now),
       ]),
       empty: 'There are no warnings.',
     },

@@ -2,7 +2,7 @@ import { formatSize, parseSize } from '../../base/units.ts';
 import { addressesOf, stateWord } from '../boot.ts';
 import { UsageError } from '../usage-error.ts';
 import { paintState, type Look } from './look.ts';
-import { formatRelative, parseTime } from './time.ts';
+import { sizeCell, timeCell } from './cells.ts';
 
 import type { InstanceFull } from '../../contract/api/instances.ts';
 import type { Cell, Column } from './table.ts';
@@ -33,14 +33,14 @@ const columns: Readonly<Record<string, InstanceColumn>> = {
   b: { title: 'POOL', cell: ({ expanded_devices: devices }) => devices['root']?.['pool'] ?? '-' },
   c: {
     title: 'CREATED',
-    cell: ({ created_at: at }, { now }) => formatRelative(parseTime(at), now),
+    cell: ({ created_at: at }, { now }) => timeCell(at, now),
   },
   l: {
     title: 'LAST USED',
-    cell: ({ last_used_at: at }, { now }) => formatRelative(parseTime(at), now),
+    cell: ({ last_used_at: at }, { now }) => timeCell(at, now),
   },
   d: { title: 'DESCRIPTION', cell: ({ description }) => description },
-  D: { title: 'DISK', align: 'right', cell: ({ state }) => sizeOrDash(state.disk['root']?.usage) },
+  D: { title: 'DISK', align: 'right', cell: ({ state }) => sizeCell(state.disk['root']?.usage) },
   f: { title: 'BASE IMAGE', cell: (instance) => fingerprint(instance).slice(0, 12) || '-' },
   F: { title: 'BASE IMAGE', cell: (instance) => fingerprint(instance) || '-' },
   N: { title: 'PROCESSES', align: 'right', cell: ({ state }) => numberOrDash(state.processes) },
@@ -105,11 +105,12 @@ export function memoryLimit({
   return limit === undefined ? undefined : parseSize(limit);
 }
 
-function memory(instance: InstanceFull): string {
+function memory(instance: InstanceFull): Cell {
   const { usage } = instance.state.memory;
   if (usage <= 0) return '-';
   const limit = memoryLimit(instance);
-  return limit === undefined ? formatSize(usage) : `${formatSize(usage)} / ${formatSize(limit)}`;
+  if (limit === undefined) return sizeCell(usage);
+  return { text: `${formatSize(usage)} / ${formatSize(limit)}`, value: String(usage) };
 }
 
 function memoryShare(instance: InstanceFull): string {
@@ -120,10 +121,6 @@ function memoryShare(instance: InstanceFull): string {
 
 function joined(items: readonly string[]): string {
   return items.length === 0 ? '-' : items.join(', ');
-}
-
-function sizeOrDash(bytes: number | undefined): string {
-  return bytes === undefined || bytes < 0 ? '-' : formatSize(bytes);
 }
 
 function numberOrDash(number: number): string {

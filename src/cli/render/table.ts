@@ -5,10 +5,11 @@ export interface Column {
   readonly align?: 'left' | 'right';
 }
 
-/** A cell: what it says, and how that is shown in colour. */
-export type Cell = string | { readonly text: string; readonly painted: string };
+/** A cell: what it says to people, how that is shown in colour, and what it says to programs. */
+export type Cell =
+  string | { readonly text: string; readonly painted?: string; readonly value?: string };
 
-/** Rows for people; `csv` takes the same cells without paint. */
+/** Rows for people; `csv` takes the same cells, without paint and for programs. */
 export interface Table {
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly Cell[])[];
@@ -36,7 +37,7 @@ export function formatTable({ columns, rows, empty }: Table, look: Look, gap = 3
         const shown = header
           ? paint(look, 'bold', text)
           : look.color && cell !== undefined && typeof cell !== 'string'
-            ? cell.painted
+            ? (cell.painted ?? text)
             : text;
         return align === 'right' ? pad + shown : shown + pad;
       })
@@ -52,8 +53,8 @@ export function formatTable({ columns, rows, empty }: Table, look: Look, gap = 3
 /** RFC 4180 without a header, as `lxc` prints it; an empty cell is a field of nothing. */
 export function formatCsv({ rows }: Table): string {
   const field = (cell: Cell): string => {
-    const text = typeof cell === 'string' ? cell : cell.text;
-    const value = text === '-' ? '' : text;
+    const said = typeof cell === 'string' ? cell : (cell.value ?? cell.text);
+    const value = said === '-' ? '' : said;
     return /[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
   };
   return rows.map((row) => `${row.map(field).join(',')}\n`).join('');

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { idCell, sizeCell, timeCell } from '../../../src/cli/render/cells.ts';
 import { paintState } from '../../../src/cli/render/look.ts';
 import { displayWidth, formatCsv, formatTable } from '../../../src/cli/render/table.ts';
 
@@ -57,6 +58,21 @@ test('wide characters take two columns, marks none', () => {
   expect(displayWidth('abc')).toBe(3);
   expect(displayWidth('日本')).toBe(4);
   expect(displayWidth('e\u0301')).toBe(1);
+});
+
+test('csv says times, sizes and ids whole, where a table says them for people', () => {
+  const now = Date.parse('2026-01-02T00:00:00Z');
+  const row = [
+    timeCell('2026-01-01T00:00:00.5Z', now),
+    timeCell('0001-01-01T00:00:00Z', now),
+    sizeCell(1536),
+    sizeCell(undefined),
+    idCell('0123456789', 4),
+  ];
+  const columns = row.map((_, index) => ({ title: String(index) }));
+  expect(formatCsv({ columns, rows: [row] })).toBe('2026-01-01T00:00:00.500Z,,1536,,0123456789\n');
+  const table = formatTable({ columns, rows: [row] }, look);
+  expect(table.split('\n')[1]?.split(/ {2,}/)).toEqual(['yesterday', '-', '1.5 KiB', '-', '0123']);
 });
 
 test('csv has no header, quotes what must be quoted, and leaves out dashes that mean nothing', () => {
