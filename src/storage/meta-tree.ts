@@ -28,9 +28,9 @@ import {
 import { hasErrno } from '../sys/sys-error.ts';
 import { shiftedXattrs } from './owners.ts';
 import { removeTree } from './trees.ts';
-import { walkTree, type WalkEntry } from './walk.ts';
+import { openDirectory, walkTree, type WalkEntry } from './walk.ts';
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_WRONLY } = constants;
 
 /** What becomes of the ids and the contents of the original. */
 export interface MetaTreeOptions {
@@ -61,7 +61,7 @@ export async function makeMetaTree(
 ): Promise<void> {
   const { shift, contentOf, signal } = options;
   await using names = new SecondNames(`${target}.names.part`);
-  let into = openDirectory(AT_FDCWD, target, 0);
+  let into = openDirectory(AT_FDCWD, target);
   const moveTo = (name: Buffer | string): void => {
     const next = openDirectory(into, name);
     closeSync(into);
@@ -175,19 +175,10 @@ class SecondNames implements AsyncDisposable {
 
   #open(): number {
     mkdirAt(AT_FDCWD, this.#directory, 0o700);
-    return openDirectory(AT_FDCWD, this.#directory, 0);
+    return openDirectory(AT_FDCWD, this.#directory);
   }
 }
 
 function timesOf(stat: BigIntStats): { accessedNs: bigint; modifiedNs: bigint } {
   return { accessedNs: stat.atimeNs, modifiedNs: stat.mtimeNs };
-}
-
-/** Only the way to a root is the daemon's own and may have links. */
-function openDirectory(
-  dirFd: number,
-  name: Buffer | string,
-  resolve = RESOLVE_NO_SYMLINKS,
-): number {
-  return openat2(dirFd, name, { flags: O_RDONLY | O_DIRECTORY, resolve });
 }

@@ -1,19 +1,11 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  existsSync,
-  lstatSync,
-  renameSync,
-  type BigIntStats,
-} from 'node:fs';
+import { chmodSync, closeSync, existsSync, lstatSync, renameSync, type BigIntStats } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
 
-import { AT_FDCWD, entryPath, openat2, RESOLVE_NO_SYMLINKS } from '../sys/kernel/fs.ts';
+import { AT_FDCWD, entryPath } from '../sys/kernel/fs.ts';
 import type { Layers } from './layers.ts';
 import { copyTree, exists, removeTree, syncTree } from './trees.ts';
 import type { LayerId } from './types.ts';
-import { walkTree, type WalkEntry } from './walk.ts';
+import { openDirectory, walkTree, type WalkEntry } from './walk.ts';
 
 /**
  * The redirect tier: a layer for other ids holds directories, names, owners and modes only, and each
@@ -26,7 +18,6 @@ import { walkTree, type WalkEntry } from './walk.ts';
  * into the inode itself. The kernel refuses such a file above another layer with a file of that
  * name, so only the bottom layer of a chain can be of this kind.
  */
-const { O_DIRECTORY, O_RDONLY } = constants;
 
 /** Makes sure that the data-only layer of `layer` is there. The caller lets nobody else do it meanwhile. */
 export async function ensureData(
@@ -91,9 +82,4 @@ async function walkBeside(
 /** Where, in the data-only layer, the content of a file of the original lies. */
 export function contentPlace({ ino }: BigIntStats): string {
   return `/${ino.toString(36)}`;
-}
-
-function openDirectory(dirFd: number, name: Buffer | string): number {
-  const resolve = dirFd === AT_FDCWD ? 0 : RESOLVE_NO_SYMLINKS;
-  return openat2(dirFd, name, { flags: O_RDONLY | O_DIRECTORY, resolve });
 }

@@ -6,15 +6,14 @@ import {
   AT_REMOVEDIR,
   entryPath,
   mknodAt,
-  openat2,
-  RESOLVE_NO_SYMLINKS,
   setTimesAt,
   unlinkAt,
 } from '../sys/kernel/fs.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { isAlike, isAlikeDirectory } from './alike.ts';
+import { openDirectory } from './walk.ts';
 
-const { O_DIRECTORY, O_RDONLY, S_IFCHR } = constants;
+const { S_IFCHR } = constants;
 
 /** A directory of both trees on the way down. */
 interface Level {
@@ -117,12 +116,6 @@ export async function thinTree(
 
 /** Time the work keeps the event loop to itself before others get their turn. */
 const sliceMs = 4;
-
-function openDirectory(dirFd: number, name: Buffer | string): number {
-  // The way to a root is the daemon's own and may have links.
-  const resolve = dirFd === AT_FDCWD ? 0 : RESOLVE_NO_SYMLINKS;
-  return openat2(dirFd, name, { flags: O_RDONLY | O_DIRECTORY, resolve });
-}
 
 function namesIn(fd: number): Promise<Buffer[]> {
   return readdir(`/proc/self/fd/${fd}`, { encoding: 'buffer' });

@@ -34,8 +34,6 @@ export async function walkTree(
   visitor: Visitor,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const open = (dirFd: number, name: string | Buffer, resolve = RESOLVE_NO_SYMLINKS): number =>
-    openat2(dirFd, name, { flags: O_RDONLY | O_DIRECTORY, resolve });
   const namesIn = (fd: number): Promise<Buffer[]> =>
     readdir(`/proc/self/fd/${fd}`, { encoding: 'buffer' });
   const entryOf = (dirFd: number, name: Buffer, depth: number): WalkEntry => {
@@ -43,8 +41,7 @@ export async function walkTree(
     return { dirFd, name, path, stat: lstatSync(path, { bigint: true }), depth };
   };
 
-  // The way to the root is the daemon's own and may have links.
-  let directory = open(AT_FDCWD, root, 0);
+  let directory = openDirectory(AT_FDCWD, root);
   try {
     await visitor.enter(entryOf(directory, Buffer.from('.'), 0));
     const pending = [await namesIn(directory)];
@@ -54,13 +51,13 @@ export async function walkTree(
       if (name === undefined) {
         pending.pop();
         visitor.leave?.(pending.length);
-        if (pending.length > 0) directory = replace(directory, open(directory, '..'));
+        if (pending.length > 0) directory = replace(directory, openDirectory(directory, '..'));
         continue;
       }
       const entry = entryOf(directory, name, pending.length);
       await visitor.enter(entry);
       if (entry.stat.isDirectory()) {
-        directory = replace(directory, open(directory, name));
+        directory = replace(directory, openDirectory(directory, name));
         pending.push(await namesIn(directory));
       }
       if (Date.now() >= until) {
@@ -72,6 +69,12 @@ export async function walkTree(
   } finally {
     closeSync(directory);
   }
+}
+
+/** Opens a directory by one name; only the way to a root, from AT_FDCWD, is the daemon's own and may have links. */
+export function openDirectory(dirFd: number, name: Buffer | string): number {
+  const resolve = dirFd === AT_FDCWD ? 0 : RESOLVE_NO_SYMLINKS;
+  return openat2(dirFd, name, { flags: O_RDONLY | O_DIRECTORY, resolve });
 }
 
 function replace(oldFd: number, newFd: number): number {

@@ -96,10 +96,7 @@ export async function copySnapshots(
   for (const snapshot of deps.store.snapshots.list(sourceId)) {
     if (present.has(snapshot.name)) continue;
     using held = deps.live.heldLayers.hold();
-    const keep = (chain: readonly LayerId[]): void => {
-      held.add(chain);
-    };
-    const layers = await chainFor(deps, snapshot.layers, owner, keep, signal);
+    const layers = await chainFor(deps, snapshot.layers, owner, held.add, signal);
     const copied = deps.store.transaction(() =>
       deps.store.snapshots.insert({
         ...snapshot,

@@ -58,11 +58,8 @@ async function move(
   const { store, storage, live } = deps;
   const owner = ownerOf({ slice });
   using held = live.heldLayers.hold();
-  const keep = (chain: readonly LayerId[]): void => {
-    held.add(chain);
-  };
   const given = (chain: readonly LayerId[]): Promise<readonly LayerId[]> =>
-    chainFor(deps, chain, owner, keep, signal);
+    chainFor(deps, chain, owner, held.add, signal);
   // What it has of its own becomes a layer like the others.
   let chain: readonly LayerId[] = [];
   await captureFiles(deps, record, signal, (layers) => {

@@ -1,4 +1,3 @@
-import type { LayerId } from '../../storage/types.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { chainFor, removeUnusedLayers } from '../layers.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
@@ -79,10 +78,7 @@ async function takeFiles(
 ): Promise<void> {
   const { store, storage, live } = deps;
   using held = live.heldLayers.hold();
-  const keep = (chain: readonly LayerId[]): void => {
-    held.add(chain);
-  };
-  const layers = await chainFor(deps, origin.layers, ownerOf(target), keep, signal);
+  const layers = await chainFor(deps, origin.layers, ownerOf(target), held.add, signal);
   signal.throwIfAborted();
   await storage.unmountRoot(target.id);
   // The chain first: what a death leaves of the old files is emptied by whoever comes next.

@@ -28,9 +28,10 @@ export class Hold implements Disposable {
     return this.#names.has(name);
   }
 
-  add(names: Iterable<string>): void {
+  /** Can be handed on by itself. */
+  readonly add = (names: Iterable<string>): void => {
     for (const name of names) this.#names.add(name);
-  }
+  };
 
   [Symbol.dispose](): void {
     this.#all.delete(this);
