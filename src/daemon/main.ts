@@ -217,6 +217,7 @@ function leaver(deps: LeaveDeps): DaemonContext['lifecycle']['leave'] {
     await operations.close(giveUpMs);
     await deps.server()?.close();
     closeEngine(engine);
+    await engine.storage.close(giveUpMs);
     if (endKeeper) {
       await engine.networks.close();
       await keeper.shutdown();

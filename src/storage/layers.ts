@@ -3,6 +3,7 @@ import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'n
 
 import { hostPath, type HostPath } from '../base/brand.ts';
 import { hasErrno } from '../sys/sys-error.ts';
+import { Discards, type Discard } from './discards.ts';
 import { spaceError } from './files/errors.ts';
 import { exists, removeTree, syncDirectory, syncTree } from './trees.ts';
 import type { LayerId, OwnerRange, StagedLayer, StorageLog } from './types.ts';
@@ -45,10 +46,12 @@ export interface Layers {
   kindOf(layer: LayerId): Promise<TreeKind>;
   remove(layer: LayerId): Promise<void>;
   /**
-   * Takes a directory elsewhere on the same file system away, by a rename. What is in it is removed after
-   * that, or by the next `sweep`; `removed` settles then and never fails. Absent is fine.
+   * Takes a directory elsewhere on the same file system away, by a rename. What is in it is removed a
+   * moment after that, at the latest by `close` or the next `sweep`. Absent is fine.
    */
-  discard(directory: HostPath): Promise<{ readonly removed: Promise<void> }>;
+  discard(directory: HostPath): Promise<Discard>;
+  /** Waits at most `patienceMs` milliseconds until what was discarded is removed. */
+  close(patienceMs: number): Promise<void>;
   /** Whether what is at this path is being removed. */
   isLeaving(path: string): boolean;
   list(): Promise<LayerId[]>;
@@ -59,21 +62,24 @@ export function makeLayers(dir: HostPath, log: StorageLog): Layers {
   const path = (layer: LayerId): HostPath => hostPath(`${dir}/${checkedId(layer)}`);
 
   const beingRemoved = new Set<string>();
-  /** Renames a directory and removes it. Absent is fine. `removed` settles after that. */
-  const takeAway = async (
-    directory: string,
-    gone: string,
-  ): Promise<{ readonly removed: Promise<void> }> => {
+  const discards = new Discards();
+  /** Renames a directory, for `removeGone`. Absent is fine. */
+  const takeAway = async (directory: string, gone: string): Promise<void> => {
     beingRemoved.add(gone);
     try {
       await rename(directory, gone);
     } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return;
       beingRemoved.delete(gone);
-      if (hasErrno(error, 'ENOENT')) return { removed: Promise.resolve() };
       throw spaceError(error, `remove ${directory}`, dir);
     }
-    const removed = removeTree(gone).finally(() => beingRemoved.delete(gone));
-    return { removed };
+  };
+  const removeGone = async (gone: string): Promise<void> => {
+    try {
+      await removeTree(gone);
+    } finally {
+      beingRemoved.delete(gone);
+    }
   };
 
   const newId = async (): Promise<LayerId> => {
@@ -102,8 +108,9 @@ export function makeLayers(dir: HostPath, log: StorageLog): Layers {
     }
     for (const name of present) {
       if (used.has(name.slice(0, -dataSuffix.length))) continue;
-      const { removed } = await takeAway(`${dir}/${name}`, `${dir}/${name}${leaving}`);
-      await removed;
+      const gone = `${dir}/${name}${leaving}`;
+      await takeAway(`${dir}/${name}`, gone);
+      await removeGone(gone);
     }
   };
 
@@ -155,20 +162,22 @@ export function makeLayers(dir: HostPath, log: StorageLog): Layers {
       const gone = `${dir}/${checkedId(layer)}${leaving}`;
       await removeTree(gone);
       // One step, so that nobody ever sees half a layer.
-      const { removed } = await takeAway(path(layer), gone);
-      await Promise.all([removed, rm(kindFile(path(layer)), { force: true })]);
+      await takeAway(path(layer), gone);
+      await Promise.all([removeGone(gone), rm(kindFile(path(layer)), { force: true })]);
       await removeUnusedData();
     },
 
     discard: async (directory) => {
       const gone = `${dir}/${await newId()}${leaving}`;
-      const { removed } = await takeAway(directory, gone);
-      return {
-        removed: removed.catch((err: unknown) => {
+      await takeAway(directory, gone);
+      return discards.add(() =>
+        removeGone(gone).catch((err: unknown) => {
           log.warn({ err, directory, gone }, 'discarded files could not be removed');
         }),
-      };
+      );
     },
+
+    close: (patienceMs) => discards.close(patienceMs),
 
     isLeaving: (path) => beingRemoved.has(path),
 

@@ -171,6 +171,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       await volumes.sweep();
     },
     undoUnrecordedFreezes: (known) => uppers.undoUnrecordedFreezes(known),
+    close: (patienceMs) => layers.close(patienceMs),
     look: () => lookAt(paths, (path) => layers.isLeaving(path)),
     removeUnfinished: async (path) => {
       if (!/\.(?:part|gone)$/.test(path)) throw new Error(`${path} is not unfinished`);

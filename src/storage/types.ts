@@ -230,6 +230,8 @@ export interface StorageService extends Storage {
   readonly tierProblems: readonly TierProblem[];
   /** The longest chain of layers that `mountRoot` takes; longer ones must be flattened. */
   readonly maxLayers: number;
+  /** Waits at most `patienceMs` milliseconds until the files that nobody needs any more are removed. */
+  close(patienceMs: number): Promise<void>;
   /** Removes layers that were staged or being removed when a daemon died. Before anything is staged. */
   sweepStaging(): Promise<void>;
   /**

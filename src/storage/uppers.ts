@@ -202,14 +202,14 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
 
     empty: async (instanceId, owner, like) => {
       // Nobody waits for what a guest has written to be removed.
-      const { removed } = await layers.discard(upperPath(instanceId));
+      const written = await layers.discard(upperPath(instanceId));
       await removeOverlay(instanceId);
       await takeStagedPlain(instanceId, owner);
       try {
         await create(instanceId, owner, like);
       } catch (error) {
         if (!isWarrenError(error, 'no_space')) throw error;
-        await removed;
+        await written.remove();
         await create(instanceId, owner, like);
       }
     },

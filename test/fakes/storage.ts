@@ -52,6 +52,7 @@ export function fakeStorage(paths: Paths): StorageService {
     tier: 'copy',
     tierProblems: [],
     maxLayers: 100,
+    close: () => Promise.resolve(),
     stageLayer: () => {
       const id = nextLayer();
       const staged = `${layer(id)}.staged`;

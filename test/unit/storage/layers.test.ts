@@ -40,10 +40,10 @@ const unfinished = (): readonly string[] => {
 
 test('what is being discarded or removed is not left behind, and what a death left is', async () => {
   fill(join(dir, 'upper'));
-  const { removed } = await layers.discard(hostPath(join(dir, 'upper')));
+  const written = await layers.discard(hostPath(join(dir, 'upper')));
   expect(readdirSync(layersDir)).toHaveLength(1);
   expect(unfinished()).toEqual([]);
-  await removed;
+  await written.remove();
   expect(readdirSync(layersDir)).toEqual([]);
 
   fill(join(layersDir, 'layer01'));
@@ -55,4 +55,37 @@ test('what is being discarded or removed is not left behind, and what a death le
   mkdirSync(join(layersDir, 'half001.gone'));
   expect(unfinished()).toEqual([join(layersDir, 'half001.gone')]);
   expect(problems).toEqual([]);
+});
+
+test('what was discarded is gone at the end, however short before it was discarded', async () => {
+  const discard = async (name: string): Promise<void> => {
+    fill(join(dir, name));
+    await layers.discard(hostPath(join(dir, name)));
+  };
+  await discard('one');
+  await discard('two');
+  expect(readdirSync(layersDir)).toHaveLength(2);
+  await layers.close(60_000);
+  expect(readdirSync(layersDir)).toEqual([]);
+  await discard('late');
+  await layers.close(60_000);
+  expect(readdirSync(layersDir)).toEqual([]);
+  expect(problems).toEqual([]);
+});
+
+test('the end does not wait for ever for what is being removed', async () => {
+  fill(join(dir, 'upper'));
+  await layers.discard(hostPath(join(dir, 'upper')));
+  await layers.close(0);
+  expect(readdirSync(layersDir)).toHaveLength(1);
+  await layers.close(60_000);
+  expect(readdirSync(layersDir)).toEqual([]);
+});
+
+test('what is discarded is removed a moment later by itself', async () => {
+  mkdirSync(join(dir, 'upper'));
+  writeFileSync(join(dir, 'upper', 'file'), '');
+  await layers.discard(hostPath(join(dir, 'upper')));
+  expect(readdirSync(layersDir)).toHaveLength(1);
+  await expect.poll(() => readdirSync(layersDir), { timeout: 10_000 }).toEqual([]);
 });
