@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -54,6 +55,7 @@ describe('devices of a running machine', () => {
 
   afterAll(async () => {
     await warren[Symbol.asyncDispose]();
+    rmSync(shared, { recursive: true });
   });
 
   const shell = (script: string): Promise<string> =>

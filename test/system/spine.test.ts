@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 
 import { apiPath, Client, type Query } from '../../src/client/client.ts';
 import { Transport } from '../../src/client/transport.ts';
@@ -182,6 +182,9 @@ describe('a Debian of an ordinary user', () => {
 
   test('takes files and gives them back, directories and modes included', async () => {
     const local = mkdtempSync(join(homedir(), 'files-'));
+    onTestFinished(() => {
+      rmSync(local, { recursive: true });
+    });
     mkdirSync(join(local, 'site/deep'), { recursive: true });
     writeFileSync(join(local, 'site/deep/page'), 'content', { mode: 0o640 });
     writeFileSync(join(local, 'site.conf'), 'listen 80\n');

@@ -126,6 +126,36 @@ test('limits of a machine that runs are in force within a second of a change', a
   await stop('live');
 });
 
+test('memory of a machine that runs is held within a second of a change', async () => {
+  const at = (file: string): string => `${scopeOf('reads')}/${file}`;
+  const bytes = (mebibytes: number): string => String(mebibytes * 1024 ** 2);
+  const to = (key: string, value: string, ...shown: [string, string][]): LiveChange => ({
+    title: `${key}=${value}`,
+    body: { config: { [key]: value } },
+    shown: shown.map(([file, line]) => ({ path: at(file), line })),
+  });
+  const rises = (event: string): Pick<LiveChange, 'rises'> => ({
+    rises: { path: at('memory.events'), pattern: `^${event} (\\d+)` },
+  });
+  await host.launch('reads', { 'limits.memory': '128MiB', 'limits.memory.swap': 'false' });
+  // A file that is read again and again is kept in memory as far as it may, and nobody is killed for it.
+  await machines.ok('reads', 'dd if=/dev/zero of=/data bs=1M count=64');
+  await machines.leave('reads', 'while :; do cat /data >/dev/null; done');
+  await expectLiveChanges(host, 'reads', [
+    { ...to('limits.memory', '32MiB', ['memory.max', bytes(32)]), ...rises('max') },
+    {
+      ...to('limits.memory.enforce', 'soft', ['memory.max', 'max'], ['memory.high', bytes(32)]),
+      ...rises('high'),
+    },
+    to('limits.memory', '128MiB', ['memory.max', 'max'], ['memory.high', bytes(128)]),
+    to('limits.memory.enforce', 'hard', ['memory.max', bytes(128)], ['memory.high', 'max']),
+    to('limits.memory.swap', '8MiB', ['memory.swap.max', bytes(8)]),
+    to('limits.memory.swap', 'false', ['memory.swap.max', '0']),
+  ]);
+  expect(await machines.count('reads', 'memory.events', 'oom_kill')).toBe(0);
+  await stop('reads');
+});
+
 test('huge pages are refused, since no systemd delegates them', async () => {
   await expect(machines.change('beside', { 'limits.hugepages.2MB': '4MiB' })).rejects.toMatchObject(
     {
