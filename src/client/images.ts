@@ -20,6 +20,17 @@ export interface ImageUpload {
   readonly onProgress: UploadProgress;
 }
 
+/** Has the daemon fetch what a web server offers at a URL, and resolves with its fingerprint. */
+export async function importFromUrl(
+  client: Client,
+  url: string,
+  asked: Pick<ImageUpload, 'properties' | 'public'>,
+): Promise<string> {
+  const source = { type: 'url', mode: 'pull', url };
+  const { metadata } = await client.operate('POST', '/1.0/images', { source, ...asked });
+  return String(metadata['fingerprint']);
+}
+
 /** Sends an image and resolves with its fingerprint. */
 export async function uploadImage(client: Client, upload: ImageUpload): Promise<string> {
   const [first, second] = upload.files;

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
@@ -6,6 +7,7 @@ import { parseDocument } from 'yaml';
 
 import { needs } from '../helpers/needs.ts';
 import { openStockClient, type StockClient } from '../helpers/stock-client.ts';
+import { makeCertificate, openWebServer } from '../helpers/web-server.ts';
 import { openStreamServer, type StreamTestServer } from '../helpers/stream-server.ts';
 
 const test = needs('userns', 'overlay', 'crun', 'network', 'tun', 'lxc');
@@ -82,5 +84,45 @@ describe('lxc and images of a server', () => {
     await lxc.badly('launch test:test/one m3', /Error: .*announced/);
     await lxc.badly('info m3', /Error: .*m3/);
     await lxc.well('delete -f m1 m2');
+  });
+});
+
+describe('lxc image import of a URL', () => {
+  test('fetches what the server says, checks it, and keeps nothing else', async () => {
+    using certificate = makeCertificate();
+    await using lxc = await openStockClient({ NODE_EXTRA_CA_CERTS: certificate.file });
+    await lxc.well('init busybox c1');
+    await lxc.well(`image export busybox ${lxc.place}/box`);
+    await lxc.well('image delete busybox');
+    const exported = readdirSync(lxc.place).find((name) => name.startsWith('box.')) ?? '';
+    const file = readFileSync(join(lxc.place, exported));
+    const hash = createHash('sha256').update(file).digest('hex');
+    let sent: Uint8Array = file;
+    await using plain = await openWebServer((_, response) => response.end(file));
+    const places: Readonly<Record<string, string>> = { '/box': '/file', '/bare': `${plain.url}/` };
+    await using server = await openWebServer(({ url = '' }, response) => {
+      const place = places[url];
+      const headers = { 'LXD-Image-Hash': hash, 'LXD-Image-URL': place ?? '' };
+      if (place === undefined) response.end(url === '/file' ? sent : undefined);
+      else response.writeHead(200, headers).end();
+    }, certificate);
+    await lxc.badly(`image import ${server.url}/nothing`, /Error: .*LXD-Image-Hash/);
+    await lxc.badly(`image import ${server.url}/bare`, /Error: .*is not encrypted/);
+    sent = Buffer.from('something else');
+    await lxc.badly(`image import ${server.url}/box`, /Error: .*announced/);
+    await lxc.badly(`image info ${hash}`, /Error: /);
+    sent = file;
+    await lxc.well(`image import ${server.url}/box note=web --alias mine --public`);
+    expect(await lxc.well('image show mine')).toMatch(/public: true/);
+    expect(await lxc.well('image info mine')).toMatch(
+      new RegExp(`Fingerprint: ${hash}[^]*note: web[^]*Protocol: direct`),
+    );
+    await lxc.well('launch mine m1');
+    await lxc.well('delete -f m1 c1');
+    const more = ['--alias', 'ours', '--format', 'json'];
+    const ours = await lxc.warren.ok(['image', 'import', `${server.url}/box`, ...more]);
+    expect(JSON.parse(ours)).toMatchObject({ fingerprint: hash });
+    const refused = await lxc.warren.run(['image', 'import', `${plain.url}/box`]);
+    expect(refused).toMatchObject({ exitCode: 2 });
   });
 });

@@ -49,11 +49,13 @@ export interface TerminalRun {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Opens a warren with a machine image `busybox` and points the stock client to it. */
-export async function openStockClient(): Promise<StockClient> {
+/** Opens a warren, started with `more` in its environment, and points the stock client to it. */
+export async function openStockClient(
+  more?: Readonly<Record<string, string>>,
+): Promise<StockClient> {
   const warren = openWarren();
   const place = mkdtempSync(join(homedir(), 'lxc-'));
-  const exports = await warren.ok(['lxc-setup']);
+  const exports = await warren.ok(['lxc-setup'], more === undefined ? {} : { env: more });
   const env = Object.fromEntries(
     exports
       .trim()

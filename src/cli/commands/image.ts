@@ -1,5 +1,5 @@
 import { apiPath } from '../../client/client.ts';
-import { resolveImage, setAlias, uploadImage } from '../../client/images.ts';
+import { importFromUrl, resolveImage, setAlias, uploadImage } from '../../client/images.ts';
 import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { editObject } from '../editor.ts';
@@ -158,15 +158,25 @@ export const edit = defineCommand({
 export const importImage = defineCommand({
   name: 'image import',
   summary: 'Add an image from a file: a root file system as tarball, or an image of LXD or Incus',
+  details:
+    'Of a URL, the server must say in headers what it has and where: LXD-Image-Hash, the sha256 of the file, and LXD-Image-URL. Other files are downloaded first and imported then.',
   examples: [
     { line: 'warren image import rootfs.tar.xz --alias mine', does: 'a plain root file system' },
     {
       line: 'warren image import lxd.tar.xz rootfs.tar.xz --alias split',
       does: 'the two files of a split image',
     },
+    {
+      line: 'warren image import https://images.example.org/debian --alias theirs',
+      does: 'what a web server offers',
+    },
   ],
   positionals: {
-    file: { kind: 'required', summary: 'Tarball, or metadata tarball', complete: 'file' },
+    file: {
+      kind: 'required',
+      summary: 'Tarball, or metadata tarball; https://…',
+      complete: 'file',
+    },
     more: {
       kind: 'many',
       summary: 'Root file system of a split image; KEY=VALUE properties',
@@ -182,15 +192,29 @@ export const importImage = defineCommand({
     const properties = args.more.filter((word) => word.includes('='));
     const [rootfs, ...rest] = args.more.filter((word) => !word.includes('='));
     if (rest.length > 0) throw new UsageError('Cannot import: an image has at most two files');
-    progress.start(`Importing ${args.file}`);
-    const fingerprint = await uploadImage(client, {
-      files: rootfs === undefined ? [args.file] : [args.file, rootfs],
+    const asked = {
       properties: Object.fromEntries(properties.map(parseAssignment)),
       public: args.public,
-      onProgress: (percent) => {
-        progress.step({ stage: 'sending', percent });
-      },
-    });
+    };
+    progress.start(`Importing ${args.file}`);
+    let fingerprint: string;
+    if (/^https?:\/\//.test(args.file)) {
+      if (rootfs !== undefined) throw new UsageError('Cannot import: a URL is of one file');
+      if (!args.file.startsWith('https:')) {
+        throw new UsageError(
+          `Cannot import ${args.file}: whoever is on the way could send another image, wanted https://…`,
+        );
+      }
+      fingerprint = await importFromUrl(client, args.file, asked);
+    } else {
+      fingerprint = await uploadImage(client, {
+        ...asked,
+        files: rootfs === undefined ? [args.file] : [args.file, rootfs],
+        onProgress: (percent) => {
+          progress.step({ stage: 'sending', percent });
+        },
+      });
+    }
     for (const alias of args.alias) await setAlias(client, stripRemote(alias), fingerprint);
     return { fingerprint, aliases: args.alias };
   },

@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises';
 import { hostPath } from '../../base/brand.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
-import type { StreamImage } from '../../image/simplestreams/products.ts';
+import type { ImageServer, OfferedImage } from '../../image/download/offer.ts';
+import { WebServer } from '../../image/download/web.ts';
 import { StreamServer } from '../../image/simplestreams/server.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
 import type { EngineDeps, ImageRecord, ImageSourceRecord, WorkContext } from '../types.ts';
@@ -16,9 +17,12 @@ import { replaceImage, shareImage, type NewImage } from './record.ts';
 /** An image of a server of images. */
 export interface RemoteImage {
   readonly server: string;
-  /** Empty is what LXD's own protocol is called, which warren does not speak. */
+  /**
+   * `simplestreams`, or `direct` for a single image on a web server. Empty is what LXD's own protocol is
+   * called, which warren does not speak.
+   */
   readonly protocol: string;
-  /** An alias there, or a fingerprint. */
+  /** An alias there, or a fingerprint; the URL of a single image. */
   readonly reference: string;
 }
 
@@ -31,6 +35,8 @@ export interface FetchImageInput {
   /** For a launch, not asked for by itself. */
   readonly cached: boolean;
   readonly aliases: readonly { readonly name: string; readonly description: string }[];
+  /** Undefined: as it is called there. */
+  readonly filename?: string | undefined;
   /** Added to those it has there. */
   readonly properties?: StringMap | undefined;
   readonly profiles?: readonly string[] | undefined;
@@ -74,12 +80,12 @@ export async function fetchImage(
 
 async function findOrDownload(
   deps: EngineDeps,
-  server: StreamServer,
+  server: ImageServer,
   input: FetchImageInput,
   context: WorkContext,
 ): Promise<ImageRecord> {
   const { project, remote } = input;
-  let found: StreamImage;
+  let found: OfferedImage;
   try {
     found = await server.find(remote.reference, context);
   } catch (error) {
@@ -92,10 +98,11 @@ async function findOrDownload(
   const { fingerprint } = found;
   const known = deps.store.images.find(project, fingerprint);
   if (known !== undefined) return known;
+  checkImagePolicy(deps, `fetch ${remote.reference}`, { kind: 'import', fingerprint });
   if (deps.store.images.findAnywhere(fingerprint) === undefined) {
     const key = `Download of ${fingerprint.slice(0, 12)}`;
     await deps.live.builds.run(key, context, (shared) =>
-      download(deps, server, found, input, undefined, shared),
+      download(deps, found, input, undefined, shared),
     );
   }
   // Who else had asked for it may be another project.
@@ -105,7 +112,7 @@ async function findOrDownload(
 /** Makes what another project has downloaded an image of this one, too. */
 function share(
   deps: EngineDeps,
-  found: StreamImage,
+  found: OfferedImage,
   input: FetchImageInput,
   replaces: ImageRecord | undefined,
 ): ImageRecord {
@@ -149,11 +156,12 @@ export async function fetchNewer(
   const input = { project, remote, public: isPublic, autoUpdate, cached, aliases: [] };
   const isHere = deps.store.images.findAnywhere(found.fingerprint) !== undefined;
   if (isHere) return share(deps, found, input, old);
-  return await download(deps, server, found, input, old, context);
+  return await download(deps, found, input, old, context);
 }
 
-function openServer(deps: EngineDeps, { server, protocol, reference }: RemoteImage): StreamServer {
+function openServer(deps: EngineDeps, { server, protocol, reference }: RemoteImage): ImageServer {
   if (protocol === 'simplestreams') return new StreamServer(server, deps.architecture);
+  if (protocol === 'direct') return new WebServer(deps.architecture);
   throw new WarrenError('unsupported', {
     what: `fetch ${reference}`,
     why: `the server ${server} speaks "${protocol === '' ? 'lxd' : protocol}", and warren fetches images of simplestreams servers`,
@@ -163,8 +171,7 @@ function openServer(deps: EngineDeps, { server, protocol, reference }: RemoteIma
 
 async function download(
   deps: EngineDeps,
-  server: StreamServer,
-  found: StreamImage,
+  found: OfferedImage,
   input: FetchImageInput,
   replaces: ImageRecord | undefined,
   context: WorkContext,
@@ -180,7 +187,7 @@ async function download(
     },
   };
   try {
-    const files = await server.download(found, target, telling);
+    const files = await found.download(target, telling);
     return await importImage(
       deps,
       { ...imageOf(found, input, replaces), files, fingerprint: found.fingerprint },
@@ -194,13 +201,13 @@ async function download(
 
 /** What is recorded of an image of a server, in place of `replaces` where that is given. */
 function imageOf(
-  found: StreamImage,
+  found: OfferedImage,
   { project, remote, ...input }: FetchImageInput,
   replaces: ImageRecord | undefined,
 ): Omit<NewImage, 'recipe'> {
   return {
     project,
-    filename: found.filename,
+    filename: input.filename ?? found.filename,
     properties: found.properties,
     profiles: replaces?.profiles ?? [],
     public: input.public,

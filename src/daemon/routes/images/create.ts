@@ -4,6 +4,7 @@ import { publishImage } from '../../../engine/images/publish.ts';
 import { fetchImage } from '../../../engine/images/remote.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
 import { getSnapshot } from '../../../engine/snapshots/list.ts';
+import { parseWebUrl } from '../../../image/download/web.ts';
 import { maxJsonBytes, parseJson, readText } from '../../http/body.ts';
 import { Fields } from '../../http/fields.ts';
 import { boundaryOf } from '../../http/multipart.ts';
@@ -17,6 +18,7 @@ import { startUpload } from './upload.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AsyncResponse } from '../../../contract/api/envelope.ts';
 import type { PublishImageInput } from '../../../engine/images/publish.ts';
+import type { RemoteImage } from '../../../engine/images/remote.ts';
 import type { DaemonContext } from '../../context.ts';
 
 const what = 'create the image';
@@ -55,8 +57,8 @@ function startFrom(
   if (source === undefined || type === '') {
     source?.issue('type', 'is missing');
     fields.done();
-  } else if (type === 'image') {
-    return startEnsure(context, request, reply, fields, source);
+  } else if (type === 'image' || type === 'url') {
+    return startEnsure(context, request, reply, fields, source, type);
   } else if (type === 'instance' || type === 'container' || type === 'snapshot') {
     return startPublish(context, request, reply, fields, source);
   }
@@ -66,25 +68,23 @@ function startFrom(
   });
 }
 
-/** Fetches an image of a server, builds a recipe, or finds that the image is here. */
+/** Fetches an image of a server, or that of a URL, builds a recipe, or finds that the image is here. */
 function startEnsure(
   context: DaemonContext,
   request: FastifyRequest,
   reply: FastifyReply,
   fields: Fields,
   source: Fields,
+  type: 'image' | 'url',
 ): AsyncResponse {
   const { engine } = context;
-  const server = source.string('server') ?? '';
-  const alias = source.string('alias') ?? '';
-  // The stock client puts the alias into `fingerprint`.
-  const reference = alias === '' ? (source.string('fingerprint') ?? '') : alias;
-  if (reference === '') source.issue('alias', 'is missing');
-  const protocol = source.string('protocol') ?? '';
+  const remote = type === 'url' ? readUrl(source) : readRemote(source);
+  const { server, reference } = remote;
   const project = ownerOfImages(engine, request);
   const input = {
     project,
-    remote: { server, protocol, reference },
+    remote,
+    filename: fileName(fields),
     public: fields.boolean('public') ?? false,
     autoUpdate: fields.boolean('auto_update') ?? false,
     cached: false,
@@ -106,6 +106,21 @@ function startEnsure(
     },
   });
   return accepted(reply, operation.render());
+}
+
+function readRemote(source: Fields): RemoteImage {
+  const alias = source.string('alias') ?? '';
+  // The stock client puts the alias into `fingerprint`.
+  const reference = alias === '' ? (source.string('fingerprint') ?? '') : alias;
+  if (reference === '') source.issue('alias', 'is missing');
+  const [server, protocol] = [source.string('server') ?? '', source.string('protocol') ?? ''];
+  return { server, protocol, reference };
+}
+
+function readUrl(source: Fields): RemoteImage {
+  const url = source.requiredString('url');
+  source.done();
+  return { server: parseWebUrl(url).origin, protocol: 'direct', reference: url };
 }
 
 /** Without what leads to a file of that name. */
