@@ -258,7 +258,7 @@ export function showCommand(group: KeyedGroup): AnyCommand {
       group.group === 'config'
         ? { expanded: { kind: 'flag' as const, alias: 'e', summary: 'With what profiles add' } }
         : {},
-    next: group.group === 'storage' ? 'warren storage info POOL' : `warren ${group.group} edit`,
+    next: `warren ${group.group} edit`,
     async run(context, args: object) {
       const name = (args as Named)[group.noun];
       return await context.client.get<object>(keyedPath(group, name));

@@ -24,6 +24,7 @@ export type {
   RunRecord,
   SliceRecord,
   SnapshotRecord,
+  StoragePoolRecord,
   VolumeRecord,
   WarningRecord,
 } from '../store/records.ts';
@@ -90,7 +91,7 @@ export interface LifecycleEvent {
 
 export type LifecycleSubject =
   | {
-      readonly kind: 'instance' | 'profile' | 'network' | 'volume' | 'project';
+      readonly kind: 'instance' | 'profile' | 'network' | 'volume' | 'project' | 'storage-pool';
       readonly name: string;
     }
   | {

@@ -15,6 +15,7 @@ type KeyTable =
   | 'networks_config'
   | 'volumes_config'
   | 'projects_config'
+  | 'storage_pools_config'
   | 'images_properties';
 
 /** Key → value of one kind of owner. */

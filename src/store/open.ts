@@ -17,6 +17,7 @@ import { projectTable } from './projects.ts';
 import { makeReserve } from './reserve.ts';
 import { sliceTable } from './slices.ts';
 import { snapshotTable } from './snapshots.ts';
+import { storagePoolTable } from './storage-pools.ts';
 import type { Store } from './store.ts';
 import { templateTable } from './templates.ts';
 import { volumeTable } from './volumes.ts';
@@ -90,6 +91,7 @@ function storeOf(db: Sqlite.Database, path: string): Store {
     networks: networkTable(db),
     layers: layerTable(db),
     volumes: volumeTable(db),
+    storagePools: storagePoolTable(db),
     projects: projectTable(db),
     slices: sliceTable(db),
     config: pairTable(db, 'config'),

@@ -145,6 +145,14 @@ export interface ProjectRecord {
   readonly config: StringMap;
 }
 
+/** A storage pool, as people describe it. */
+export interface StoragePoolRecord {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string;
+  readonly config: StringMap;
+}
+
 /** A custom storage volume, or a snapshot of one. */
 export interface VolumeRecord {
   readonly id: number;

@@ -8,6 +8,7 @@ import type { ProfileTable } from './profiles.ts';
 import type { ProjectTable } from './projects.ts';
 import type { SliceTable } from './slices.ts';
 import type { SnapshotTable } from './snapshots.ts';
+import type { StoragePoolTable } from './storage-pools.ts';
 import type { TemplateTable } from './templates.ts';
 import type { VolumeTable } from './volumes.ts';
 import type { WarningTable } from './warnings.ts';
@@ -36,6 +37,7 @@ export interface Store {
   readonly networks: NetworkTable;
   readonly layers: LayerTable;
   readonly volumes: VolumeTable;
+  readonly storagePools: StoragePoolTable;
   readonly projects: ProjectTable;
   readonly slices: SliceTable;
   readonly config: PairTable;

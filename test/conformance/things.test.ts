@@ -134,7 +134,7 @@ describe('lxc and what machines are made of', () => {
     await lxc.badly('network detach-profile warrenbr0 nothing', /Error: .*nothing/);
   });
 
-  test('storage shows the pool', async () => {
+  test('storage shows the pool, and has a description and notes of it changed', async () => {
     expect(await lxc.well('storage list -f csv')).toMatch(/^default,overlay,/);
     expect(await lxc.well('storage show default')).toMatch(/^config:\n/);
     expect(await lxc.well('storage info default')).toMatch(/space used: /);
@@ -143,10 +143,18 @@ describe('lxc and what machines are made of', () => {
     expect(await lxc.well('storage get default warren.tier')).not.toBe('');
     await lxc.badly('storage get nothing source', /Error: .*nothing/);
     await lxc.badly('storage create other dir', /Error: .*layer store/);
-    await lxc.badly('storage set default user.x=y', /Error: .*layer store/);
-    await lxc.badly('storage unset default source', /Error: .*layer store/);
+    await lxc.well('storage set default user.x=y');
+    expect(await lxc.well('storage get default user.x')).toBe('y');
+    await lxc.well('storage unset default user.x');
+    expect(await lxc.well('storage get default user.x')).toBe('');
+    await lxc.badly('storage set default size=1GiB', /Error: .*"size" is not supported/);
+    await lxc.badly('storage unset default source', /Error: .*where everything of yours lies/);
     await lxc.badly('storage delete default', /Error: .*layer store/);
-    await lxc.badly('storage edit default', /Error: .*layer store/, { input: 'config: {}\n' });
+    const input = 'description: of mine\nconfig:\n  user.y: z\n';
+    await lxc.well('storage edit default', { input });
+    expect(await lxc.well('storage show default')).toMatch(/user.y: z[^]*description: of mine/);
+    const wrong = { input: 'config:\n  volume.size: 1GiB\n' };
+    await lxc.badly('storage edit default', /Error: .*volume.size/, wrong);
   });
 
   test('operation and warning list what goes on', async () => {

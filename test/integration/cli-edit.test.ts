@@ -83,6 +83,7 @@ test('what another program shows of an object is taken back', async () => {
     ['/1.0/instances/web', 'config edit web'],
     ['/1.0/networks/warrenbr0', 'network edit warrenbr0'],
     ['/1.0/projects/default', 'project edit default'],
+    ['/1.0/storage-pools/default', 'storage edit default'],
     ['/1.0/storage-pools/default/volumes/custom/data', 'storage volume edit default data'],
   ] as const) {
     const { stdout } = await run(`query ${path}`);

@@ -40,6 +40,8 @@ const writes = [
   ['POST', '/1.0/images/aliases'],
   ['PUT', '/1.0/instances/web/snapshots/kept'],
   ['POST', '/1.0/instances/web/snapshots/kept'],
+  ['PUT', '/1.0/storage-pools/default'],
+  ['PATCH', '/1.0/storage-pools/default'],
   ['POST', '/1.0/storage-pools/default/volumes/custom'],
   ['PUT', '/1.0/storage-pools/default/volumes/custom/data'],
   ['POST', '/1.0/storage-pools/default/volumes/custom/data'],

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDaemon } from '../fakes/daemon.ts';
 import { ApiClient } from './client.ts';
 
+import type { StringMap } from '../../src/contract/api/instances.ts';
 import type { Server } from '../../src/contract/api/server.ts';
 import type { TestDaemon } from '../fakes/daemon.ts';
 
@@ -110,6 +111,42 @@ describe('the server', () => {
     expect(await api.get('/1.0/storage-pools/default/volumes?filter=&recursion=1')).toEqual([]);
     expect((await api.call('GET', '/1.0/storage-pools/other')).status).toBe(404);
     expect((await api.call('POST', '/1.0/storage-pools', { name: 'x' })).status).toBe(501);
+  });
+
+  test('lets its storage pool be described, and nothing else of it be changed', async () => {
+    const pool = '/1.0/storage-pools/default';
+    const read = () => api.get<{ description: string; config: StringMap }>(pool);
+    const { config: facts } = await read();
+    const { etag } = (await api.call('GET', pool)).headers;
+    const description = 'fast';
+    const put = (body: object) => api.call('PUT', pool, body);
+    const config = { ...facts, 'user.a': '1' };
+    expect((await put({ description, config })).json).toMatchObject({ type: 'sync' });
+    expect(await read()).toMatchObject({ description, config });
+    expect((await api.call('PATCH', pool, { config: { 'user.b': '2' } })).status).toBe(200);
+    expect((await read()).config).toEqual({ ...config, 'user.b': '2' });
+    expect((await api.call('PATCH', pool, { config: { 'user.b': '' } })).status).toBe(200);
+    expect(await read()).toMatchObject({ description, config });
+    const stale = { body: '{}', headers: { 'if-match': String(etag) } };
+    expect((await api.send('PUT', pool, stale)).status).toBe(412);
+    for (const [key, value, reason] of [
+      ['source', '/elsewhere', /config.source: .*where everything of yours lies/],
+      ['source', '', /config.source/],
+      ['warren.tier', 'another', /config.warren.tier: .*what the host can do/],
+      ['volume.size', '1GiB', /config.volume.size: .*keys of their own/],
+      ['usr.a', '1', /config.usr.a: unknown key/],
+    ] as const) {
+      const { status, json } = await api.call('PATCH', pool, { config: { [key]: value } });
+      expect({ status, error: json.error }).toMatchObject({
+        status: 400,
+        error: expect.stringMatching(reason) as string,
+      });
+    }
+    expect(await read()).toMatchObject({ description, config });
+    expect((await put({})).status).toBe(200);
+    expect(await read()).toMatchObject({ description: '', config: facts });
+    expect((await api.call('DELETE', pool)).status).toBe(501);
+    expect((await api.call('PUT', `${pool}s`, {})).status).toBe(404);
   });
 
   test('has no cluster, certificates or warnings, and says so', async () => {

@@ -58,7 +58,7 @@ const claims: Readonly<Record<string, string>> = {
   snapshot_schedule_aliases: 'a start takes the snapshot that @startup wants',
   snapshot_scheduling:
     'a schedule is for its minute, and for a stopped machine only when that is asked for',
-  storage: 'storage shows the pool',
+  storage: 'storage shows the pool, and has a description and notes of it changed',
   storage_api_local_volume_handling:
     'storage volume snapshot, restore and copy keep what was, also beside a machine',
   storage_api_project: 'storage volumes of a project are its own where it has that feature',

@@ -2,11 +2,15 @@ import { apiPath } from '../../client/client.ts';
 import { formatCount, formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { storageGroup } from '../groups.ts';
-import { showCommand } from '../keyed.ts';
+import { editCommand, getCommand, setCommand, showCommand, unsetCommand } from '../keyed.ts';
 
 import type { StoragePool, StoragePoolResources } from '../../contract/api/storage-pools.ts';
 
+export const get = getCommand(storageGroup);
+export const set = setCommand(storageGroup);
+export const unset = unsetCommand(storageGroup);
 export const show = showCommand(storageGroup);
+export const edit = editCommand(storageGroup);
 
 export const list = defineCommand({
   name: 'storage list',

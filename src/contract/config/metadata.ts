@@ -20,11 +20,12 @@ export function configurationMetadata(): {
   /** warren's own: what of LXD is refused, with the reason. */
   readonly unsupported: Readonly<Record<string, readonly UnsupportedKey[]>>;
 } {
-  const { instance, network, volume, project, server } = configTables;
+  const { instance, network, pool, volume, project, server } = configTables;
   return {
     configs: {
       instance: groups(instance.rows),
       'network-bridge': groups(network.rows),
+      'storage-pool': groups(pool.rows),
       'storage-volume': groups(volume.rows),
       project: groups(project.rows),
       server: groups(server.rows),
@@ -35,6 +36,7 @@ export function configurationMetadata(): {
     unsupported: {
       instance: instance.unsupported,
       network: network.unsupported,
+      'storage-pool': pool.unsupported,
       'storage-volume': volume.unsupported,
       project: project.unsupported,
       server: server.unsupported,

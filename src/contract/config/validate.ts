@@ -5,6 +5,7 @@ import type { Issue } from '../errors.ts';
 import { instanceKeys } from './instance-keys.ts';
 import { findRow, type KeyRow, type UnsupportedKey } from './key.ts';
 import { networkKeys, unsupportedNetworkKeys } from './network-keys.ts';
+import { poolKeys, unsupportedPoolKeys } from './pool-keys.ts';
 import { projectKeys, unsupportedProjectKeys } from './project-keys.ts';
 import { serverKeys, unsupportedServerKeys } from './server-keys.ts';
 import { unsupportedInstanceKeys } from './unsupported-instance-keys.ts';
@@ -12,7 +13,8 @@ import { quote, valueProblem } from './values.ts';
 import { unsupportedVolumeKeys, volumeKeys } from './volume-keys.ts';
 
 /** Whose config it is. A profile may hold no keys that belong to one machine. */
-export type ConfigContext = 'instance' | 'profile' | 'network' | 'volume' | 'project' | 'server';
+export type ConfigContext =
+  'instance' | 'profile' | 'network' | 'pool' | 'volume' | 'project' | 'server';
 
 interface KeyTable {
   readonly rows: readonly KeyRow[];
@@ -26,6 +28,7 @@ export const configTables: Readonly<Record<ConfigContext, KeyTable>> = {
   instance: instanceTable,
   profile: instanceTable,
   network: { rows: networkKeys, unsupported: unsupportedNetworkKeys },
+  pool: { rows: poolKeys, unsupported: unsupportedPoolKeys },
   volume: { rows: volumeKeys, unsupported: unsupportedVolumeKeys },
   project: { rows: projectKeys, unsupported: unsupportedProjectKeys },
   server: { rows: serverKeys, unsupported: unsupportedServerKeys },

@@ -48,6 +48,8 @@ function urlOf(subject: LifecycleSubject): string {
       return volumeUrl(subject.volume, `/backups/${name}`);
     case 'project':
       return `/1.0/projects/${name}`;
+    case 'storage-pool':
+      return `/1.0/storage-pools/${name}`;
     case 'network':
       return `/1.0/networks/${name}`;
   }

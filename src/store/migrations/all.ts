@@ -2,6 +2,7 @@ import { first } from './first.ts';
 import { imageSources } from './image-sources.ts';
 import { imagesOfProjects } from './images-of-projects.ts';
 import { projects } from './projects.ts';
+import { storagePools } from './storage-pools.ts';
 import { templates } from './templates.ts';
 import { volumes } from './volumes.ts';
 
@@ -16,4 +17,5 @@ export const migrations: readonly string[] = [
   templates,
   imageSources,
   imagesOfProjects,
+  storagePools,
 ];

@@ -4,21 +4,27 @@ import { WarrenError } from '../../../contract/errors.ts';
 import { listImages } from '../../../engine/images/list.ts';
 import { listInstances } from '../../../engine/instances/list.ts';
 import { listProfiles } from '../../../engine/profiles/list.ts';
+import { getStoragePool, updateStoragePool } from '../../../engine/storage-pools/pool.ts';
 import { listVolumes } from '../../../engine/volumes/list.ts';
+import { readJson } from '../../http/body.ts';
+import { checkIfMatch, etagOf } from '../../http/etag.ts';
+import { Fields } from '../../http/fields.ts';
 import { syncBody } from '../../http/replies.ts';
-import { param } from '../../http/request.ts';
+import { header, param } from '../../http/request.ts';
 import { imageUrl, instanceUrl, profileUrl } from '../../views/urls.ts';
 import { volumeUrl } from '../../views/volumes.ts';
 import { listAnswer } from '../listing.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { SyncResponse } from '../../../contract/api/envelope.ts';
 import type { StoragePool } from '../../../contract/api/storage-pools.ts';
-import type { EngineDeps } from '../../../engine/types.ts';
+import type { EngineDeps, StoragePoolRecord } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
-/** `/1.0/storage-pools`: there is one, `default`, which is warren's layer store. */
+/** `/1.0/storage-pools`: there is one, `default`, which is warren's layer store. Answers are sync. */
 export function storagePoolRoutes(app: FastifyInstance, { engine }: DaemonContext): void {
   const all = '/1.0/storage-pools';
+  const one = `${all}/:pool`;
   app.get(all, (request) =>
     listAnswer(
       request,
@@ -27,8 +33,9 @@ export function storagePoolRoutes(app: FastifyInstance, { engine }: DaemonContex
       () => poolView(engine),
     ),
   );
-  app.get(`${all}/:pool`, (request) => {
-    checkPool(request);
+  app.get(one, (request, reply) => {
+    const record = getStoragePool(engine, param(request, 'pool'));
+    void reply.header('ETag', etagOf(writablePart(record)));
     return syncBody(poolView(engine));
   });
   app.get(`${all}/:pool/resources`, async (request) => {
@@ -43,13 +50,15 @@ export function storagePoolRoutes(app: FastifyInstance, { engine }: DaemonContex
   app.post(all, () => {
     throw new WarrenError('unsupported', { what: 'create a storage pool', why });
   });
-  for (const method of ['PUT', 'PATCH', 'POST', 'DELETE'] as const) {
+  app.put(one, (request) => change(engine, request, 'replace'));
+  app.patch(one, (request) => change(engine, request, 'merge'));
+  for (const method of ['POST', 'DELETE'] as const) {
     app.route({
       method,
-      url: `${all}/:pool`,
+      url: one,
       handler: (request) => {
         checkPool(request);
-        const verb = method === 'DELETE' ? 'delete' : method === 'POST' ? 'rename' : 'change';
+        const verb = method === 'DELETE' ? 'delete' : 'rename';
         throw new WarrenError('unsupported', { what: `${verb} the storage pool`, why });
       },
     });
@@ -62,14 +71,43 @@ export function checkPool(request: FastifyRequest): void {
   if (name !== 'default') throw new WarrenError('not_found', { kind: 'storage pool', name });
 }
 
+async function change(
+  engine: EngineDeps,
+  request: FastifyRequest,
+  how: 'replace' | 'merge',
+): Promise<SyncResponse<null>> {
+  const { name, config: present } = getStoragePool(engine, param(request, 'pool'));
+  const what = `change the storage pool ${name}`;
+  const fields = new Fields(what, await readJson(request.raw, what));
+  const config = fields.stringMap('config');
+  const description = fields.string('description');
+  fields.done();
+  const ifMatch = header(request, 'if-match');
+  updateStoragePool(engine, {
+    name,
+    ...(how === 'replace'
+      ? { config: config ?? {}, description: description ?? '' }
+      : { config: config && { ...present, ...config }, description }),
+    check: (current) => {
+      checkIfMatch(ifMatch, etagOf(writablePart(current)), `the storage pool ${name}`);
+    },
+  });
+  return syncBody(null);
+}
+
+function writablePart({ config, description }: StoragePoolRecord): unknown {
+  return { config, description };
+}
+
 function poolView(engine: EngineDeps): StoragePool {
+  const { name, description, config } = getStoragePool(engine, 'default');
   return {
-    name: 'default',
-    description: 'Layers, images and files of machines',
+    name,
+    description,
     driver: 'overlay',
     status: 'Created',
     locations: ['none'],
-    config: { source: engine.paths.dataDir, 'warren.tier': engine.storage.tier },
+    config,
     used_by: [
       ...listInstances(engine).map(({ name }) => instanceUrl(name)),
       ...listImages(engine).map(imageUrl),
