@@ -103,6 +103,8 @@ export interface ExecSession {
         readonly stdin: NodeJS.WritableStream;
         readonly stdout: NodeJS.ReadableStream;
         readonly stderr: NodeJS.ReadableStream;
+        /** For chunks of stdout that nobody reads any more: the next are read into their memory. */
+        giveBack(chunk: Buffer): void;
       }
     | { readonly kind: 'pty'; readonly stream: NodeJS.ReadWriteStream };
   /** Exit status, 128 + n for signal n. Settles once, after the process ended. */

@@ -171,7 +171,13 @@ function execPipes(spec: ExecSpec, running: Set<ChildProcess>): ExecSession {
   });
   running.add(child);
   return {
-    stdio: { kind: 'pipes', stdin: child.stdin, stdout: child.stdout, stderr: child.stderr },
+    stdio: {
+      kind: 'pipes',
+      stdin: child.stdin,
+      stdout: child.stdout,
+      stderr: child.stderr,
+      giveBack: () => undefined,
+    },
     exited: statusOf(child).finally(() => running.delete(child)),
     resize: () => undefined,
     signal: (signal) => child.kill(signal),

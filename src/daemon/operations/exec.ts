@@ -80,8 +80,11 @@ function join(session: ExecSession, sockets: OperationSockets): Output[] {
   sockets.onLost(['1', '2'], () => {
     session.kill();
   });
+  const giveBack = (chunk: Buffer): void => {
+    stdio.giveBack(chunk);
+  };
   return [
-    { source: stdio.stdout, sent: sendStream(stdio.stdout, resumed(sockets, '1')) },
+    { source: stdio.stdout, sent: sendStream(stdio.stdout, resumed(sockets, '1'), giveBack) },
     { source: stdio.stderr, sent: sendStream(stdio.stderr, resumed(sockets, '2')) },
   ];
 }

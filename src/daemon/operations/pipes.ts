@@ -25,17 +25,22 @@ const highWaterBytes = 256 * 1024;
 /**
  * Sends everything `source` yields as binary frames and, at its end, the empty text frame that LXD's
  * protocol ends a stream with. A client that does not read pauses the source; one that has gone lets
- * it drain, so that the command does not block on a full pipe. Resolves when the source has ended and
- * all is sent, or the client is gone.
+ * it drain, so that the command does not block on a full pipe. `giveBack` has each chunk once it is
+ * sent. Resolves when the source has ended and all is sent, or the client is gone.
  */
 export async function sendStream(
   source: NodeJS.ReadableStream,
   socket: WebSocket | undefined,
+  giveBack: (chunk: Buffer) => void = () => undefined,
 ): Promise<void> {
   const isOpen = (): boolean => socket !== undefined && socket.readyState === socket.OPEN;
   source.on('data', (chunk: Buffer) => {
-    if (socket === undefined || !isOpen()) return;
+    if (socket === undefined || !isOpen()) {
+      giveBack(chunk);
+      return;
+    }
     socket.send(chunk, { binary: true }, () => {
+      giveBack(chunk);
       if (socket.bufferedAmount < highWaterBytes) source.resume();
     });
     if (socket.bufferedAmount >= highWaterBytes) source.pause();

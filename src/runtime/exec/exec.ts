@@ -42,7 +42,15 @@ export function execWithPipes(
     pipes.finish();
   });
   return {
-    stdio: { kind: 'pipes', stdin: pipes.stdin, stdout: pipes.stdout, stderr: pipes.stderr },
+    stdio: {
+      kind: 'pipes',
+      stdin: pipes.stdin,
+      stdout: pipes.stdout,
+      stderr: pipes.stderr,
+      giveBack: (chunk) => {
+        pipes.buffers.giveBack(chunk);
+      },
+    },
     exited: running.exited,
     resize: () => undefined,
     signal: running.signal,

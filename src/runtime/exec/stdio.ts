@@ -5,15 +5,19 @@ import type { Readable } from 'node:stream';
 import { openPipe } from '../../sys/kernel/pipe.ts';
 import { poll } from '../../sys/kernel/poll.ts';
 import { closeFd } from '../../sys/kernel/socket.ts';
+import { Buffers } from './buffers.ts';
 import { ErrorPipe, MasterStream } from './complaint.ts';
+import { OutputPipe } from './output-pipe.ts';
 
 /** How often a stream is looked at, after its process ended, for output not read yet. */
 const drainIntervalMs = 10;
 
 export interface Pipes {
   readonly stdin: Socket;
-  readonly stdout: Socket;
+  readonly stdout: OutputPipe;
   readonly stderr: ErrorPipe;
+  /** Of stdout. */
+  readonly buffers: Buffers;
   /** The process's ends, for fds 0–2. `closeChildEnds` after the spawn. */
   readonly childFds: readonly [number, number, number];
   closeChildEnds(): void;
@@ -32,7 +36,8 @@ export function openPipes(owner: { uid: number; gid: number }): Pipes {
   const childFds = [input.readFd, output.writeFd, error.writeFd] as const;
   for (const fd of childFds) fchownSync(fd, owner.uid, owner.gid);
   const stdin = new Socket({ fd: input.writeFd, readable: false, writable: true });
-  const stdout = new Socket({ fd: output.readFd, readable: true, writable: false });
+  const buffers = new Buffers();
+  const stdout = new OutputPipe(output.readFd, buffers);
   const stderr = new ErrorPipe({ fd: error.readFd, readable: true, writable: false });
   // A process that closes its stdin is no error of ours.
   stdin.on('error', () => stdin.destroy());
@@ -40,6 +45,7 @@ export function openPipes(owner: { uid: number; gid: number }): Pipes {
     stdin,
     stdout,
     stderr,
+    buffers,
     childFds,
     closeChildEnds: () => {
       for (const fd of childFds) closeFd(fd);
