@@ -9,6 +9,7 @@ const heldMs = 20;
 const slicePercent = 3;
 /** Times one with the image's own ids. */
 const sliceLaunch = 1.5;
+const sliceTreeMs = 1000;
 
 /** Snapshots in O(1), and ids of their own that cost next to nothing; unmeasured goals are left out. */
 export function judgeStorage(samples: Samples): readonly Verdict[] {
@@ -35,6 +36,8 @@ function judgeHeld(samples: Samples): readonly Verdict[] {
 
 function judgeSlices(samples: Samples): readonly Verdict[] {
   const share = samples.summary({ id: 'slice-share' }, warren)?.median;
+  const first = samples.summary({ id: 'slice-first' }, warren)?.median;
+  const second = samples.summary({ id: 'slice-next' }, warren)?.median;
   const next = samples.ratio(
     { id: 'slice-next-launch' },
     warren,
@@ -49,6 +52,15 @@ function judgeSlices(samples: Samples): readonly Verdict[] {
             goal: `ids of their own ≤ ${slicePercent} % of the image`,
             found: `${share.toFixed(1)} %`,
             isMet: share <= slicePercent,
+          },
+        ]),
+    ...(first === undefined || second === undefined
+      ? []
+      : [
+          {
+            goal: `the tree for ids of their own ≤ ${sliceTreeMs} ms`,
+            found: `${(first - second).toFixed(0)} ms`,
+            isMet: first - second <= sliceTreeMs,
           },
         ]),
     ...(next === undefined
