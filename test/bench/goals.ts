@@ -21,6 +21,7 @@ const aheadRows: readonly RowId[] = [
 /** Of a thousand machines, in milliseconds. */
 const limitsOfLists: Partial<Record<RowId, number>> = { 'list-full': 150, 'lxc-list': 300 };
 const streamGoal = 200_000_000;
+const streamRatio = 0.95;
 
 const rivals = ['lxd dir', 'lxd btrfs', 'podman'];
 
@@ -124,7 +125,7 @@ export function judge(samples: Samples): readonly Verdict[] {
   ];
 }
 
-/** A stream reaches the goal, or what a bare websocket does in the same round. */
+/** A stream reaches the goal, or what a bare websocket does with the same client in the same round. */
 function judgeStream(samples: Samples): readonly Verdict[] {
   const line: Line = { id: 'stream' };
   const found = samples.summary(line, 'warren')?.median;
@@ -133,9 +134,9 @@ function judgeStream(samples: Samples): readonly Verdict[] {
   const beside = ratio === undefined ? '' : `, ${ratio.toFixed(2)}× a bare websocket`;
   return [
     {
-      goal: 'output of a command through the stock client ≥ 200 MB/s, or a bare websocket’s',
+      goal: 'output of a command through the stock client ≥ 200 MB/s, or 0.95× a bare websocket’s',
       found: `${(found / 1_000_000).toFixed(0)} MB/s${beside}`,
-      isMet: found >= streamGoal || (ratio ?? 0) >= 1,
+      isMet: found >= streamGoal || (ratio ?? 0) >= streamRatio,
     },
   ];
 }
