@@ -53,7 +53,8 @@ debian/12 has what a person expects (an init, dbus, network, the usual tools); d
 little more than an init; busybox starts in an instant. An image is known by its fingerprint, the
 sha256 of its file, of which any unmistakable beginning will do, and by aliases that you may move.
 Machines share their image: launching is a mount, not a copy, and a deleted image stays on disk
-until no machine stands on it.
+until no machine stands on it. What was built here stays until you delete it; what a launch fetched
+from a server goes after ten days without use, or as images.remote_cache_expiry says.
 
 next: warren help snapshots`,
   },

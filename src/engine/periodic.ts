@@ -1,5 +1,6 @@
 import { eachMinute, type Clock } from '../base/minutes.ts';
 import { deleteExpiredBackups } from './backups/change.ts';
+import { deleteExpiredImages } from './images/expire.ts';
 import { updateImages } from './images/auto-update.ts';
 import { renewViews } from './instances/views.ts';
 import { deleteExpired, takeScheduled } from './snapshots/scheduled.ts';
@@ -30,6 +31,7 @@ export function startPeriodicWork(
       deleteExpiredOfVolumes(deps, context),
     );
     void attempt('bring images up to date', () => updateImages(deps, startMs, context));
+    void attempt('delete images that nobody uses', () => deleteExpiredImages(deps, context));
     void attempt('let machines see their limits', () => renewViews(deps));
     void attempt('delete expired backups', () => deleteExpiredBackups(deps, context));
   }, clock);

@@ -218,6 +218,11 @@ describe('lxc and settings', () => {
     expect(await lxc.well('config get user.site')).toBe('there');
     await lxc.well('config unset user.site');
     await lxc.badly('config set nonsense.key=1', /Error: .*nonsense/);
+    await lxc.well('config set images.remote_cache_expiry=3 images.auto_update_interval=0');
+    expect(await lxc.well('config get images.remote_cache_expiry')).toBe('3');
+    await lxc.badly('config set images.remote_cache_expiry=soon', /Error: .*images.remote_cache/);
+    await lxc.well('config unset images.remote_cache_expiry');
+    await lxc.well('config unset images.auto_update_interval');
     expect(await lxc.well('config trust list -f csv')).toBe('');
   });
 

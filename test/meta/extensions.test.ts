@@ -50,6 +50,11 @@ const claims: Readonly<Record<string, string>> = {
   patch: 'query reads and changes anything, and waits',
   profile_usedby: 'profile makes profiles that change the machines that have them',
   project_usage: 'project create, show, set, edit, rename and delete',
+  projects_compression: 'publish packs as it is told, else as the project or the server says',
+  projects_images_auto_update:
+    'how often newer images are looked for, a project or the server says',
+  projects_images_remote_cache_expiry:
+    'what was fetched for a launch goes when nobody used it for the days that a project or the server says',
   projects: 'machines of one project are none of another’s, also by the same name',
   resources: 'info tells of a machine, and of the server',
   resources_v2: 'info tells of a machine, and of the server',

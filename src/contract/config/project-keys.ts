@@ -1,5 +1,5 @@
 import type { KeyRow, UnsupportedKey } from './key.ts';
-import { compressionKeys } from './server-keys.ts';
+import { compressionKeys, imageCacheKeys } from './server-keys.ts';
 
 /** What a project may have of its own besides its machines. */
 export type ProjectFeature = 'features.images' | 'features.profiles' | 'features.storage.volumes';
@@ -81,6 +81,8 @@ export const projectKeys = [
     summary: 'Most of all root disks together; each must have a size then',
   },
   ...compressionKeys,
+  // Unset, what the server says holds.
+  ...imageCacheKeys.map(({ default: _, ...row }) => row),
   { key: 'user.*', type: 'text', live: true, summary: 'Free notes of yours' },
 ] as const satisfies readonly KeyRow[];
 
@@ -92,7 +94,7 @@ export const unsupportedProjectKeys: readonly UnsupportedKey[] = [
   },
   { key: 'limits.virtual-machines', why: 'there are no virtual machines' },
   { key: 'restricted*', why: 'what machines may be is for the policy of the administrator' },
-  { key: 'images.*', why: 'images stay until you delete them' },
+  { key: 'images.default_architecture', why: 'machines are of the architecture of their host' },
 ];
 
 /** What all projects share, as each of them shows it and takes it when it is said as it is. */

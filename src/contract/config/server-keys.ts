@@ -17,9 +17,41 @@ export const compressionKeys = [
   },
 ] as const satisfies readonly KeyRow[];
 
+/** The same of images: what was fetched for a launch is kept by these. */
+export const imageCacheKeys = [
+  {
+    key: 'images.remote_cache_expiry',
+    type: 'integer',
+    min: 0,
+    max: 36_500,
+    default: '10',
+    live: true,
+    summary:
+      'Days after which an image goes that was fetched for a launch, was not used since and has no alias; 0 keeps it',
+  },
+  {
+    key: 'images.auto_update_cached',
+    type: 'bool',
+    default: 'true',
+    live: true,
+    summary: 'Whether images that are fetched for a launch by their alias follow their server',
+  },
+  {
+    key: 'images.auto_update_interval',
+    type: 'integer',
+    min: 0,
+    max: 8_760,
+    default: '6',
+    live: true,
+    summary:
+      'Hours between looks for newer ones of images with auto_update, at least 24 for those that are built here; 0 is never',
+  },
+] as const satisfies readonly KeyRow[];
+
 /** Config keys of the daemon (`PUT /1.0`). */
 export const serverKeys = [
   ...compressionKeys,
+  ...imageCacheKeys,
   {
     key: 'user.*',
     type: 'text',
@@ -40,7 +72,7 @@ export const unsupportedServerKeys: readonly UnsupportedKey[] = [
   },
   { key: 'core.shutdown_timeout', why: 'use boot.host_shutdown_timeout of each machine' },
   { key: 'core.*', why: socketOnly },
-  { key: 'images.*', why: 'images stay until you delete them' },
+  { key: 'images.default_architecture', why: 'machines are of the architecture of their host' },
   { key: 'instances.*', why: 'its choices are keys of instances and profiles' },
   { key: 'loki.*', why: 'logs go to a file; follow them with "warren daemon logs"' },
   { key: 'maas.*', why: 'there is no MAAS integration' },

@@ -1,9 +1,9 @@
 import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
+import { hoursOfUpdates } from './cache-settings.ts';
 import { refreshImage } from './refresh.ts';
 
 const minuteMs = 60_000;
-/** As LXD does it; to build one anew costs more than to ask a server. */
-const fetchedEveryMinutes = 6 * 60;
+/** To build one anew costs more than to ask a server. */
 const builtEveryMinutes = 24 * 60;
 
 /**
@@ -16,7 +16,9 @@ export async function updateImages(
   context: WorkContext,
 ): Promise<void> {
   const minute = Math.floor(startMs / minuteMs);
-  for (const image of deps.store.images.list().filter((one) => isDue(one, minute))) {
+  for (const image of deps.store.images
+    .list()
+    .filter((one) => isDue(one, minute, hoursOfUpdates(deps, one.project)))) {
     context.signal.throwIfAborted();
     const { project, fingerprint } = image;
     const name = image.aliases[0]?.name ?? fingerprint.slice(0, 12);
@@ -32,12 +34,18 @@ export async function updateImages(
   }
 }
 
-/** Whether an image is looked after in this minute since the epoch. */
+/** Whether an image is looked after in this minute since the epoch, every `hours`; 0 is never. */
 export function isDue(
   image: Pick<ImageRecord, 'fingerprint' | 'autoUpdate' | 'source' | 'recipe'>,
   minute: number,
+  hours: number,
 ): boolean {
-  if (!image.autoUpdate || (image.source === undefined && image.recipe === undefined)) return false;
-  const every = image.source === undefined ? builtEveryMinutes : fetchedEveryMinutes;
+  if (
+    hours === 0 ||
+    !image.autoUpdate ||
+    (image.source === undefined && image.recipe === undefined)
+  )
+    return false;
+  const every = image.source === undefined ? Math.max(hours * 60, builtEveryMinutes) : hours * 60;
   return (minute + parseInt(image.fingerprint.slice(0, 8), 16)) % every === 0;
 }

@@ -8,6 +8,7 @@ import { WarrenError } from '../../contract/errors.ts';
 import type { ImageRecipe } from '../../image/types.ts';
 import type { EngineDeps, ImageRecord, WorkContext } from '../types.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
+import { followsServer } from './cache-settings.ts';
 import { findImage, getImage, listImages } from './list.ts';
 import { imageOwner, recordImage, replaceImage, shareImage, type NewImage } from './record.ts';
 import { fetchImage, type RemoteImage } from './remote.ts';
@@ -76,7 +77,8 @@ export async function findImageForSource(
   if ('remote' in source) {
     const { remote } = source;
     // Followed when it has a name there, as LXD does it.
-    const autoUpdate = !/^[0-9a-f]{12,64}$/.test(remote.reference);
+    const isName = !/^[0-9a-f]{12,64}$/.test(remote.reference);
+    const autoUpdate = isName && followsServer(deps, project);
     const input = { project, remote, public: false, autoUpdate, cached: true, aliases: [] };
     return await fetchImage(deps, input, context);
   }

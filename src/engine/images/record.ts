@@ -139,7 +139,10 @@ function insertImage(deps: EngineDeps, image: NewImage, said: Said): number {
     source: image.source,
   });
   for (const alias of image.aliases) store.aliases.insert({ ...alias, project, imageId: id });
-  if (replaces !== undefined) replaceImage(deps, replaces, id);
+  if (replaces !== undefined) {
+    replaceImage(deps, replaces, id);
+    if (replaces.lastUsedAtMs !== undefined) store.images.setUsed(id, replaces.lastUsedAtMs);
+  }
   return id;
 }
 

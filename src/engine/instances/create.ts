@@ -214,7 +214,11 @@ async function make(
       'a failed creation was not undone completely',
     );
   });
-  const id = store.transaction(() => insert(deps, input, settings, origin));
+  const id = store.transaction(() => {
+    // From here on, so that it does not expire under a machine that is being made.
+    if (origin.image !== undefined) store.images.setUsed(origin.image.id, deps.now());
+    return insert(deps, input, settings, origin);
+  });
   undo.push('remove the row', async () => {
     store.reclaim(() => {
       store.instances.delete(id);
@@ -243,7 +247,6 @@ async function make(
   }
   store.transaction(() => {
     store.instances.setPhase(id, 'ready');
-    if (origin.image !== undefined) store.images.setUsed(origin.image.id, deps.now());
   });
   undo.keep();
   deps.events.lifecycle({
