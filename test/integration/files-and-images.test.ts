@@ -75,9 +75,28 @@ describe.each(['on', 'off'])('files of a machine that is %s', (name) => {
       'x-lxd-mode': '0640',
       'x-lxd-type': 'file',
     });
-    const head = await api.send('HEAD', url('/root/f'));
-    expect(head.headers['x-lxd-mode']).toBe('0640');
-    expect(head.body).toHaveLength(0);
+  });
+
+  test('HEAD tells what a path is, and how long a file, without sending it', async () => {
+    await api.send('POST', url('/root/h'), {
+      body: 'twelve bytes',
+      headers: { 'X-LXD-mode': '0640' },
+    });
+    await api.send('POST', url('/root/hd'), { headers: { 'X-LXD-type': 'directory' } });
+    const link = { 'X-LXD-type': 'symlink' };
+    await api.send('POST', url('/root/hl'), { body: '/nowhere', headers: link });
+    for (const [path, said] of [
+      ['h', { 'x-lxd-type': 'file', 'x-lxd-mode': '0640', 'content-length': '12' }],
+      ['hd', { 'x-lxd-type': 'directory', 'x-lxd-mode': '0755' }],
+      ['hl', { 'x-lxd-type': 'symlink' }],
+    ] as const) {
+      const { status, headers, body } = await api.send('HEAD', url(`/root/${path}`));
+      expect({ status, length: body.length }).toEqual({ status: 200, length: 0 });
+      expect(headers).toMatchObject({ ...said, 'x-lxd-uid': '0', 'x-lxd-gid': '0' });
+      expect(headers['x-lxd-modified']).toMatch(/^\d{4}-\d\d-\d\d .* UTC$/);
+    }
+    expect(await api.send('HEAD', url('/root/none'))).toMatchObject({ status: 404 });
+    expect(await api.send('HEAD', url(''))).toMatchObject({ status: 400 });
   });
 
   test('keep their mode when overwritten, and can be appended to', async () => {
@@ -309,7 +328,7 @@ describe('images', () => {
   });
 
   test('from elsewhere are those of simplestreams servers, and that is said', async () => {
-    const source = { type: 'url', url: 'https://example.org' };
+    const source = { type: 'migration', mode: 'push' };
     expect((await api.call('POST', '/1.0/images', { source })).status).toBe(501);
     const other = { type: 'image', mode: 'pull', server: 'https://example.org', alias: 'x' };
     const { err } = await api.operate('POST', '/1.0/images', { source: other });

@@ -297,6 +297,11 @@ describe('events', () => {
 
   test('refuse an unknown type', async () => {
     await expect(api.websocket('/1.0/events?type=gossip').opened).rejects.toThrow('400');
+    for (const path of ['/1.0/events', '/1.0/operations/x/websocket', '/1.0/instances/x/sftp']) {
+      const { status, json } = await api.call('GET', path);
+      expect({ path, status }).toEqual({ path, status: 400 });
+      expect(json.error).toMatch(/it is a plain request, wanted one with "Upgrade: /);
+    }
     const client = new Client({ transport: new Transport({ socket: daemon.socket }) });
     await expect(watchEvents(client, ['gossip']).next()).rejects.toMatchObject({
       code: 'invalid',

@@ -93,3 +93,30 @@ test('a device names a volume that exists, or a path, and not both', async () =>
   expect(await device({ source: '/srv', pool: 'default' })).toContain('no name of a volume');
   expect(await device({ source: 'v', pool: 'other' })).toContain('no storage pool "other"');
 });
+
+test('a type that no volume has is refused as such, and a path below a known one is not there', async () => {
+  const volumes = '/1.0/storage-pools/default/volumes';
+  for (const [method, path] of [
+    ['GET', 'disk'],
+    ['POST', 'disk'],
+    ['GET', 'disk/v'],
+    ['PUT', 'disk/v'],
+    ['GET', 'disk/v/snapshots'],
+    ['DELETE', '__proto__/v'],
+  ] as const) {
+    const { status, json } = await api.call(method, `${volumes}/${path}`, {});
+    expect({ method, path, status }).toEqual({ method, path, status: 400 });
+    expect(json.error).toMatch(/type: "(disk|__proto__)" is none, wanted custom, /);
+  }
+  for (const [method, path] of [
+    ['DELETE', 'custom'],
+    ['GET', 'custom/v/nothing'],
+    ['POST', 'container'],
+    ['GET', 'container/none'],
+  ] as const) {
+    const { status } = await api.call(method, `${volumes}/${path}`, {});
+    expect({ method, path, status }).toEqual({ method, path, status: 404 });
+  }
+  const elsewhere = await api.call('GET', '/1.0/storage-pools/none/volumes/disk');
+  expect(elsewhere.status).toBe(404);
+});

@@ -27,6 +27,7 @@ import { storagePoolRoutes } from './storage/pools.ts';
 import { volumeBackupRoutes } from './storage/backups.ts';
 import { volumeSnapshotRoutes } from './storage/snapshots.ts';
 import { volumeRoutes } from './storage/volumes.ts';
+import { websocketOnlyRoutes } from './websocket-only.ts';
 import { warningRoutes } from './warnings.ts';
 
 import type { FastifyInstance } from 'fastify';
@@ -58,6 +59,7 @@ export const routes: readonly ((app: FastifyInstance, context: DaemonContext) =>
   profileRoutes,
   metricsRoutes,
   networkOnlyRoutes,
+  websocketOnlyRoutes,
   networkRoutes,
   storageCheckRoutes,
   storagePoolRoutes,

@@ -68,7 +68,12 @@ async function sendFile(
 ): Promise<void> {
   const stat = await files.stat(path);
   if (request.method === 'HEAD') {
-    void reply.headers(headersOf(stat)).send();
+    const content = { 'Content-Type': 'application/octet-stream', 'Content-Length': stat.size };
+    // Fastify would give the length of the body that is not sent.
+    reply.hijack();
+    reply.raw
+      .writeHead(200, { ...headersOf(stat), ...(stat.type === 'file' ? content : {}) })
+      .end();
     return;
   }
   switch (stat.type) {

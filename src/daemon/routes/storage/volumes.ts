@@ -67,6 +67,20 @@ export function volumeRoutes(app: FastifyInstance, context: DaemonContext): void
       return syncBody(found);
     });
   }
+  for (const url of [`${all}/:type`, `${all}/:type/*`]) {
+    // Whatever is wanted of it: what has a type of its own above comes first.
+    app.all(url, (request, reply) => {
+      checkPool(request);
+      const type = param(request, 'type');
+      if (types.some((known) => known === type)) {
+        reply.callNotFound();
+        return reply;
+      }
+      const problem = `"${type.slice(0, 80)}" is none, wanted ${types.join(', ')}`;
+      const issues = [{ path: 'type', problem }];
+      throw new WarrenError('invalid', { what: 'find the storage volume', issues });
+    });
+  }
   for (const url of [all, `${all}/custom`]) {
     app.post(url, (request, reply) => {
       checkPool(request);
