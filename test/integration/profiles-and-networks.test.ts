@@ -159,6 +159,40 @@ describe('networks', () => {
     }
   });
 
+  test('have fixed addresses that no two machines get', async () => {
+    const eth0 = (address: string): Record<string, unknown> => ({
+      eth0: { type: 'nic', network: 'warrenbr0', 'ipv4.address': address },
+    });
+    const make = (name: string, rest: object): Promise<unknown> =>
+      api.done('POST', '/1.0/instances', { name, source: { type: 'none' }, ...rest });
+    const refused = async (method: string, path: string, body: object): Promise<string> =>
+      (await api.call(method, path, body)).json.error;
+    await make('one', { devices: eth0('10.77.0.5') });
+    const taken =
+      'devices.eth0.ipv4.address: 10.77.0.5 is the address of one, wanted one that no other';
+    await expect(make('two', { devices: eth0('10.77.0.5') })).rejects.toThrow(taken);
+    await make('two', { devices: eth0('10.77.0.6') });
+    // A machine is not in its own way, but two interfaces of it are.
+    const again = await api.call('PATCH', '/1.0/instances/two', { devices: eth0('10.77.0.6') });
+    expect(again.status).toBe(200);
+    const eth1 = eth0('10.77.0.6')['eth0'];
+    expect(await refused('PATCH', '/1.0/instances/two', { devices: { eth1 } })).toContain(
+      'devices.eth1.ipv4.address: 10.77.0.6 is the address of its eth0',
+    );
+    expect(await refused('PATCH', '/1.0/instances/two', { devices: eth0('10.77.0.5') })).toContain(
+      taken,
+    );
+    // A profile is in the way of whom it is added to, and of itself with two machines.
+    await api.call('POST', '/1.0/profiles', { name: 'fixed', devices: {} });
+    await api.done('PUT', '/1.0/instances/two', { profiles: ['fixed'], devices: {} });
+    const fixed = '/1.0/profiles/fixed';
+    expect(await refused('PUT', fixed, { devices: eth0('10.77.0.5') })).toContain(`two: ${taken}`);
+    expect((await api.call('PUT', fixed, { devices: eth0('10.77.0.6') })).status).toBe(200);
+    await expect(make('three', { profiles: ['fixed'] })).rejects.toThrow('the address of two');
+    for (const name of ['one', 'two']) await api.done('DELETE', `/1.0/instances/${name}`);
+    expect((await api.call('DELETE', fixed)).status).toBe(200);
+  });
+
   test('that a machine leaves, by itself or with a profile, leave no hardware address in it', async () => {
     const nic = { type: 'nic', network: 'warrenbr0' };
     await api.call('POST', '/1.0/profiles', { name: 'nics', devices: { p0: nic } });

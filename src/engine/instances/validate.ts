@@ -6,11 +6,12 @@ import { validateConfig } from '../../contract/config/validate.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { planIdmap } from '../idmap.ts';
 import { fixedAddressProblem, networkOfNic } from '../networks/nics.ts';
+import { sharedAddressIssues } from '../networks/shared-addresses.ts';
 import { checkPolicy } from '../policy/policy.ts';
 import { checkProjectLimits } from '../projects/limits.ts';
 import type { EngineDeps, InstanceRecord, ProfileRecord } from '../types.ts';
 import { volumeOfDevice } from '../volumes/list.ts';
-import { expander, expandInstance } from './list.ts';
+import { expander, expandInstance, listInstances } from './list.ts';
 import { volumeFor } from '../projects/features.ts';
 
 type Settings = Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>;
@@ -65,8 +66,24 @@ export function checkInstance(
 ): void {
   refuseIssues(what, instanceIssues(deps, machine, settings));
   const expanded = expandInstance(deps, settings);
+  refuseIssues(what, sharedAddresses(deps, expanded.devices, current?.id));
   checkPolicy(deps, what, { own: settings.config, expanded, current }, expander(deps), moment);
   checkProjectLimits(deps, what, [{ machine, record: current, expanded }], moment);
+}
+
+/** The fixed addresses of a machine that others have too; `id` is its own, when it has one already. */
+export function sharedAddresses(
+  deps: EngineDeps,
+  devices: Settings['devices'],
+  id: number | undefined,
+  profileOverride?: ProfileRecord,
+): Issue[] {
+  const expandEach = expander(deps, profileOverride);
+  return sharedAddressIssues(devices, () =>
+    listInstances(deps)
+      .filter((other) => other.id !== id)
+      .map((other) => ({ name: other.name, devices: expandEach(other).devices })),
+  );
 }
 
 export function refuseIssues(what: string, issues: readonly Issue[]): void {

@@ -9,12 +9,12 @@ import { checkSources } from '../instances/disks.ts';
 import { expander, expandInstance } from '../instances/list.ts';
 import { checkWishedIds } from '../instances/other-ids.ts';
 import { isRunning } from '../instances/state.ts';
-import { instanceIssues } from '../instances/validate.ts';
+import { instanceIssues, sharedAddresses } from '../instances/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs, staleHwaddrs } from '../networks/nics.ts';
 import { checkPolicyOfUsers } from '../policy/policy.ts';
 import { checkProjectLimits } from '../projects/limits.ts';
-import type { EngineDeps, ProfileRecord } from '../types.ts';
+import type { EngineDeps, InstanceRecord, ProfileRecord } from '../types.ts';
 import { getProfile, usersOfProfile } from './list.ts';
 import { checkProfile } from './validate.ts';
 
@@ -104,7 +104,7 @@ function checkUsers(deps: EngineDeps, users: readonly string[], next: ProfileRec
   const what = `change profile ${next.name}`;
   const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
   const issues: Issue[] = records.flatMap((record) =>
-    instanceIssues(deps, record.name, record, next).map(({ path, problem }) => ({
+    issuesOfUser(deps, record, next).map(({ path, problem }) => ({
       path: `${record.name}: ${path}`,
       problem,
     })),
@@ -117,4 +117,11 @@ function checkUsers(deps: EngineDeps, users: readonly string[], next: ProfileRec
     ...{ machine: one.record.name, record: one.record, expanded: one.next },
   }));
   checkProjectLimits(deps, what, planned);
+}
+
+function issuesOfUser(deps: EngineDeps, record: InstanceRecord, next: ProfileRecord): Issue[] {
+  const issues = instanceIssues(deps, record.name, record, next);
+  if (issues.length > 0) return issues;
+  const { devices } = expandInstance(deps, record, next);
+  return sharedAddresses(deps, devices, record.id, next);
 }
