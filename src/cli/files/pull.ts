@@ -27,8 +27,8 @@ interface PullInput {
  * Copies a file or tree of a machine to `target` on the host. Everything the machine says of it is
  * taken for hostile: a name in a listing must be one name; a symbolic link is made but never
  * followed, neither one of this pull nor one that an earlier pull left; modes lose their setuid bits.
- * Of a directory, what cannot be had (a pipe, a name that is not UTF-8, a path too long for this host)
- * is left out and the rest copied; then `invalid` is thrown, which names what was left out.
+ * Of a directory, what cannot be had (a pipe, a name that is not UTF-8, a path too long for this host, a
+ * directory of more names than are listed) is left out and the rest copied; then `invalid` is thrown, which names what was left out.
  */
 export async function pullTree(input: PullInput, guestPath: string, target: string): Promise<void> {
   const skipped: Issue[] = [];
@@ -47,9 +47,13 @@ async function pullEntry(
   depth: number,
 ): Promise<void> {
   const { client, instance } = input;
-  if (depth > maxDepth) throw new TooDeep();
+  if (depth > maxDepth) throw new LeftOut(`it is more than ${maxDepth} directories deep`);
   input.onFile(guestPath);
-  const file = await readGuestFile(client, instance, guestPath);
+  const file = await readGuestFile(client, instance, guestPath).catch((error: unknown) => {
+    // Of the tree itself it is the answer; of what is in it, one thing that the guest keeps from us.
+    if (depth > 0 && isWarrenError(error, 'hostile')) throw new LeftOut(error.details.found);
+    throw error;
+  });
   if (file.type === 'file') await writeFileHere(file, target);
   else if (file.type === 'symlink') await writeLink(file.target, target);
   else await pullDirectory(input, file, guestPath, target, depth);
@@ -93,7 +97,7 @@ async function pullDirectory(
 
 /** Why an entry can be left out, or undefined for what must end the copy. */
 function skippable(error: unknown, name: string): string | undefined {
-  if (error instanceof TooDeep) return error.message;
+  if (error instanceof LeftOut) return error.message;
   if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') {
     return 'its path is too long for this host';
   }
@@ -105,9 +109,8 @@ function skippable(error: unknown, name: string): string | undefined {
   return error.details.issues.map(({ problem }) => problem).join('; ');
 }
 
-class TooDeep extends Error {
-  override readonly message = `it is more than ${maxDepth} directories deep`;
-}
+/** Of an entry that is left out, while the rest of its tree is copied. */
+class LeftOut extends Error {}
 
 /** One component of a path, and no way out of a directory. */
 export function isFileName(name: string): boolean {

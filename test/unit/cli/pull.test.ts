@@ -88,8 +88,12 @@ test('a tree comes with its modes and links', async () => {
 test('of a tree, what cannot be had is left out and named, and the rest comes', async () => {
   const issues = [{ path: 'path', problem: '/srv/pipe is a device, socket or pipe' }];
   const tree: Readonly<Record<string, Entry>> = {
-    '/srv': { names: ['a', '\uFFFDb', 'pipe', 'n'.repeat(300), 'z'] },
+    '/srv': { names: ['a', '\uFFFDb', 'many', 'pipe', 'n'.repeat(300), 'z'] },
     '/srv/a': { file: 'first' },
+    '/srv/many': new WarrenError('hostile', {
+      what: 'list /srv/many',
+      found: 'it has too many names',
+    }),
     '/srv/pipe': new WarrenError('invalid', { what: 'read a file', issues }),
     [`/srv/${'n'.repeat(300)}`]: { file: 'too long' },
     '/srv/z': { file: 'last' },
@@ -101,6 +105,7 @@ test('of a tree, what cannot be had is left out and named, and the rest comes', 
       what: 'copy all of web/srv',
       issues: [
         { path: '/srv/\uFFFDb', problem: 'its name is not UTF-8' },
+        { path: '/srv/many', problem: 'it has too many names' },
         { path: '/srv/pipe', problem: '/srv/pipe is a device, socket or pipe' },
         { path: `…${'n'.repeat(79)}`, problem: 'its path is too long for this host' },
       ],
