@@ -1,4 +1,6 @@
+import { isWarrenError } from '../contract/errors.ts';
 import { runQuiet } from '../sys/programs/quiet.ts';
+import { runtimeRefusal } from '../sys/programs/runtime-refusal.ts';
 import type { CgroupDriver } from './cgroup/driver.ts';
 
 /** The command line every OCI runtime shares (crun(1), runc(8)). */
@@ -7,7 +9,7 @@ export interface OciProgram {
   /** Options before the command. */
   readonly globalArgs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Runs a command to its end; throws `program_failed` with the runtime's own words. */
+  /** Runs a command to its end; throws `program_failed` with the runtime's own words, `host_lacks` where it can start nothing. */
   run(what: string, args: readonly string[], timeoutMs: number): Promise<void>;
 }
 
@@ -19,6 +21,11 @@ export function ociProgram(program: string, ociDir: string, cgroup: CgroupDriver
     globalArgs,
     env,
     run: (what, args, timeoutMs) =>
-      runQuiet(program, [...globalArgs, ...args], { what, env, timeoutMs }),
+      runQuiet(program, [...globalArgs, ...args], { what, env, timeoutMs }).catch(
+        (error: unknown) => {
+          const output = isWarrenError(error, 'program_failed') ? error.details.output : '';
+          throw runtimeRefusal(what, output) ?? error;
+        },
+      ),
   };
 }

@@ -189,6 +189,28 @@ describe('a host', () => {
   });
 });
 
+test('a host with cgroup v1 beside v2 and no cgroup for the user says so when an image is made', async ({
+  skip,
+}) => {
+  await using host = await openHost();
+  // crun is content with a cgroup v2 beside v1 that has nothing to offer.
+  const controllers = await host.asRoot('cat /sys/fs/cgroup/cgroup.controllers');
+  if (controllers.trim() === '') skip('cgroup v2 has no controllers here');
+  await host.asRoot(`
+    mount -t tmpfs t /mnt && mkdir /mnt/v2 && mount --bind /sys/fs/cgroup /mnt/v2
+    mount -t tmpfs t /sys/fs/cgroup && mkdir /sys/fs/cgroup/unified
+    mount --bind /mnt/v2 /sys/fs/cgroup/unified
+    mount -o remount,bind,ro /sys/fs/cgroup/unified`);
+  expectError(
+    await host.warren('launch', 'busybox', 'a'),
+    'host_lacks',
+    /^error: Cannot build busybox: cgroup v1 is mounted with controllers of v2 beside it/,
+    /^try: {3}warren doctor cgroup$/,
+  );
+  expect(await names(host)).toEqual([]);
+  expect((await host.warren('doctor', 'cgroup')).stdout).toContain('crun starts nothing');
+});
+
 describe('quickstart', () => {
   /** A `node` that is this one but for its version. */
   const nodeOf = (version: string): string => {

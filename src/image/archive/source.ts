@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 
 import type { HostPath } from '../../base/brand.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { runtimeRefusal } from '../../sys/programs/runtime-refusal.ts';
 import { parseIdMap } from '../../sys/proc/idmap.ts';
 import { tail, throwIfCancelled } from '../sandbox/failure.ts';
 import type { Child } from '../sandbox/child.ts';
@@ -96,6 +97,8 @@ async function compressedSource(
           hint: `sudo apt install ${debianPackage}`,
         });
       }
+      const refusal = runtimeRefusal(what, end.errorText);
+      if (refusal !== undefined) throw refusal;
       const problem = `the file is damaged: ${tail(end.errorText)}`;
       throw new WarrenError('invalid', { what, issues: [{ path: '', problem }] });
     },

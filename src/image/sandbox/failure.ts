@@ -1,5 +1,6 @@
 import type { HostPath } from '../../base/brand.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { runtimeRefusal } from '../../sys/programs/runtime-refusal.ts';
 import type { ChildEnd } from './child.ts';
 
 /** The sentence for a confined program that did not end well; `where` is what it wrote to. */
@@ -11,6 +12,8 @@ export function childFailure(
   if (isFull(end.errorText)) {
     return new WarrenError('no_space', { what, where });
   }
+  const refusal = runtimeRefusal(what, end.errorText);
+  if (refusal !== undefined) return refusal;
   const outcome =
     end.exitCode === undefined
       ? `was ended by ${end.signal ?? 'a signal'}`
