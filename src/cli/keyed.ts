@@ -204,8 +204,8 @@ export function setCommand(group: KeyedGroup): AnyCommand {
     async run(context, args: object) {
       const { assignments = [], ...rest } = args as { assignments?: readonly string[] };
       const name = (rest as Named)[group.noun];
-      // `config set core.x=1 core.y=2` names no machine: its first word is an assignment too.
-      const isOwn = name === undefined || (group.group === 'config' && name.includes('='));
+      // `config set core.x=1 core.y=2` and `config set core.x 1` name no machine: that has no dot.
+      const isOwn = name === undefined || (group.group === 'config' && /^[^/]*[.=]/.test(name));
       const words = isOwn && name !== undefined ? [name, ...assignments] : assignments;
       const target = isOwn ? undefined : name;
       refuseSnapshot(group, target);

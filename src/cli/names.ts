@@ -13,9 +13,11 @@ export function stripRemote(name: string): string {
   if (match === null) return name;
   const [, remote = '', rest = ''] = match;
   if (remote !== 'local' && remote !== '') {
+    // What `ubuntu:24.04` is there, `ubuntu/24.04` is here.
+    const here = /^ubuntu\b/.test(remote) && rest !== '' ? `ubuntu/${rest}` : rest;
     throw new UsageError(
       `Cannot use "${name}": there is no remote "${remote}", warren has one server and no others`,
-      `the same command with ${rest === '' ? 'a name' : rest}`,
+      `the same command with ${here === '' ? 'a name' : here}`,
     );
   }
   return rest;

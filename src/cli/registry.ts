@@ -45,7 +45,11 @@ export const elsewhere: Readonly<Record<string, string>> = {
   unpause: 'resume',
   volume: 'storage volume',
   'image copy': 'image export',
+  'image get-property': 'image show',
+  'image set-property': 'image edit',
+  'image unset-property': 'image edit',
   'network forward': 'config device add',
+  'profile apply': 'profile assign',
   'storage create': 'storage volume create',
 };
 

@@ -70,9 +70,8 @@ describe('bad input', () => {
   });
 });
 
-describe('a host that lacks something', () => {
-  test('real root is refused with one sentence', async () => {
-    // Root of this very namespace is what `uid_map` says, not the number 0.
+describe('the number of a user', () => {
+  test('is not what makes it root: one that maps itself to 0 is not taken for it', async () => {
     const result = await runProgram(
       'unshare',
       ['--user', '--map-root-user', process.execPath, cli, 'list'],

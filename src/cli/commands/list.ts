@@ -1,5 +1,6 @@
 import { compareNames } from '../../base/text.ts';
 import { defineCommand } from '../command.ts';
+import { stripRemote } from '../names.ts';
 import { defaultColumns, parseColumns } from '../render/instance-columns.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -29,7 +30,7 @@ export const list = defineCommand({
       alias: 'c',
       value: 'COLUMNS',
       summary:
-        'n name, s state, 4 and 6 addresses, i image, P profiles, m memory, S snapshots, t type, a architecture, b pool, c created, e project, l last used, d description, D disk, f fingerprint, N processes, p pid, u cpu; and config keys',
+        'n name, s state, 4 and 6 addresses, i image, P profiles, m memory, S snapshots, t type, a architecture, b pool, c created, e project, l last used, d description, D disk, f fingerprint, N processes, p pid, u cpu; and config keys, or devices:DEVICE.KEY',
     },
     'all-projects': { kind: 'flag', summary: 'Of every project; with its name in front' },
     fast: { kind: 'flag', hidden: true, summary: 'Accepted for the sake of lxc' },
@@ -73,7 +74,7 @@ type Filter =
 
 function parseFilter(word: string): Filter {
   const equals = word.indexOf('=');
-  if (equals <= 0) return { kind: 'name', text: word };
+  if (equals <= 0) return { kind: 'name', text: stripRemote(word) };
   const values = word.slice(equals + 1).split(',');
   return { kind: 'field', key: word.slice(0, equals), values };
 }

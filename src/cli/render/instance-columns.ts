@@ -52,13 +52,16 @@ const columns: Readonly<Record<string, InstanceColumn>> = {
 
 export const defaultColumns = 'ns4iPmS';
 
-/** Letters such as `ns4`, and config keys behind commas: `ns,user.owner,limits.memory`. */
+/**
+ * Letters such as `ns4`, and keys behind commas, as lxc has them: `ns,user.owner`, `devices:eth0.network`, each
+ * with a title and a most width where they are given: `user.owner:OWNER:12`.
+ */
 export function parseColumns(text: string): readonly InstanceColumn[] {
   if (/^,*$/.test(text)) {
     throw new UsageError(`Cannot show no columns: wanted letters such as ${defaultColumns}`);
   }
   return text.split(',').flatMap((part, index) => {
-    if (part.includes('.')) return [configColumn(part)];
+    if (/[.:]/.test(part)) return [keyColumn(part)];
     if (part === '' && index > 0) return [];
     return part.split('').map((letter) => {
       const column = columns[letter];
@@ -71,11 +74,35 @@ export function parseColumns(text: string): readonly InstanceColumn[] {
   });
 }
 
-function configColumn(key: string): InstanceColumn {
+function keyColumn(text: string): InstanceColumn {
+  const match = /^(?:(config|devices):)?([^:]+)(?::([^:]*))?(?::(-1|\d+))?$/.exec(text);
+  if (match === null) {
+    throw new UsageError(
+      `Cannot show column "${text}": wanted KEY, KEY:TITLE or KEY:TITLE:WIDTH, with devices: before a key of a device`,
+    );
+  }
+  const [, kind, key = '', wanted = '', most = '-1'] = match;
+  const title = wanted === '' ? key.toUpperCase() : wanted;
+  // 0 is as wide as its title.
+  const width = most === '-1' ? undefined : Number(most) || title.length;
   return {
-    title: key.toUpperCase(),
-    cell: ({ expanded_config: config }) => config[key] ?? '-',
+    title,
+    cell: (instance) => {
+      const value =
+        (kind === 'devices' ? deviceKey(instance, key) : configKey(instance, key)) ?? '-';
+      return { text: value.slice(0, width), value };
+    },
   };
+}
+
+function configKey({ expanded_config: config }: InstanceFull, key: string): string | undefined {
+  return config[key];
+}
+
+/** `eth0.ipv4.address`: the device, and what is behind the first dot. */
+function deviceKey({ expanded_devices: devices }: InstanceFull, path: string): string | undefined {
+  const [device = '', ...key] = path.split('.');
+  return devices[device]?.[key.join('.')];
 }
 
 /** The name a person gave: alias or recipe where known, else the image's own words. */

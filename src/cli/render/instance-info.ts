@@ -20,7 +20,7 @@ function headline(instance: InstanceFull, look: Look): string {
   const bootMs = state.warren?.boot_ms;
   const parts =
     state.status === 'Stopped'
-      ? [`stopped${because(state.warren?.last_exit)}`]
+      ? [stoppedHow(state.warren?.last_exit)]
       : [
           started === undefined ? word : `${word} since ${formatRelative(started, look.now)}`,
           ...(typeof bootMs === 'number' ? [`booted in ${formatDuration(bootMs)}`] : []),
@@ -30,9 +30,9 @@ function headline(instance: InstanceFull, look: Look): string {
   return `${paint(look, 'bold', name)}  ${dot} ${text}${description}`;
 }
 
-function because(lastExit: string | null | undefined): string {
-  if (lastExit === null || lastExit === undefined || lastExit === '') return '';
-  return `, ${lastExit}`;
+function stoppedHow(lastExit: string | null | undefined): string {
+  if (lastExit === null || lastExit === undefined || lastExit === '') return 'stopped';
+  return lastExit.startsWith('stopped') ? lastExit : `stopped, ${lastExit}`;
 }
 
 /** Two facts a line where they fit: a name of ten columns, then what there is to say. */

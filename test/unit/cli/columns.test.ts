@@ -49,6 +49,24 @@ test('config keys are columns behind a comma', () => {
   expect(parseColumns('n,user.owner').map(({ title }) => title)).toEqual(['NAME', 'USER.OWNER']);
 });
 
+test('keys may say of what they are, and have a title and a most width, as with lxc', () => {
+  const columns =
+    'config:limits.memory:LIMIT,devices:eth0.network,limits.memory::3,limits.memory:XY:0';
+  expect(parseColumns(columns).map(({ title }) => title)).toEqual([
+    'LIMIT',
+    'ETH0.NETWORK',
+    'LIMITS.MEMORY',
+    'XY',
+  ]);
+  const eth0 = { type: 'nic', network: 'warrenbr0' };
+  const wired = { ...machine(), expanded_devices: { eth0 } };
+  expect(row(columns, wired)).toEqual(['512MiB', 'warrenbr0', '512', '51']);
+  expect(row('devices:eth1.network,devices:eth0.mtu', wired)).toEqual(['-', '-']);
+  for (const text of ['user.x:A:B', ':', 'user.x:A:1:2']) {
+    expect(() => parseColumns(text)).toThrow(`Cannot show column "${text}": wanted KEY`);
+  }
+});
+
 test('an unknown letter names the known ones', () => {
   expect(() => parseColumns('nZ')).toThrow('Cannot show column "Z": wanted letters of');
 });

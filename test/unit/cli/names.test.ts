@@ -20,6 +20,9 @@ test('a remote is local or none', () => {
   expect(stripRemote('local:debian/12')).toBe('debian/12');
   expect(stripRemote('debian/12')).toBe('debian/12');
   expect(() => stripRemote('images:debian/12')).toThrow('there is no remote "images"');
+  expect(() => stripRemote('ubuntu-daily:24.04')).toThrow(
+    expect.objectContaining({ hint: 'the same command with ubuntu/24.04' }),
+  );
 });
 
 test('a path in a machine is absolute', () => {

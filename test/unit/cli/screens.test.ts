@@ -68,6 +68,8 @@ test('info shows what the kernel holds, line by line', () => {
 test('info of a stopped machine says how it ended', () => {
   const text = formatInstance(machine({ status: 'Stopped', lastExit: 'crashed (signal 9)' }), look);
   expect(text.split('\n')[0]).toBe('web  ○ stopped, crashed (signal 9)');
+  const unknown = machine({ status: 'Stopped', lastExit: 'stopped, reason unknown' });
+  expect(formatInstance(unknown, look).split('\n')[0]).toBe('web  ○ stopped, reason unknown');
   expect(text).toContain('limits     memory 512 MiB   processes 500\n');
   expect(text).not.toContain('address');
 });
