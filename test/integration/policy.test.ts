@@ -141,6 +141,33 @@ describe('a policy is held against what a machine comes to', () => {
     await act('PUT', 'instances/a/state', { action: 'stop', force: true });
     await remove('a');
   });
+
+  test('and what is against several new rules is mended step by step, which is all it may be', async () => {
+    const sysctl = 'linux.sysctl.net.ipv4.ip_forward';
+    state = { kind: 'none' };
+    await act('POST', 'profiles', { name: 'both', config: { ...raw, [sysctl]: '1' } });
+    await create('a', { config: { ...raw, [sysctl]: '1' } });
+    await create('b', { profiles: ['default', 'both'] });
+    rules("deny: [raw.*, 'linux.*']");
+    await expect(set('a', { 'user.x': '1' })).rejects.toThrow(denied);
+    await expect(set('a', { 'raw.idmap': '', [sysctl]: '0' })).rejects.toThrow(/linux\.sysctl/);
+    await set('a', { 'raw.idmap': '' });
+    await expect(set('a', raw)).rejects.toThrow(denied);
+    await expect(start('a')).rejects.toThrow(/linux\.sysctl/);
+    await set('a', { [sysctl]: '' });
+    await start('a');
+    const edit = (config: object): Promise<unknown> => act('PATCH', 'profiles/both', { config });
+    await expect(edit({ [sysctl]: '0' })).rejects.toThrow(/b: config\.raw\.idmap: not allowed/);
+    await edit({ [sysctl]: '' });
+    await expect(start('b')).rejects.toThrow(denied);
+    await edit({ 'raw.idmap': '' });
+    await start('b');
+    for (const name of ['a', 'b']) {
+      await act('PUT', `instances/${name}/state`, { action: 'stop', force: true });
+      await remove(name);
+    }
+    await act('DELETE', 'profiles/both', {});
+  });
 });
 
 describe('rules', () => {
@@ -291,6 +318,7 @@ describe('a policy that cannot be relied on', () => {
       source: { type: 'instance', name: 'a' },
     });
     expect(answer.status).toBe(202);
+    await expect(finish(answer.json.operation)).rejects.toThrow(problem);
     expect(await api.get('/1.0')).toMatchObject({
       warren: { policy: { state: 'unusable', summary: 'machines: "x" is not valid' } },
     });

@@ -102,6 +102,9 @@ describe('a host with a policy', () => {
     await refused(['init', 'busybox', 'b'], problem);
     await refused(['config', 'set', 'a', 'user.x=1'], problem);
     expect(await host.ok('info')).toMatch(/policy +cannot be relied on/);
+    const doctor = await host.warren('doctor', 'policy');
+    expect(doctor).toMatchObject({ exitCode: catalogue.host_lacks.exit });
+    expect(doctor.stdout).toMatch(/nothing is made or started[^]*cannot run machines here/);
     expect(await host.ok('list', '--format', 'csv')).toMatch(/^a,/);
     await lift();
     await host.ok('config', 'set', 'a', 'user.x=1');

@@ -53,8 +53,8 @@ export function instanceIssues(
 /**
  * Throws `invalid` with every issue, `policy` with every one that the administrator's rules have with
  * it, and `forbidden` for the limits of its project. `current` is the machine as it is, when there is
- * one: a change to it is not refused for what all machines of the user have together unless it adds to
- * that. A start is.
+ * one: a change to it, or its restore, is not refused for what all machines of the user have together unless
+ * it adds to that. A start is.
  */
 export function checkInstance(
   deps: EngineDeps,
@@ -62,13 +62,14 @@ export function checkInstance(
   machine: string,
   settings: Settings,
   current?: InstanceRecord,
-  moment: 'start' | 'change' = current === undefined ? 'start' : 'change',
+  moment: 'start' | 'restore' | 'change' = current === undefined ? 'start' : 'change',
 ): void {
   refuseIssues(what, instanceIssues(deps, machine, settings));
   const expanded = expandInstance(deps, settings);
   refuseIssues(what, sharedAddresses(deps, expanded.devices, current?.id));
   checkPolicy(deps, what, { own: settings.config, expanded, current }, expander(deps), moment);
-  checkProjectLimits(deps, what, [{ machine, record: current, expanded }], moment);
+  const limited = moment === 'start' ? 'start' : 'change';
+  checkProjectLimits(deps, what, [{ machine, record: current, expanded }], limited);
 }
 
 /** The fixed addresses of a machine that others have too; `id` is its own, when it has one already. */

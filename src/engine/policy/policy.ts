@@ -5,6 +5,7 @@ import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { machineIssues } from '../../contract/policy/check.ts';
 import { heldKeys, matchesPattern, type Policy } from '../../contract/policy/policy.ts';
 import { togetherIssues } from '../../contract/policy/together.ts';
+import { isWayBack, type Standing } from '../../contract/policy/way-back.ts';
 import type { EngineDeps, ImageRecord, InstanceRecord } from '../types.ts';
 import { amountsOfMachine, countMachines, countVolumes } from './counted.ts';
 
@@ -27,32 +28,48 @@ export interface Judged {
 
 /**
  * The one place where the administrator's policy is held against what a machine comes to: after
- * every merge, on the merged result. A `change` is refused for totals only when it adds to them, so
- * that a user over a lowered ceiling can get below it step by step. Throws `policy` with every
- * issue, also when there is a policy that cannot be relied on.
+ * every merge, on the merged result. Nothing but a `start` is refused for totals to which it does not add, and
+ * no `change` that only takes away what the policy has against the machine, so that a user comes back to
+ * a new policy step by step. Throws `policy` with every issue, also when there is a policy that cannot be
+ * relied on.
  */
 export function checkPolicy(
   deps: PolicyDeps,
   what: string,
   judged: Judged,
   expandOther: (record: InstanceRecord) => Expanded,
-  moment: 'start' | 'change',
+  moment: 'start' | 'restore' | 'change',
 ): void {
   const policy = findPolicy(deps, what);
   if (policy === undefined) return;
-  const memoryBytes = totalmem();
   const { own, expanded, current } = judged;
   const rest = deps.store.instances.list().filter(({ id }) => id !== current?.id);
   const others = countMachines(rest, expandOther);
   const volumes = countVolumes(deps);
-  const asItIs =
-    current === undefined ? [] : [{ name: undefined, has: amountsOfMachine(expandOther(current)) }];
+  const now = current === undefined ? undefined : expandOther(current);
+  const asItIs = now === undefined ? [] : [{ name: undefined, has: amountsOfMachine(now) }];
   const before = [...others, ...asItIs, ...volumes];
   const after = [...others, { name: undefined, has: amountsOfMachine(expanded) }, ...volumes];
+  const next = standing(deps, policy, own, expanded);
+  const isMended =
+    moment === 'change' &&
+    current !== undefined &&
+    now !== undefined &&
+    isWayBack([{ before: standing(deps, policy, current.config, now), after: next }]);
   refuse(deps, what, [
-    ...machineIssues(policy, { own, expanded }, { memoryBytes, user: deps.ids.user }),
+    ...(isMended ? [] : next.issues),
     ...togetherIssues(policy, after, moment === 'start' ? undefined : before),
   ]);
+}
+
+function standing(
+  { ids }: Pick<EngineDeps, 'ids'>,
+  policy: Policy,
+  own: InstanceRecord['config'],
+  expanded: Expanded,
+): Standing {
+  const host = { memoryBytes: totalmem(), user: ids.user };
+  return { machine: expanded, issues: machineIssues(policy, { own, expanded }, host) };
 }
 
 /** The same for all machines whose profile changes, each with what it would come to. */
@@ -64,7 +81,6 @@ export function checkPolicyOfUsers(
 ): void {
   const policy = findPolicy(deps, what);
   if (policy === undefined) return;
-  const memoryBytes = totalmem();
   const all = deps.store.instances.list();
   const volumes = countVolumes(deps);
   const before = countMachines(all, expandOther);
@@ -73,12 +89,16 @@ export function checkPolicyOfUsers(
     const next = nextOf.get(machine.name);
     return next === undefined ? machine : { ...machine, has: amountsOfMachine(next) };
   });
+  const changes = users.map(({ record, next }) => ({
+    name: record.name,
+    before: standing(deps, policy, record.config, expandOther(record)),
+    after: standing(deps, policy, record.config, next),
+  }));
+  const issues = changes.flatMap(({ name, after: { issues: found } }) =>
+    found.map(({ path, problem }) => ({ path: `${name}: ${path}`, problem })),
+  );
   refuse(deps, what, [
-    ...users.flatMap(({ record, next }) => {
-      const machine = { own: record.config, expanded: next };
-      const issues = machineIssues(policy, machine, { memoryBytes, user: deps.ids.user });
-      return issues.map(({ path, problem }) => ({ path: `${record.name}: ${path}`, problem }));
-    }),
+    ...(isWayBack(changes) ? [] : issues),
     ...togetherIssues(policy, [...after, ...volumes], [...before, ...volumes]),
   ]);
 }

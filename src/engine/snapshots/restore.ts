@@ -26,7 +26,8 @@ export async function restoreSnapshot(
   using _ = await deps.live.locks.act(instance, 'restore');
   const record = getInstance(deps, instance);
   const snapshot = getSnapshot(deps, instance, name);
-  checkInstance(deps, `restore ${instance}`, instance, settingsOf(deps, record, snapshot), record);
+  const restored = settingsOf(deps, record, snapshot);
+  checkInstance(deps, `restore ${instance}`, instance, restored, record, 'restore');
 
   const wasRunning = isRunning(deps, record);
   if (wasRunning) await stopLocked(deps, record, { force: true, timeoutMs: 0 }, context);
