@@ -18,8 +18,10 @@ test.each([
   [86_400 * 2, '2 days ago'],
   [86_400 * 45, '1 month ago'],
   [86_400 * 800, '2 years ago'],
-  [-90, 'in 1 minute'],
+  [-80, 'in 1 minute'],
   [-86_400, 'tomorrow'],
+  [1 - 86_400 * 2, 'in 2 days'],
+  [1 - 3600, 'in 60 minutes'],
 ])('%d seconds are "%s"', (count, text) => {
   expect(seconds(count)).toBe(text);
 });
