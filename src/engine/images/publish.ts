@@ -1,20 +1,25 @@
 import { randomUUID } from 'node:crypto';
 
-import { hostPath } from '../../base/brand.ts';
+import { hostPath, type HostPath } from '../../base/brand.ts';
 import { ownNameOf } from '../../base/names.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
 import type { Compression } from '../../contract/compression.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { ImageMetadata } from '../../image/types.ts';
-import { chooseInstanceName } from '../instances/names.ts';
-import { createInstance } from '../instances/create.ts';
-import { removeInstance } from '../instances/delete.ts';
 import { getInstance } from '../instances/list.ts';
 import { describeInstance } from '../instances/metadata.ts';
 import { finishRestore } from '../instances/restoring.ts';
 import { isRunning } from '../instances/state.ts';
+import { removeUnusedLayers } from '../layers.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
-import type { EngineDeps, ImageRecord, InstanceRecord, WorkContext } from '../types.ts';
+import { getSnapshot } from '../snapshots/list.ts';
+import type {
+  EngineDeps,
+  ImageRecord,
+  InstanceRecord,
+  SnapshotRecord,
+  WorkContext,
+} from '../types.ts';
 import { extensionOf } from './files.ts';
 import { importImage } from './import.ts';
 
@@ -45,76 +50,97 @@ export async function publishImage(
   const { instance, snapshot } = input;
   using _making = deps.live.imagesUnderWay.hold(input.project);
   checkImagePolicy(deps, `publish ${instance}`, { kind: 'publish', fingerprint: undefined });
-  if (snapshot === undefined) {
-    getInstance(deps, instance);
-    using _ = await deps.live.locks.act(instance, 'publish');
-    return await publishStopped(deps, getInstance(deps, instance), input, context);
-  }
-  // A snapshot has no root of its own to mount: a machine that stands on it has.
-  const stand = await createInstance(
-    deps,
-    {
-      name: chooseInstanceName(deps, 'default'),
-      description: `being published from ${instance}/${snapshot}`,
-      config: {},
-      devices: {},
-      ephemeral: false,
-      profiles: undefined,
-      source: { type: 'copy', instance, snapshot, instanceOnly: true },
-      standIn: true,
-    },
-    context,
-  );
-  using _ = await deps.live.locks.wait(stand.name);
-  try {
-    return await publishStopped(deps, stand, input, context);
-  } finally {
-    await removeInstance(deps, stand);
-  }
+  return snapshot === undefined
+    ? await publishStopped(deps, input, context)
+    : await publishSnapshot(deps, getSnapshot(deps, instance, snapshot), input, context);
 }
 
 async function publishStopped(
   deps: EngineDeps,
-  record: InstanceRecord,
   input: PublishImageInput,
   context: WorkContext,
 ): Promise<ImageRecord> {
-  const { name } = record;
+  const { instance } = input;
+  getInstance(deps, instance);
+  using _ = await deps.live.locks.act(instance, 'publish');
+  const record = getInstance(deps, instance);
   if (isRunning(deps, record)) {
     throw new WarrenError('wrong_state', {
-      name,
+      name: instance,
       action: 'publish',
       state: 'running',
       wanted: 'stopped',
-      hint: `warren stop ${name}`,
+      hint: `warren stop ${instance}`,
     });
   }
-  const { metadata: origin, templateFiles } = describeInstance(deps, record);
-  const metadata: ImageMetadata = {
-    architecture: record.architecture,
-    creationDate: Math.floor(deps.now() / 1000),
-    expiryDate: 0,
-    properties: input.properties ?? inheritedProperties(record.config),
-    templates: origin.templates,
-  };
-  const file = hostPath(`${deps.paths.imagesDir}/publish-${randomUUID()}`);
-  context.progress({ stage: 'packing the root file system' });
   await finishRestore(deps, record);
   const root = await deps.storage.mountRoot(record.id, record.layers);
+  const file = await packRoot(deps, { record, root }, input, context, () =>
+    deps.storage.unmountRoot(record.id),
+  );
+  return await importPacked(deps, file, input, context);
+}
+
+/** The machine may run meanwhile, and the snapshot go: its layers are held. */
+async function publishSnapshot(
+  deps: EngineDeps,
+  { config, layers }: SnapshotRecord,
+  input: PublishImageInput,
+  context: WorkContext,
+): Promise<ImageRecord> {
+  const record = { ...getInstance(deps, input.instance), config };
   try {
+    using _ = deps.live.heldLayers.hold(...layers);
+    const view = await deps.storage.mountView(layers);
+    const file = await packRoot(deps, { record, root: view.path }, input, context, () =>
+      view[Symbol.asyncDispose](),
+    );
+    return await importPacked(deps, file, input, context);
+  } finally {
+    await removeUnusedLayers(deps);
+  }
+}
+
+/** Packs a mounted root with what its machine is known by, and lets go of it. */
+async function packRoot(
+  deps: EngineDeps,
+  { record, root }: { readonly record: InstanceRecord; readonly root: HostPath },
+  { properties, compression }: PublishImageInput,
+  context: WorkContext,
+  unmount: () => Promise<void>,
+): Promise<HostPath> {
+  try {
+    const { metadata: origin, templateFiles } = describeInstance(deps, record);
+    const metadata: ImageMetadata = {
+      architecture: record.architecture,
+      creationDate: Math.floor(deps.now() / 1000),
+      expiryDate: 0,
+      properties: properties ?? inheritedProperties(record.config),
+      templates: origin.templates,
+    };
+    const file = hostPath(`${deps.paths.imagesDir}/publish-${randomUUID()}`);
+    context.progress({ stage: 'packing the root file system' });
     const description = { metadata, templateFiles };
     const { slice } = record;
-    const { compression } = input;
     await deps.images.pack({ root, description, file, slice, compression }, context);
+    return file;
   } finally {
-    await deps.storage.unmountRoot(record.id);
+    await unmount();
   }
+}
+
+async function importPacked(
+  deps: EngineDeps,
+  file: HostPath,
+  input: PublishImageInput,
+  context: WorkContext,
+): Promise<ImageRecord> {
   return importImage(
     deps,
     {
       project: input.project,
       files: { metadata: file },
-      filename: input.filename ?? `${ownNameOf(name)}${await extensionOf(file)}`,
+      filename: input.filename ?? `${ownNameOf(input.instance)}${await extensionOf(file)}`,
       properties: {},
       profiles: input.profiles ?? [],
       public: input.public,

@@ -27,7 +27,7 @@ import type { IdentityTrigger } from './identity.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { checkInstanceName } from './names.ts';
 import { ownerOf } from './owner.ts';
-import { checkInstance, instanceIssues, refuseIssues } from './validate.ts';
+import { checkInstance } from './validate.ts';
 import { imagesFor, profilesFor, sameProfilesFor } from '../projects/features.ts';
 
 export type CreateSource =
@@ -70,11 +70,6 @@ export interface CreateInstanceInput {
   /** By the names that its project has for them. Undefined: the image's or `default` (a copy: the source's). */
   readonly profiles: readonly string[] | undefined;
   readonly source: CreateSource;
-  /**
-   * It is made for its files alone, never started and removed at once: what an administrator says of
-   * machines is not held against it.
-   */
-  readonly standIn?: boolean;
 }
 
 /** What a new machine's files are and what it inherits with them. */
@@ -117,7 +112,7 @@ export async function createInstance(
   if (source.type === 'copy') {
     return await planCopy(deps, source, context, async (origin) => {
       const copy: Origin = { ...noOrigin, ...origin, trigger: 'copy' };
-      if (input.standIn !== true) await refuseLargeCopy(deps, input, copy);
+      await refuseLargeCopy(deps, input, copy, source.instance);
       return { ...(await make(deps, input, copy, context)), frozenMs: origin.frozenMs };
     });
   }
@@ -262,24 +257,24 @@ async function refuseLargeCopy(
   deps: EngineDeps,
   input: CreateInstanceInput,
   origin: Origin,
+  kept: string,
 ): Promise<void> {
+  const { name } = input;
   const { sizeBytes } = rootDisk(expandInstance(deps, settingsOf(deps, input, origin)).devices);
   if (sizeBytes === undefined) return;
   const { snapshotsOf } = origin;
   const snapshots = snapshotsOf === undefined ? [] : deps.store.snapshots.list(snapshotsOf);
   const chains = [origin, ...snapshots].map((one) => ownLayers(one));
   const bytes = await deps.live.diskUse.ofLayers(chains.flat());
-  refuseBeyond(`create ${input.name}`, input.name, bytes, sizeBytes);
+  refuseBeyond({ what: `create ${name}`, kept, name }, bytes, sizeBytes);
 }
 
 function check(
   deps: EngineDeps,
-  { name, standIn }: CreateInstanceInput,
+  { name }: CreateInstanceInput,
   settings: ReturnType<typeof settingsOf>,
 ): void {
-  const what = `create ${name}`;
-  if (standIn !== true) checkInstance(deps, what, name, settings);
-  else refuseIssues(what, instanceIssues(deps, name, settings));
+  checkInstance(deps, `create ${name}`, name, settings);
 }
 
 /** One transaction: the ids, the row, and its hold on the layers, so that nobody removes them. */

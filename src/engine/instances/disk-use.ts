@@ -79,16 +79,25 @@ export async function refuseBeyondDisk(
   const { sizeBytes } = rootDisk(expandInstance(deps, record).devices);
   if (sizeBytes === undefined) return;
   const bytes = await deps.live.disks.read(record.id);
-  if (bytes !== undefined) refuseBeyond(what, record.name, bytes, sizeBytes);
+  if (bytes !== undefined)
+    refuseBeyond({ what, kept: record.name, name: record.name }, bytes, sizeBytes);
 }
 
-/** Throws `no_space` when `bytes` are more than the root disk of a machine may keep. */
-export function refuseBeyond(what: string, name: string, bytes: number, sizeBytes: number): void {
+/**
+ * Throws `no_space` when the `bytes` that the machine `kept` keeps are more than the root disk of `name`,
+ * it or its copy, may.
+ */
+export function refuseBeyond(
+  { what, kept, name }: { readonly what: string; readonly kept: string; readonly name: string },
+  bytes: number,
+  sizeBytes: number,
+): void {
   if (bytes <= sizeBytes) return;
+  const whose = kept === name ? 'its own' : `${kept}'s own`;
   throw new WarrenError('no_space', {
     what,
-    where: `the root disk of ${name}: ${formatSize(bytes)} of its own, size is ${formatSize(sizeBytes)}`,
-    hint: `warren snapshot list ${name}    (delete what is not needed, or raise size)`,
+    where: `the root disk of ${name}: ${formatSize(bytes)} of ${whose}, size is ${formatSize(sizeBytes)}`,
+    hint: `warren snapshot list ${kept}    (delete what is not needed, or raise size)`,
   });
 }
 

@@ -47,7 +47,7 @@ export async function refreshInstance(
   }
   if (target.run !== undefined) await endRun(deps, target, undefined);
   await planCopyLocked(deps, source, context, async (origin) => {
-    await refuseLarge(deps, what, target, origin);
+    await refuseLarge(deps, what, target, source.instance, origin);
     await takeOver(deps, target, origin, context);
   });
   await removeUnusedLayers(deps);
@@ -105,6 +105,7 @@ async function refuseLarge(
   deps: EngineDeps,
   what: string,
   target: InstanceRecord,
+  kept: string,
   origin: CopyOrigin,
 ): Promise<void> {
   const { sizeBytes } = rootDisk(expandInstance(deps, target).devices);
@@ -112,5 +113,6 @@ async function refuseLarge(
   const { snapshotsOf } = origin;
   const snapshots = snapshotsOf === undefined ? [] : deps.store.snapshots.list(snapshotsOf);
   const chains = [origin, ...snapshots].map((one) => ownLayers(one));
-  refuseBeyond(what, target.name, await deps.live.diskUse.ofLayers(chains.flat()), sizeBytes);
+  const bytes = await deps.live.diskUse.ofLayers(chains.flat());
+  refuseBeyond({ what, kept, name: target.name }, bytes, sizeBytes);
 }
