@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { hostPath } from '../../../../src/base/brand.ts';
 import { deleteBackup } from '../../../../src/engine/backups/change.ts';
@@ -25,62 +25,26 @@ import { createBackup } from '../../../../src/engine/backups/create.ts';
 import { importBackup, readBackup } from '../../../../src/engine/backups/import.ts';
 import { backupFile } from '../../../../src/engine/backups/records.ts';
 import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
-import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { listSnapshots } from '../../../../src/engine/snapshots/list.ts';
 import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
 import { unattended, type InstanceRecord } from '../../../../src/engine/types.ts';
 import { AT_FDCWD, mknodAt, setXattr } from '../../../../src/sys/kernel/fs.ts';
 import { manifestOf } from '../../../helpers/manifest.ts';
-import { Fault } from './faults.ts';
-import {
-  clear,
-  create,
-  dieAt as dieIn,
-  launch,
-  layEmptyGround,
-  remove,
-  shell,
-  type Census,
-  type Ground,
-  type Life,
-} from './ground.ts';
+import { useEngine } from './test-engine.ts';
 
-let ground: Ground;
-let life: Life;
-let empty: Census;
-const fault = new Fault();
-
-beforeAll(async () => {
-  ({ ground, life, empty } = await layEmptyGround(fault.gate));
-});
-
-afterAll(async () => {
-  await ground[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  fault.arm();
-  const census = await clear(ground, life);
-  // Copies of the image for other ids stay with it.
-  const images = life.deps.store.images.list().flatMap(({ id }) => layersOfImage(id));
-  const layers = census.layers.filter((layer) => !images.includes(layer));
-  expect({ ...census, layers }).toEqual({ ...empty, layers: [] });
-  expect(life.deps.store.slices.list()).toEqual([]);
+const engine = useEngine(() => {
   expect(backups()).toEqual([]);
-  expect(life.problems).toEqual([]);
 });
 
-const layersOfImage = (id: number): string[] =>
-  life.deps.store.layers.listOfImage(id).map((layer) => layer.id);
 const backups = (): string[] => {
-  const dir = `${ground.paths.dataDir}/backups`;
+  const dir = `${engine.ground.paths.dataDir}/backups`;
   return existsSync(dir) ? readdirSync(dir) : [];
 };
 const snapshot = (instance: string, name: string): Promise<unknown> =>
-  createSnapshot(life.deps, { instance, name, expiresAtMs: undefined }, unattended);
+  createSnapshot(engine.deps, { instance, name, expiresAtMs: undefined }, unattended);
 const restore = (instance: string, name: string): Promise<void> =>
-  restoreSnapshot(life.deps, { instance, name }, unattended);
+  restoreSnapshot(engine.deps, { instance, name }, unattended);
 
 /** Ids of its own, so that what is imported has others. */
 const isolated = { 'security.idmap.isolated': 'true', 'security.idmap.size': '20000' };
@@ -90,12 +54,12 @@ async function withRoot<T>(
   name: string,
   work: (root: string, record: InstanceRecord) => T | Promise<T>,
 ): Promise<T> {
-  const record = getInstance(life.deps, name);
-  const root = await life.deps.storage.mountRoot(record.id, record.layers);
+  const record = getInstance(engine.deps, name);
+  const root = await engine.deps.storage.mountRoot(record.id, record.layers);
   try {
     return await work(root, record);
   } finally {
-    await life.deps.storage.unmountRoot(record.id);
+    await engine.deps.storage.unmountRoot(record.id);
   }
 }
 
@@ -104,16 +68,16 @@ const manifest = (name: string): Promise<string[]> =>
 
 async function exportIt(name: string, instanceOnly = false): Promise<string> {
   const input = { instance: name, name: 'b', expiresAtMs: undefined, instanceOnly } as const;
-  await createBackup(life.deps, { ...input, compression: undefined }, unattended);
-  const kept = hostPath(`${ground.paths.dataDir}/kept`);
-  renameSync(backupFile(life.deps, getInstance(life.deps, name).id, 'b'), kept);
-  await deleteBackup(life.deps, { instance: name, name: 'b' }, unattended);
+  await createBackup(engine.deps, { ...input, compression: undefined }, unattended);
+  const kept = hostPath(`${engine.ground.paths.dataDir}/kept`);
+  renameSync(backupFile(engine.deps, getInstance(engine.deps, name).id, 'b'), kept);
+  await deleteBackup(engine.deps, { instance: name, name: 'b' }, unattended);
   return kept;
 }
 
 async function importIt(file: string, name: string): Promise<void> {
-  const backup = await readBackup(life.deps, hostPath(file), name, 'default', unattended);
-  await importBackup(life.deps, backup, unattended);
+  const backup = await readBackup(engine.deps, hostPath(file), name, 'default', unattended);
+  await importBackup(engine.deps, backup, unattended);
 }
 
 /** What makes copies of trees go wrong. */
@@ -169,7 +133,7 @@ function accessList(uid: number): Buffer {
 
 describe('an exported machine', () => {
   it('is imported with its snapshots for other ids, the same in everything a guest sees', async () => {
-    await create(life, 'web', { config: isolated });
+    await engine.create('web', { config: isolated });
     await withRoot('web', (root, { slice }) => {
       fillNastily(root, slice.start);
     });
@@ -196,9 +160,9 @@ describe('an exported machine', () => {
 
     const file = await exportIt('web');
     await importIt(file, 'db');
-    const made = getInstance(life.deps, 'db');
-    expect(made.slice.start).not.toBe(getInstance(life.deps, 'web').slice.start);
-    expect(listSnapshots(life.deps, 'db').map(({ name }) => name)).toEqual(['s1', 's2']);
+    const made = getInstance(engine.deps, 'db');
+    expect(made.slice.start).not.toBe(getInstance(engine.deps, 'web').slice.start);
+    expect(listSnapshots(engine.deps, 'db').map(({ name }) => name)).toEqual(['s1', 's2']);
     expect(await manifest('db')).toEqual(third);
     await restore('db', 's1');
     expect(await manifest('db')).toEqual(first);
@@ -207,31 +171,31 @@ describe('an exported machine', () => {
 
     // What was alike is not stored again: all that is the machine's own takes less than its system.
     expect(made.layers.length).toBe(4);
-    for (const { layers } of listSnapshots(life.deps, 'db')) {
+    for (const { layers } of listSnapshots(engine.deps, 'db')) {
       const layer = layers[0] ?? '';
-      const names = readdirSync(`${ground.paths.layersDir}/${layer}`, { recursive: true });
+      const names = readdirSync(`${engine.ground.paths.layersDir}/${layer}`, { recursive: true });
       expect(names.length).toBeLessThan(40);
     }
     // Without the one it came from, and without its image's layer for other ids.
-    await remove(life, 'web');
+    await engine.remove('web');
     expect(await manifest('db')).toEqual(second);
     rmSync(file);
   });
 
   it('runs on while it is packed, and what is imported of it starts', async () => {
-    await launch(life, 'web');
-    await shell(life, 'web', 'echo mine >/root/note');
+    await engine.launch('web');
+    await engine.shell('web', 'echo mine >/root/note');
     const input = { instance: 'web', name: 'b', expiresAtMs: undefined, instanceOnly: true };
     const { frozenMs } = await createBackup(
-      life.deps,
+      engine.deps,
       { ...input, compression: { algorithm: 'none', level: undefined } },
       unattended,
     );
     expect(frozenMs).toBeGreaterThanOrEqual(0);
-    expect((await shell(life, 'web', 'echo alive')).output).toBe('alive\n');
-    await importIt(backupFile(life.deps, getInstance(life.deps, 'web').id, 'b'), 'db');
-    await startInstance(life.deps, { name: 'db' }, unattended);
-    expect((await shell(life, 'db', 'hostname; cat /root/note')).output).toBe('db\nmine\n');
+    expect((await engine.shell('web', 'echo alive')).output).toBe('alive\n');
+    await importIt(backupFile(engine.deps, getInstance(engine.deps, 'web').id, 'b'), 'db');
+    await engine.start('db');
+    expect((await engine.shell('db', 'hostname; cat /root/note')).output).toBe('db\nmine\n');
   });
 });
 
@@ -239,27 +203,23 @@ describe('when the daemon dies', () => {
   it.each(['storage.mountView', 'storage.mountView 2'])(
     'in an export at %s, nothing of it is left',
     async (effect) => {
-      await create(life, 'web');
+      await engine.create('web');
       await snapshot('web', 's1');
-      await dieAt(effect, () => exportIt('web').then(() => undefined));
-      expect(await life.deps.storage.listMountedRoots()).toEqual([]);
+      await engine.dieAt(effect, () => exportIt('web').then(() => undefined));
+      expect(await engine.deps.storage.listMountedRoots()).toEqual([]);
     },
   );
 
   it.each(['storage.importTree', 'storage.importTree 2', 'storage.createUpper'])(
     'in an import at %s, nothing of it is left',
     async (effect) => {
-      await create(life, 'web');
+      await engine.create('web');
       await snapshot('web', 's1');
       const file = await exportIt('web');
-      await dieAt(effect, () => importIt(file, 'db'));
-      expect(listInstances(life.deps).map(({ name }) => name)).toEqual(['web']);
+      await engine.dieAt(effect, () => importIt(file, 'db'));
+      expect(listInstances(engine.deps).map(({ name }) => name)).toEqual(['web']);
       await importIt(file, 'db');
       rmSync(file);
     },
   );
 });
-
-async function dieAt(effect: string, work: () => Promise<unknown>): Promise<void> {
-  life = await dieIn({ ground, life, fault }, effect, work);
-}

@@ -8,7 +8,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
 import { quotePath } from '../../../../src/base/quote-path.ts';
 import { getInstance } from '../../../../src/engine/instances/list.ts';
@@ -16,50 +16,27 @@ import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { diffSnapshots } from '../../../../src/engine/snapshots/diff.ts';
 import { unattended } from '../../../../src/engine/types.ts';
-import {
-  clear,
-  create,
-  layEmptyGround,
-  shell,
-  type Census,
-  type Ground,
-  type Life,
-} from './ground.ts';
+import { useEngine } from './test-engine.ts';
 
-let ground: Ground;
-let life: Life;
-let empty: Census;
-
-beforeAll(async () => {
-  ({ ground, life, empty } = await layEmptyGround());
-});
-
-afterAll(async () => {
-  await ground[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  expect(await clear(ground, life)).toEqual(empty);
-  expect(life.problems).toEqual([]);
-});
+const engine = useEngine();
 
 const snapshot = (name: string): Promise<unknown> =>
-  createSnapshot(life.deps, { instance: 'web', name, expiresAtMs: undefined }, unattended);
+  createSnapshot(engine.deps, { instance: 'web', name, expiresAtMs: undefined }, unattended);
 
 /** Works on the files of the stopped machine as U0's root, as whom they then are. */
 async function change(work: (root: string) => void): Promise<void> {
-  const { id, layers, slice } = getInstance(life.deps, 'web');
-  const root = await life.deps.storage.mountRoot(id, layers);
+  const { id, layers, slice } = getInstance(engine.deps, 'web');
+  const root = await engine.deps.storage.mountRoot(id, layers);
   try {
     work(root);
     execFileSync('chown', ['-hR', `${slice.start}:${slice.start}`, `${root}/srv`]);
   } finally {
-    await life.deps.storage.unmountRoot(id);
+    await engine.deps.storage.unmountRoot(id);
   }
 }
 
 async function diff(from: string, to?: string): Promise<string[]> {
-  const changes = await diffSnapshots(life.deps, { instance: 'web', from, to }, unattended);
+  const changes = await diffSnapshots(engine.deps, { instance: 'web', from, to }, unattended);
   return changes.map(
     ({ change: letter, path, isDirectory }) =>
       `${letter} ${quotePath(path)}${isDirectory ? '/' : ''}`,
@@ -67,7 +44,7 @@ async function diff(from: string, to?: string): Promise<string[]> {
 }
 
 it('shows what changed in text files line by line, and follows nothing', async () => {
-  await create(life, 'web');
+  await engine.create('web');
   await change((root) => {
     mkdirSync(`${root}/srv/odd`, { recursive: true });
     writeFileSync(`${root}/srv/edited`, 'one\ntwo\nthree\n');
@@ -93,7 +70,7 @@ it('shows what changed in text files line by line, and follows nothing', async (
   const patches = new Map(
     (
       await diffSnapshots(
-        life.deps,
+        engine.deps,
         { instance: 'web', from: 's1', to: undefined, patches: true },
         unattended,
       )
@@ -117,7 +94,7 @@ it('shows what changed in text files line by line, and follows nothing', async (
 });
 
 it('tells what was added, modified, deleted and replaced, and nothing else', async () => {
-  await create(life, 'web');
+  await engine.create('web');
   await change((root) => {
     mkdirSync(`${root}/srv/site/old`, { recursive: true });
     mkdirSync(`${root}/srv/again`);
@@ -202,10 +179,10 @@ it('tells what was added, modified, deleted and replaced, and nothing else', asy
 });
 
 it('compares with a machine that runs', async () => {
-  await create(life, 'web');
-  await startInstance(life.deps, { name: 'web' }, unattended);
+  await engine.create('web');
+  await startInstance(engine.deps, { name: 'web' }, unattended);
   await snapshot('s1');
-  await shell(life, 'web', 'echo new >/root/note; rm /etc/passwd; ln -s /etc /root/link');
+  await engine.shell('web', 'echo new >/root/note; rm /etc/passwd; ln -s /etc /root/link');
   const changes = await diff('s1');
   expect(changes).toContain('A /root/note');
   expect(changes).toContain('A /root/link');

@@ -1,15 +1,13 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import Sqlite from 'better-sqlite3';
 
 import { guestPath } from '../../../../src/base/brand.ts';
 import { withInstanceFiles } from '../../../../src/engine/instances/files.ts';
 import { freezeInstance } from '../../../../src/engine/instances/freeze.ts';
 import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
-import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
-import { stopInstance } from '../../../../src/engine/instances/stop.ts';
 import { unfreezeInstance } from '../../../../src/engine/instances/unfreeze.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { deleteSnapshot } from '../../../../src/engine/snapshots/delete.ts';
@@ -17,68 +15,37 @@ import { listSnapshots } from '../../../../src/engine/snapshots/list.ts';
 import { measureSnapshots } from '../../../../src/engine/snapshots/measure.ts';
 import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
 import { unattended, type EngineDeps, type SnapshotRecord } from '../../../../src/engine/types.ts';
-import { Fault } from './faults.ts';
-import {
-  clear,
-  create,
-  launch,
-  layEmptyGround,
-  remove,
-  shell,
-  until,
-  type Census,
-  type Ground,
-  type Life,
-} from './ground.ts';
+import { until } from './ground.ts';
+import { useEngine } from './test-engine.ts';
 
-let ground: Ground;
-let life: Life;
-let empty: Census;
-const fault = new Fault();
+const engine = useEngine();
 const broken = new Error('broken for the test');
 
-beforeAll(async () => {
-  ({ ground, life, empty } = await layEmptyGround(fault.gate));
-});
-
-afterAll(async () => {
-  await ground[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  fault.arm();
-  expect(await clear(ground, life)).toEqual(empty);
-  expect(life.problems).toEqual([]);
-});
-
-const start = (name: string): Promise<void> => startInstance(life.deps, { name }, unattended);
-const stop = (name: string): Promise<void> =>
-  stopInstance(life.deps, { name, force: true, timeoutMs: undefined }, unattended);
-const snapshot = (name: string, deps: EngineDeps = life.deps): Promise<SnapshotRecord> =>
+const snapshot = (name: string, deps: EngineDeps = engine.deps): Promise<SnapshotRecord> =>
   createSnapshot(deps, { instance: 'web', name, expiresAtMs: undefined }, unattended);
 const restore = (name: string): Promise<void> =>
-  restoreSnapshot(life.deps, { instance: 'web', name }, unattended);
+  restoreSnapshot(engine.deps, { instance: 'web', name }, unattended);
 const removeSnapshot = (name: string): Promise<void> =>
-  deleteSnapshot(life.deps, { instance: 'web', name }, unattended);
+  deleteSnapshot(engine.deps, { instance: 'web', name }, unattended);
 const copy = (name: string): Promise<void> =>
-  create(life, name, { source: { type: 'copy', instance: 'web', instanceOnly: true } });
+  engine.create(name, { source: { type: 'copy', instance: 'web', instanceOnly: true } });
 
 const write = (text: string): Promise<void> =>
-  withInstanceFiles(life.deps, 'web', (files) => files.write(guestPath('/root/note'), text, {}));
+  withInstanceFiles(engine.deps, 'web', (files) => files.write(guestPath('/root/note'), text, {}));
 const note = (name = 'web'): Promise<string> =>
-  withInstanceFiles(life.deps, name, (files) => files.readText(guestPath('/root/note'), 1000));
+  withInstanceFiles(engine.deps, name, (files) => files.readText(guestPath('/root/note'), 1000));
 
 /** The same engine with one port's functions replaced; what it holds of machines is shared. */
 function altered<K extends 'storage' | 'runtime'>(
   port: K,
   changes: Partial<EngineDeps[K]>,
 ): EngineDeps {
-  return { ...life.deps, [port]: { ...life.deps[port], ...changes } };
+  return { ...engine.deps, [port]: { ...engine.deps[port], ...changes } };
 }
 
 /** What a full disk does to the statement that an SQLite trigger stands on. */
 async function withoutRoomFor(event: string, work: () => Promise<void>): Promise<void> {
-  const db = new Sqlite(ground.paths.database);
+  const db = new Sqlite(engine.ground.paths.database);
   try {
     db.exec(`CREATE TRIGGER full BEFORE ${event} BEGIN SELECT RAISE(ABORT, 'disk is full'); END`);
     await work();
@@ -90,14 +57,14 @@ async function withoutRoomFor(event: string, work: () => Promise<void>): Promise
 
 describe('when it cannot be recorded', () => {
   it('a snapshot of a stopped machine leaves its files as they were', async () => {
-    await create(life, 'web');
+    await engine.create('web');
     await write('mine');
-    const before = await life.deps.storage.listLayers();
+    const before = await engine.deps.storage.listLayers();
     await withoutRoomFor('INSERT ON snapshots', async () => {
       await expect(snapshot('s0')).rejects.toThrow('disk is full');
       await expect(snapshot('s1')).rejects.toThrow('disk is full');
     });
-    expect(await life.deps.storage.listLayers()).toEqual(before);
+    expect(await engine.deps.storage.listLayers()).toEqual(before);
     expect(await note()).toBe('mine');
 
     // Again and again, since a recorded freeze must not be in the way of the next.
@@ -107,7 +74,7 @@ describe('when it cannot be recorded', () => {
   });
 
   it('a copy of a stopped machine leaves its files as they were', async () => {
-    await create(life, 'web');
+    await engine.create('web');
     await write('mine');
     await withoutRoomFor('INSERT ON layers', async () => {
       await expect(copy('db')).rejects.toThrow('disk is full');
@@ -118,54 +85,54 @@ describe('when it cannot be recorded', () => {
   });
 
   it('a snapshot of a running machine leaves no layer behind', async () => {
-    await launch(life, 'web');
-    const before = await life.deps.storage.listLayers();
+    await engine.launch('web');
+    const before = await engine.deps.storage.listLayers();
     await withoutRoomFor('INSERT ON snapshots', async () => {
       await expect(snapshot('s0')).rejects.toThrow('disk is full');
     });
-    expect(await life.deps.storage.listLayers()).toEqual(before);
-    expect((await shell(life, 'web', 'echo alive')).output).toBe('alive\n');
+    expect(await engine.deps.storage.listLayers()).toEqual(before);
+    expect((await engine.shell('web', 'echo alive')).output).toBe('alive\n');
   });
 });
 
 describe('a frozen machine', () => {
   it('is thawed by a restore, for later snapshots too', async () => {
-    await launch(life, 'web');
+    await engine.launch('web');
     await snapshot('s0');
-    await freezeInstance(life.deps, { name: 'web' }, unattended);
+    await freezeInstance(engine.deps, { name: 'web' }, unattended);
     await restore('s0');
-    const record = getInstance(life.deps, 'web');
-    expect(statusOf(life.deps, record)).toBe('Running');
+    const record = getInstance(engine.deps, 'web');
+    expect(statusOf(engine.deps, record)).toBe('Running');
     expect(record.config['volatile.frozen']).toBeUndefined();
     expect(record.config['volatile.last_state.power']).toBe('RUNNING');
-    await stop('web');
-    expect(getInstance(life.deps, 'web').config['volatile.last_state.power']).toBe('STOPPED');
+    await engine.stop('web');
+    expect(getInstance(engine.deps, 'web').config['volatile.last_state.power']).toBe('STOPPED');
   });
 
   it('stays frozen when it is copied, and thaws', async () => {
-    await launch(life, 'web');
-    await freezeInstance(life.deps, { name: 'web' }, unattended);
+    await engine.launch('web');
+    await freezeInstance(engine.deps, { name: 'web' }, unattended);
     await snapshot('s0');
     expect(isFrozen()).toBe(true);
-    await unfreezeInstance(life.deps, { name: 'web' }, unattended);
-    expect((await shell(life, 'web', 'echo alive')).output).toBe('alive\n');
+    await unfreezeInstance(engine.deps, { name: 'web' }, unattended);
+    expect((await engine.shell('web', 'echo alive')).output).toBe('alive\n');
   });
 
   it('is what a running one is while it is copied, whatever its row says', async () => {
-    await launch(life, 'web');
-    life.deps.store.instances.mergeConfig(getInstance(life.deps, 'web').id, {
+    await engine.launch('web');
+    engine.deps.store.instances.mergeConfig(getInstance(engine.deps, 'web').id, {
       'volatile.frozen': 'true',
     });
     const seen: boolean[] = [];
     const deps = altered('storage', {
       copyUpper: (id, options) => {
         seen.push(isFrozen());
-        return life.deps.storage.copyUpper(id, options);
+        return engine.deps.storage.copyUpper(id, options);
       },
     });
     await snapshot('s0', deps);
     expect(seen).toEqual([true]);
-    expect((await shell(life, 'web', 'echo alive')).output).toBe('alive\n');
+    expect((await engine.shell('web', 'echo alive')).output).toBe('alive\n');
   });
 
   const isFrozen = (): boolean =>
@@ -174,12 +141,12 @@ describe('a frozen machine', () => {
 
 describe('a restore', () => {
   it("leaves the directories alone that inner containers' storage needs", async () => {
-    await launch(life, 'web', { config: { 'security.nesting': 'true' } });
-    await shell(life, 'web', 'echo old >/root/note; echo old >/var/lib/docker/volume');
+    await engine.launch('web', { config: { 'security.nesting': 'true' } });
+    await engine.shell('web', 'echo old >/root/note; echo old >/var/lib/docker/volume');
     await snapshot('s0');
-    await shell(life, 'web', 'echo new >/root/note; echo new >/var/lib/docker/volume');
+    await engine.shell('web', 'echo new >/root/note; echo new >/var/lib/docker/volume');
     await restore('s0');
-    expect(await shell(life, 'web', 'cat /root/note /var/lib/docker/volume')).toEqual({
+    expect(await engine.shell('web', 'cat /root/note /var/lib/docker/volume')).toEqual({
       status: 0,
       output: 'old\nnew\n',
     });
@@ -189,60 +156,60 @@ describe('a restore', () => {
     'that failed %s it emptied the machine is finished by the next start, copy or access',
     async (when) => {
       const uses = {
-        start: () => start('web'),
+        start: () => engine.start('web'),
         copy: () => copy('db'),
         access: () => note().then(() => undefined),
       };
       for (const use of Object.values(uses)) {
-        await create(life, 'web');
+        await engine.create('web');
         await write('old');
         await snapshot('s0');
         await write('new');
-        fault.arm('storage.emptyUpper', async (run) => {
+        engine.fault.arm('storage.emptyUpper', async (run) => {
           if (when === 'after') await run();
           throw broken;
         });
         await expect(restore('s0')).rejects.toBe(broken);
         await use();
         expect(await note()).toBe('old');
-        for (const { name } of listInstances(life.deps)) await remove(life, name);
+        for (const { name } of listInstances(engine.deps)) await engine.remove(name);
       }
     },
   );
 });
 
 it('a snapshot does not fail for want of a size to show', async () => {
-  await launch(life, 'web');
+  await engine.launch('web');
   const deps = altered('storage', {
     upperSizes: () => Promise.reject(broken),
     layerSize: () => Promise.reject(broken),
   });
   expect(await snapshot('s0', deps)).toMatchObject({ name: 's0', sizeBytes: 0 });
-  await shell(life, 'web', 'dd if=/dev/zero of=/root/big bs=1M count=1');
+  await engine.shell('web', 'dd if=/dev/zero of=/root/big bs=1M count=1');
   await snapshot('s1');
   await until('its size is known', () => {
-    const found = listSnapshots(life.deps, 'web').find(({ name }) => name === 's1');
+    const found = listSnapshots(engine.deps, 'web').find(({ name }) => name === 's1');
     return Promise.resolve((found?.sizeBytes ?? 0) >= 1 << 20);
   });
 });
 
 it('a snapshot that nobody came to measure is measured in a copy and after the next start', async () => {
-  await create(life, 'web');
+  await engine.create('web');
   await write('x'.repeat(1 << 20));
   await snapshot('s0', altered('storage', { layerSize: () => Promise.reject(broken) }));
-  await create(life, 'twin', { source: { type: 'copy', instance: 'web', instanceOnly: false } });
-  const size = (name: string): number => listSnapshots(life.deps, name)[0]?.sizeBytes ?? -1;
+  await engine.create('twin', { source: { type: 'copy', instance: 'web', instanceOnly: false } });
+  const size = (name: string): number => listSnapshots(engine.deps, name)[0]?.sizeBytes ?? -1;
   expect([size('web'), size('twin')]).toEqual([0, 0]);
   await until('its size is known', () => size('twin') >= 1 << 20);
   expect(size('web')).toBe(0);
-  await measureSnapshots(life.deps, unattended);
+  await measureSnapshots(engine.deps, unattended);
   expect(size('web')).toBe(size('twin'));
 });
 
 it('a transfer into a machine ends with its run, and changes no snapshot of it', async () => {
-  await launch(life, 'web');
+  await engine.launch('web');
   const content = new PassThrough();
-  const transfer = withInstanceFiles(life.deps, 'web', (files) =>
+  const transfer = withInstanceFiles(engine.deps, 'web', (files) =>
     files.write(guestPath('/root/slow'), content, {}),
   );
   const outcome = transfer.then(
@@ -251,26 +218,26 @@ it('a transfer into a machine ends with its run, and changes no snapshot of it',
   );
   content.write('begun');
   await until('the file is there', async () => {
-    const { output } = await shell(life, 'web', 'cat /root/slow');
+    const { output } = await engine.shell('web', 'cat /root/slow');
     return output === 'begun';
   });
-  await stop('web');
+  await engine.stop('web');
   await snapshot('s0');
-  const layer = getInstance(life.deps, 'web').layers[0] ?? '';
+  const layer = getInstance(engine.deps, 'web').layers[0] ?? '';
   content.end(' and went on');
   expect(await outcome).toBe('ended');
-  expect(readdirSync(`${ground.paths.layersDir}/${layer}/root`)).toContain('slow');
-  expect(readFileSync(`${ground.paths.layersDir}/${layer}/root/slow`, 'utf8')).toBe('begun');
+  expect(readdirSync(`${engine.ground.paths.layersDir}/${layer}/root`)).toContain('slow');
+  expect(readFileSync(`${engine.ground.paths.layersDir}/${layer}/root/slow`, 'utf8')).toBe('begun');
 });
 
 it('a chain that grows long is flattened, and every snapshot stays what it was', async () => {
-  await create(life, 'web');
+  await engine.create('web');
   const deps = altered('storage', { maxLayers: 14 });
   for (let index = 0; index < 12; index++) {
     await write(`note ${index}`);
     await snapshot(`s${index}`, deps);
   }
-  expect(getInstance(life.deps, 'web').layers.length).toBeLessThan(10);
+  expect(getInstance(engine.deps, 'web').layers.length).toBeLessThan(10);
   expect(await note()).toBe('note 11');
   for (const index of [0, 4, 5, 6, 10]) {
     await restore(`s${index}`);
@@ -279,8 +246,8 @@ it('a chain that grows long is flattened, and every snapshot stays what it was',
 });
 
 it('copies of a machine that has written nothing since stand on as few layers as the first', async () => {
-  const layers = (name: string): readonly string[] => getInstance(life.deps, name).layers;
-  await create(life, 'web');
+  const layers = (name: string): readonly string[] => getInstance(engine.deps, name).layers;
+  await engine.create('web');
   await write('mine');
   await copy('first');
   const chain = layers('first');
@@ -297,17 +264,17 @@ it('copies of a machine that has written nothing since stand on as few layers as
 
 it('the root directory itself is of what a machine has written', async () => {
   const modes = ['700', '755'];
-  await create(life, 'web');
+  await engine.create('web');
   for (const mode of modes) {
-    await start('web');
-    await shell(life, 'web', `chmod ${mode} /`);
-    await stop('web');
+    await engine.start('web');
+    await engine.shell('web', `chmod ${mode} /`);
+    await engine.stop('web');
     await copy(`with-${mode}`);
   }
-  await start('with-700');
-  await start('with-755');
+  await engine.start('with-700');
+  await engine.start('with-755');
   for (const mode of modes) {
-    const { output } = await shell(life, `with-${mode}`, 'stat -c %a /');
+    const { output } = await engine.shell(`with-${mode}`, 'stat -c %a /');
     expect(output.trim()).toBe(mode);
   }
 });
@@ -317,14 +284,14 @@ describe('when the daemon dies while a long chain is flattened', () => {
   const died: Readonly<Record<string, (die: () => Promise<never>) => Partial<Storage>>> = {
     'in the middle of the copy': (die) => ({
       flatten: async (owner) => {
-        const staged = await life.deps.storage.stageLayer(owner);
+        const staged = await engine.deps.storage.stageLayer(owner);
         writeFileSync(`${staged.path}/half`, 'of a');
         return await die();
       },
     }),
     'before the copy is recorded': (die) => ({
       flatten: async (...input) => {
-        await life.deps.storage.flatten(...input);
+        await engine.deps.storage.flatten(...input);
         return await die();
       },
     }),
@@ -332,7 +299,7 @@ describe('when the daemon dies while a long chain is flattened', () => {
   };
 
   it.each(Object.keys(died))('%s, nothing is lost and nothing is left over', async (when) => {
-    await create(life, 'web');
+    await engine.create('web');
     for (let index = 0; index < 8; index++) {
       await write(`note ${index}`);
       await snapshot(`s${index}`);
@@ -342,7 +309,7 @@ describe('when the daemon dies while a long chain is flattened', () => {
     await write('now');
     await new Promise<void>((resolve, reject) => {
       const die = (): Promise<never> => {
-        life.die();
+        engine.die();
         resolve();
         return new Promise(() => undefined);
       };
@@ -351,13 +318,13 @@ describe('when the daemon dies while a long chain is flattened', () => {
         reject(new Error('it did not die'));
       }, reject);
     });
-    life = await ground.begin(fault.gate);
+    await engine.begin();
 
     expect(await note()).toBe('now');
-    const rows = life.deps.store.layers.list().map(({ id }) => id);
-    expect((await life.deps.storage.listLayers()).sort()).toEqual(rows.sort());
+    const rows = engine.deps.store.layers.list().map(({ id }) => id);
+    expect((await engine.deps.storage.listLayers()).sort()).toEqual(rows.sort());
     await snapshot('after', altered('storage', { maxLayers: 14 }));
-    expect(getInstance(life.deps, 'web').layers.length).toBeLessThan(5);
+    expect(getInstance(engine.deps, 'web').layers.length).toBeLessThan(5);
     for (const index of [0, 2, 4]) {
       await restore(`s${index}`);
       expect(await note()).toBe(`note ${index}`);

@@ -1,39 +1,25 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
 import type { StorageReport } from '../../../../src/contract/api/storage-check.ts';
 import { getInstance } from '../../../../src/engine/instances/list.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { checkStorage } from '../../../../src/engine/storage-check/check.ts';
 import { unattended } from '../../../../src/engine/types.ts';
-import { clear, create, layEmptyGround, type Census, type Ground, type Life } from './ground.ts';
+import { useEngine } from './test-engine.ts';
 
-let ground: Ground;
-let life: Life;
-let empty: Census;
-
-beforeAll(async () => {
-  ({ ground, life, empty } = await layEmptyGround());
-});
-
-afterAll(async () => {
-  await ground[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  expect(await clear(ground, life)).toEqual(empty);
-});
+const engine = useEngine();
 
 const check = (repair = false, isBusy = (): boolean => false): Promise<StorageReport> =>
-  checkStorage(life.deps, { repair, isBusy }, unattended);
+  checkStorage(engine.deps, { repair, isBusy }, unattended);
 
 const kinds = ({ problems }: StorageReport): string[] => problems.map(({ kind }) => kind).sort();
 
 async function machineWithSnapshot(): Promise<void> {
-  await create(life, 'web');
+  await engine.create('web');
   await createSnapshot(
-    life.deps,
+    engine.deps,
     { instance: 'web', name: 's0', expiresAtMs: undefined },
     unattended,
   );
@@ -41,7 +27,7 @@ async function machineWithSnapshot(): Promise<void> {
 
 /** One of each that a crash could leave, if recovery did not remove it. */
 function leaveThingsBehind(): string[] {
-  const { layersDir, instancesDir, volumesDir, database } = ground.paths;
+  const { layersDir, instancesDir, volumesDir, database } = engine.ground.paths;
   const paths = [
     `${layersDir}/stray01`,
     `${layersDir}/half001.part`,
@@ -65,10 +51,10 @@ it('finds nothing wrong with machines and snapshots, and counts what stands on w
   const { problems, counts } = await check();
   expect(problems).toEqual([]);
   // The machine and the snapshot stand on the snapshot's layer and on the image's, which the image has as well.
-  const { layers } = getInstance(life.deps, 'web');
+  const { layers } = getInstance(engine.deps, 'web');
   expect(counts).toMatchObject({ instances: 1, snapshots: 1, images: 1, volumes: 0 });
   expect(counts.references).toBeGreaterThanOrEqual(2 * layers.length + 1);
-  expect(counts.layers).toBe((await life.deps.storage.listLayers()).length);
+  expect(counts.layers).toBe((await engine.deps.storage.listLayers()).length);
 });
 
 it('tells what is left over, and removes it only when that is asked for', async () => {
@@ -92,11 +78,11 @@ it('tells what is left over, and removes it only when that is asked for', async 
 
 it('names what stands on a layer that is missing, and removes nothing for it', async () => {
   await machineWithSnapshot();
-  const layer = getInstance(life.deps, 'web').layers[0] ?? '';
-  const path = `${ground.paths.layersDir}/${layer}`;
-  renameSync(path, `${ground.paths.dataDir}/aside`);
+  const layer = getInstance(engine.deps, 'web').layers[0] ?? '';
+  const path = `${engine.ground.paths.layersDir}/${layer}`;
+  renameSync(path, `${engine.ground.paths.dataDir}/aside`);
   const { problems } = await check(true);
-  renameSync(`${ground.paths.dataDir}/aside`, path);
+  renameSync(`${engine.ground.paths.dataDir}/aside`, path);
   expect(problems).toMatchObject([{ kind: 'layer-missing', subject: layer, repaired: false }]);
   expect(problems[0]?.problem).toContain('instance web');
   expect(problems[0]?.problem).toContain('snapshot web/s0');
@@ -104,7 +90,7 @@ it('names what stands on a layer that is missing, and removes nothing for it', a
 });
 
 it('says nothing about what is under way, and waits for its end', async () => {
-  const { layersDir } = ground.paths;
+  const { layersDir } = engine.ground.paths;
   const part = `${layersDir}/work001.part`;
   mkdirSync(part);
   let busy = true;
@@ -113,7 +99,7 @@ it('says nothing about what is under way, and waits for its end', async () => {
     hasEnded = true;
     return result;
   });
-  const held = await life.deps.live.locks.wait('web');
+  const held = await engine.deps.live.locks.wait('web');
   busy = false;
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(hasEnded).toBe(false);

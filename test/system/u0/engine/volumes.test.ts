@@ -1,9 +1,7 @@
 import { chownSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { getInstance } from '../../../../src/engine/instances/list.ts';
-import { startInstance } from '../../../../src/engine/instances/start.ts';
-import { stopInstance } from '../../../../src/engine/instances/stop.ts';
 import { updateInstance } from '../../../../src/engine/instances/update.ts';
 import { unattended } from '../../../../src/engine/types.ts';
 import { copyVolume } from '../../../../src/engine/volumes/copy.ts';
@@ -12,50 +10,21 @@ import { deleteVolume } from '../../../../src/engine/volumes/delete.ts';
 import { getVolume } from '../../../../src/engine/volumes/list.ts';
 import { createVolumeSnapshot, restoreVolume } from '../../../../src/engine/volumes/snapshots.ts';
 import { findXattr, setXattr } from '../../../../src/sys/kernel/fs.ts';
-import { Fault } from './faults.ts';
-import {
-  clear,
-  create,
-  dieAt as dieIn,
-  launch,
-  layEmptyGround,
-  shell,
-  until,
-  type Census,
-  type Ground,
-  type Life,
-} from './ground.ts';
+import { until } from './ground.ts';
+import { useEngine } from './test-engine.ts';
 
-let ground: Ground;
-let life: Life;
-let empty: Census;
-const fault = new Fault();
-
-beforeAll(async () => {
-  ({ ground, life, empty } = await layEmptyGround(fault.gate));
-});
-
-afterAll(async () => {
-  await ground[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  fault.arm();
-  // Layers of the image for the ids of isolated machines are kept with it.
-  const { layers } = await clear(ground, life);
-  expect(await clear(ground, life)).toEqual({ ...empty, layers });
-  for (const { name, parentId } of life.deps.store.volumes.list()) {
-    if (parentId === undefined) await deleteVolume(life.deps, name);
+const engine = useEngine(async ({ deps, ground }) => {
+  for (const { name, parentId } of deps.store.volumes.list()) {
+    if (parentId === undefined) await deleteVolume(deps, name);
   }
   expect(readdirSync(ground.paths.volumesDir)).toEqual([]);
-  expect(life.problems).toEqual([]);
 });
 
 const make = (name: string): Promise<unknown> =>
-  createVolume(life.deps, { name, description: '', config: {} });
+  createVolume(engine.deps, { name, description: '', config: {} });
 const copy = (name: string, source: string): Promise<unknown> =>
   copyVolume(
-    life.deps,
+    engine.deps,
     {
       ...{ name, source, snapshot: undefined, volumeOnly: false },
       ...{ description: undefined, config: undefined },
@@ -64,37 +33,25 @@ const copy = (name: string, source: string): Promise<unknown> =>
   );
 const snapshot = (volume: string, name: string): Promise<unknown> =>
   createVolumeSnapshot(
-    life.deps,
+    engine.deps,
     { volume, name, description: '', expiresAtMs: undefined },
     unattended,
   );
 const disk = (source: string) => ({ data: { type: 'disk', pool: 'default', source, path: '/v' } });
-const stop = (name: string): Promise<void> =>
-  stopInstance(life.deps, { name, force: true, timeoutMs: undefined }, unattended);
-const start = (name: string): Promise<void> => startInstance(life.deps, { name }, unattended);
 const isolated = {
   config: { 'security.idmap.isolated': 'true', 'security.idmap.size': '20000' },
 };
 const read = async (machine: string, file: string): Promise<string> =>
-  (await shell(life, machine, `cat ${file}`)).output;
+  (await engine.shell(machine, `cat ${file}`)).output;
 const directory = (name: string): string =>
-  life.deps.storage.volumes.path(getVolume(life.deps, name).tree);
-
-/** Has the daemon die as `effect` of `work` is asked for, and the next one begin. */
-async function dieAt(
-  effect: string,
-  work: () => Promise<unknown>,
-  before?: () => unknown,
-): Promise<void> {
-  life = await dieIn({ ground, life, fault }, effect, work, before);
-}
+  engine.deps.storage.volumes.path(getVolume(engine.deps, name).tree);
 
 /** A volume whose files are of one isolated machine, which is stopped; another that wants them. */
 async function handOver(): Promise<void> {
   await make('data');
-  await launch(life, 'one', { ...isolated, devices: disk('data') });
-  await shell(life, 'one', 'cd /v; echo mine >f; chmod 6755 f; chown 7:8 f; chmod 6755 f; ln f g');
-  await create(life, 'two', { ...isolated, devices: disk('data') });
+  await engine.launch('one', { ...isolated, devices: disk('data') });
+  await engine.shell('one', 'cd /v; echo mine >f; chmod 6755 f; chown 7:8 f; chmod 6755 f; ln f g');
+  await engine.create('two', { ...isolated, devices: disk('data') });
 }
 
 const described = '7:8 6755 2\n7:8 6755 2\n0:0 711 2\n';
@@ -103,19 +60,19 @@ const description = `stat -c '%u:%g %a %h' /v/f /v/g /v`;
 describe('a volume of machines with ids of their own', () => {
   it('is refused to another while one has it, and then its files are the other’s', async () => {
     await handOver();
-    await expect(start('two')).rejects.toThrow(
+    await expect(engine.start('two')).rejects.toThrow(
       'Cannot attach the storage volume data: it is in use by one, whose ids are not those of two',
     );
     // What is taken away from a machine that runs may still be open there.
-    await updateInstance(life.deps, { name: 'one', devices: {} }, unattended);
-    await expect(start('two')).rejects.toThrow('in use by one');
-    await stop('one');
-    await start('two');
-    expect((await shell(life, 'two', description)).output).toBe(described);
-    const { slice } = getInstance(life.deps, 'two');
+    await updateInstance(engine.deps, { name: 'one', devices: {} }, unattended);
+    await expect(engine.start('two')).rejects.toThrow('in use by one');
+    await engine.stop('one');
+    await engine.start('two');
+    expect((await engine.shell('two', description)).output).toBe(described);
+    const { slice } = getInstance(engine.deps, 'two');
     expect(statSync(`${directory('data')}/f`).uid).toBe(slice.start + 7);
-    await updateInstance(life.deps, { name: 'one', devices: disk('data') }, unattended);
-    await expect(start('one')).rejects.toThrow('in use by two');
+    await updateInstance(engine.deps, { name: 'one', devices: disk('data') }, unattended);
+    await expect(engine.start('one')).rejects.toThrow('in use by two');
   });
 
   it.each([
@@ -123,18 +80,18 @@ describe('a volume of machines with ids of their own', () => {
     [
       'with some of the files',
       () => {
-        const { start: first } = getInstance(life.deps, 'two').slice;
+        const { start: first } = getInstance(engine.deps, 'two').slice;
         chownSync(directory('data'), first, first);
       },
     ],
   ])('gets all its files over when the daemon dies %s', async (_when, before) => {
     await handOver();
-    await stop('one');
-    await dieAt('volumes.shift', () => start('two'), before);
-    expect(getVolume(life.deps, 'data').nextOwner).toBeDefined();
+    await engine.stop('one');
+    await engine.dieAt('volumes.shift', () => engine.start('two'), before);
+    expect(getVolume(engine.deps, 'data').nextOwner).toBeDefined();
     // Another one than was meant: what was begun is finished before.
-    await start('one');
-    expect((await shell(life, 'one', description)).output).toBe(described);
+    await engine.start('one');
+    expect((await engine.shell('one', description)).output).toBe(described);
   });
 });
 
@@ -164,66 +121,66 @@ function aclFor(id: number): Buffer {
 describe('a volume of a machine whose ids change their layout', () => {
   const resize = async (size: string): Promise<void> => {
     const config = { 'security.idmap.size': size };
-    await updateInstance(life.deps, { name: 'one', config, mode: 'merge' }, unattended);
+    await updateInstance(engine.deps, { name: 'one', config, mode: 'merge' }, unattended);
   };
   const seen = async (): Promise<string> =>
-    (await shell(life, 'one', `stat -c '%u:%g %a %h' /v/f /v/g /v/n`)).output;
+    (await engine.shell('one', `stat -c '%u:%g %a %h' /v/f /v/g /v/n`)).output;
   const wanted = '7:8 6755 2\n7:8 6755 2\n65534:61184 644 1\n';
 
   /** In the compact layout, with an ACL that names guest 1000. */
   async function layOut(): Promise<void> {
     await make('data');
     const config = { 'security.idmap.size': 'compact' };
-    await launch(life, 'one', { config, devices: disk('data') });
+    await engine.launch('one', { config, devices: disk('data') });
     const give = 'chown 7:8 f; chmod 6755 f; ln f g; echo >n; chown 65534:61184 n';
-    await shell(life, 'one', `cd /v; echo mine >f; ${give}`);
+    await engine.shell('one', `cd /v; echo mine >f; ${give}`);
     expect(await seen()).toBe(wanted);
   }
 
   it('keeps the owners of its files, though the ranges have ids in common', async () => {
     await layOut();
     for (const size of ['65536', 'compact']) {
-      await stop('one');
+      await engine.stop('one');
       await resize(size);
-      await start('one');
+      await engine.start('one');
       expect(await seen()).toBe(wanted);
-      expect(await life.deps.storage.volumes.list()).toHaveLength(1);
+      expect(await engine.deps.storage.volumes.list()).toHaveLength(1);
     }
   });
 
   it('keeps the ids of its ACLs as well', async () => {
     await layOut();
-    const { start: first } = getInstance(life.deps, 'one').slice;
+    const { start: first } = getInstance(engine.deps, 'one').slice;
     const path = `${directory('data')}/n`;
     setXattr(path, aclName, aclFor(first + 1000));
-    await stop('one');
+    await engine.stop('one');
     const config = { 'security.idmap.base': '20001' };
-    await updateInstance(life.deps, { name: 'one', config, mode: 'merge' }, unattended);
-    await start('one');
+    await updateInstance(engine.deps, { name: 'one', config, mode: 'merge' }, unattended);
+    await engine.start('one');
     expect(findXattr(path, aclName)).toEqual(aclFor(20_001 + 1000));
   });
 
   it('is what it was when the daemon dies meanwhile', async () => {
     await layOut();
-    await stop('one');
+    await engine.stop('one');
     await resize('65536');
-    await dieAt('volumes.shiftNew', () => start('one'));
-    expect(await life.deps.storage.volumes.list()).toHaveLength(1);
-    await start('one');
+    await engine.dieAt('volumes.shiftNew', () => engine.start('one'));
+    expect(await engine.deps.storage.volumes.list()).toHaveLength(1);
+    await engine.start('one');
     expect(await seen()).toBe(wanted);
   });
 
   it('is refused, unchanged, for an id that the other layout has not', async () => {
     await layOut();
-    await stop('one');
+    await engine.stop('one');
     await resize('65536');
-    await start('one');
-    await shell(life, 'one', 'chown 3000 /v/n');
-    await stop('one');
+    await engine.start('one');
+    await engine.shell('one', 'chown 3000 /v/n');
+    await engine.stop('one');
     await resize('compact');
-    await expect(start('one')).rejects.toThrow('one of them belongs to id 3000');
+    await expect(engine.start('one')).rejects.toThrow('one of them belongs to id 3000');
     await resize('65536');
-    await start('one');
+    await engine.start('one');
     expect(await seen()).toBe(wanted.replace('65534:61184', '3000:61184'));
   });
 });
@@ -231,14 +188,14 @@ describe('a volume of a machine whose ids change their layout', () => {
 describe('a copy beside a machine that writes', () => {
   it('shows one moment, and the machine goes on', async () => {
     await make('data');
-    await launch(life, 'web', { devices: disk('data') });
+    await engine.launch('web', { devices: disk('data') });
     const lines = 'i=0; while :; do i=$((i+1)); for f in a m z; do echo $i >/v/$f; done; done';
-    await shell(life, 'web', 'dd if=/dev/urandom of=/v/big bs=1M count=64 2>/dev/null');
-    await shell(life, 'web', `(${lines}) >/dev/null 2>&1 </dev/null &`);
+    await engine.shell('web', 'dd if=/dev/urandom of=/v/big bs=1M count=64 2>/dev/null');
+    await engine.shell('web', `(${lines}) >/dev/null 2>&1 </dev/null &`);
     await until('it writes', async () => Number(await read('web', '/v/z')) > 100);
     await snapshot('data', 'moment');
-    const [kept] = life.deps.store.volumes.snapshots(getVolume(life.deps, 'data').id);
-    const path = life.deps.storage.volumes.path(kept?.tree ?? '');
+    const [kept] = engine.deps.store.volumes.snapshots(getVolume(engine.deps, 'data').id);
+    const path = engine.deps.storage.volumes.path(kept?.tree ?? '');
     const count = (file: string): number => Number(readFileSync(`${path}/${file}`, 'utf8'));
     // The one that was being written when it stopped may be empty.
     const counts = ['a', 'm', 'z'].map(count).filter((value) => value > 0);
@@ -254,10 +211,12 @@ describe('when the daemon dies', () => {
     async (effect) => {
       await make('data');
       await snapshot('data', 'old');
-      const before = readdirSync(ground.paths.volumesDir).sort();
-      await dieAt(effect, () => (effect === 'volumes.create' ? make('new') : copy('new', 'data')));
-      expect(readdirSync(ground.paths.volumesDir).sort()).toEqual(before);
-      expect(life.deps.store.volumes.find('new')).toBeUndefined();
+      const before = readdirSync(engine.ground.paths.volumesDir).sort();
+      await engine.dieAt(effect, () =>
+        effect === 'volumes.create' ? make('new') : copy('new', 'data'),
+      );
+      expect(readdirSync(engine.ground.paths.volumesDir).sort()).toEqual(before);
+      expect(engine.deps.store.volumes.find('new')).toBeUndefined();
       await copy('new', 'data');
     },
   );
@@ -265,9 +224,9 @@ describe('when the daemon dies', () => {
   it('between row and directory, a deleted volume goes', async () => {
     await make('data');
     await snapshot('data', 'old');
-    await dieAt('volumes.remove', () => deleteVolume(life.deps, 'data'));
-    expect(life.deps.store.volumes.list()).toEqual([]);
-    expect(readdirSync(ground.paths.volumesDir)).toEqual([]);
+    await engine.dieAt('volumes.remove', () => deleteVolume(engine.deps, 'data'));
+    expect(engine.deps.store.volumes.list()).toEqual([]);
+    expect(readdirSync(engine.ground.paths.volumesDir)).toEqual([]);
   });
 
   it('in a restore, the volume is as before or as it was', async () => {
@@ -275,11 +234,11 @@ describe('when the daemon dies', () => {
     writeFileSync(`${directory('data')}/f`, 'old');
     await snapshot('data', 'old');
     writeFileSync(`${directory('data')}/f`, 'new');
-    const restore = (): Promise<void> => restoreVolume(life.deps, 'data', 'old', unattended);
-    await dieAt('volumes.copy', restore);
+    const restore = (): Promise<void> => restoreVolume(engine.deps, 'data', 'old', unattended);
+    await engine.dieAt('volumes.copy', restore);
     expect(readFileSync(`${directory('data')}/f`, 'utf8')).toBe('new');
-    await dieAt('volumes.remove', restore);
+    await engine.dieAt('volumes.remove', restore);
     expect(readFileSync(`${directory('data')}/f`, 'utf8')).toBe('old');
-    expect(readdirSync(ground.paths.volumesDir)).toHaveLength(2);
+    expect(readdirSync(engine.ground.paths.volumesDir)).toHaveLength(2);
   });
 });
