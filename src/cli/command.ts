@@ -19,7 +19,7 @@ export type Completer =
   | 'operation'
   | 'warning'
   | 'alias'
-  | 'config-key'
+  | `${'instance' | 'profile' | 'network' | 'pool' | 'project'}-${'key' | 'pair'}`
   | 'device'
   | 'attached-device'
   | 'template'

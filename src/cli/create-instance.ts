@@ -32,7 +32,7 @@ export const creationOptions = {
     alias: 'c',
     value: 'KEY=VALUE',
     summary: 'Set a config key: -c limits.memory=1GiB',
-    complete: 'config-key',
+    complete: 'instance-pair',
   },
   device: {
     kind: 'list',

@@ -110,7 +110,8 @@ export async function editKeyed(
     }
     refuseUnknownFields(`change ${name}`, edited, [...Object.keys(value), ...writable]);
     const after = pick({ ...before, ...edited }, writable);
-    await context.client.operate('PUT', path, after, fromEditor ? etag : undefined);
+    const etagOfEdit = fromEditor ? etag : undefined;
+    warnOf(context, await context.client.operate('PUT', path, after, etagOfEdit));
   });
   if (!changed) context.warn('nothing was changed');
 }
@@ -154,7 +155,7 @@ export function getCommand(group: KeyedGroup): AnyCommand {
     examples: [{ line: `warren ${group.group} get ${name} ${key}`, does: 'the value alone' }],
     positionals: {
       [group.noun]: nameOf(group),
-      key: { kind: 'required', summary: 'Config key', complete: 'config-key' },
+      key: { kind: 'required', summary: 'Config key', complete: `${group.noun}-key` },
     },
     options: {
       expanded: { kind: 'flag', alias: 'e', summary: 'Also look into profiles' },
@@ -196,7 +197,7 @@ export function setCommand(group: KeyedGroup): AnyCommand {
         kind: 'some',
         label: 'KEY=VALUE',
         summary: 'Keys and their values; a value of - is read from standard input',
-        complete: 'config-key',
+        complete: `${group.noun}-pair`,
       },
     },
     options: {},
@@ -233,7 +234,7 @@ export function unsetCommand(group: KeyedGroup): AnyCommand {
     examples: [{ line: `warren ${group.group} unset ${name} ${key}`, does: 'back to the default' }],
     positionals: {
       [group.noun]: nameOf(group),
-      keys: { kind: 'some', summary: 'Config keys', complete: 'config-key' },
+      keys: { kind: 'some', summary: 'Config keys', complete: `${group.noun}-key` },
     },
     options: {},
     next: `warren ${group.group} show`,
@@ -279,15 +280,31 @@ function shownObject(
     return shownSnapshot(value as InstanceSnapshot, args.expanded === true);
   }
   const shown = pick(value, writableOf(group, args[group.noun]));
-  if (args.expanded !== true || !('expanded_config' in value)) return shown;
+  if (args.expanded !== true || !('expanded_config' in value)) return inOrder(shown);
   const { expanded_config: config, expanded_devices: devices } = value as Partial<Instance>;
-  return { ...shown, config, devices };
+  return inOrder({ ...shown, config, devices });
+}
+
+/** With config and devices by name, wherever each of them came from. */
+function inOrder(shown: object): object {
+  return Object.fromEntries(
+    Object.entries(shown).map(([name, value]: [string, unknown]) => [
+      name,
+      name === 'config' || name === 'devices' ? sorted(value) : value,
+    ]),
+  );
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, one]) => [key, sorted(one)]));
 }
 
 /** A snapshot for a person: without what it has twice. */
 export function shownSnapshot(snapshot: InstanceSnapshot, isExpanded: boolean): object {
   const { expanded_config: config, expanded_devices: devices, ...shown } = snapshot;
-  return isExpanded ? { ...shown, config, devices } : shown;
+  return inOrder(isExpanded ? { ...shown, config, devices } : shown);
 }
 
 export function editCommand(group: KeyedGroup): AnyCommand {

@@ -1,8 +1,9 @@
 import { createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 import { apiPath, nameInUrl, type Client } from './client.ts';
+import { WarrenError } from '../contract/errors.ts';
 import { readCounted, type UploadProgress } from './images.ts';
 
 import type { InstanceBackupsPost, VolumeBackupsPost } from '../contract/api/backups.ts';
@@ -17,14 +18,16 @@ export interface FetchedBackup {
 
 /**
  * Has what is at `owner`, a machine or a volume, exported, fetches the archive and has the server's copy removed. Without `target` the
- * file is named after it and how it is packed. It appears only when it is whole.
+ * file is named after it and how it is packed. It appears only when it is whole. Throws `exists` for one that
+ * is there, before anything is exported where that can be known.
  */
 export async function fetchBackup(
   client: Client,
   owner: string,
-  { name, request, target, onProgress }: FetchOptions,
+  { name, request, target, force, onProgress }: FetchOptions,
 ): Promise<FetchedBackup> {
   const all = `${owner}/backups`;
+  if (!force) await refuseFiles(likelyFiles(target, name, request.compression_algorithm));
   const { metadata } = await client.operate('POST', all, request);
   const one = `${all}/${encodeURIComponent(String(metadata['backup']))}`;
   try {
@@ -45,6 +48,7 @@ export async function fetchBackup(
         createWriteStream(part, { mode: 0o600 }),
       );
       const file = target ?? `${name}${await endingOf(part)}`;
+      if (!force) await refuseFiles([file]);
       await rename(part, file);
       const frozenMs = metadata['frozen_ms'];
       return { file, sizeBytes, frozenMs: typeof frozenMs === 'number' ? frozenMs : undefined };
@@ -61,6 +65,8 @@ export interface FetchOptions {
   readonly name: string;
   readonly request: InstanceBackupsPost | VolumeBackupsPost;
   readonly target: string | undefined;
+  /** Replace a file that is there. */
+  readonly force: boolean;
   readonly onProgress: UploadProgress;
 }
 
@@ -111,6 +117,32 @@ const magics: readonly (readonly [ending: string, start: string])[] = [
   ['.tar.bz2', '425a68'],
   ['.tar.lzma', '5d0000'],
 ];
+
+/** What the file will be called; without a target or a choice, one of those that servers choose. */
+function likelyFiles(target: string | undefined, name: string, compression = ''): string[] {
+  if (target !== undefined) return [target];
+  const algorithm = compression.split(' ')[0] ?? '';
+  if (algorithm === '') return [`${name}.tar.zst`, `${name}.tar.gz`];
+  return [`${name}${endings[algorithm] ?? '.tar'}`];
+}
+
+/** Throws `exists` for the first that is there. */
+async function refuseFiles(files: readonly string[]): Promise<void> {
+  for (const name of files) {
+    const found = await lstat(name).catch(() => undefined);
+    if (found !== undefined) {
+      throw new WarrenError('exists', { kind: 'file', name, hint: 'the same with --force' });
+    }
+  }
+}
+
+const endings: Readonly<Record<string, string>> = {
+  gzip: '.tar.gz',
+  xz: '.tar.xz',
+  zstd: '.tar.zst',
+  bzip2: '.tar.bz2',
+  lzma: '.tar.lzma',
+};
 
 /** By the first bytes of a file. */
 async function endingOf(path: string): Promise<string> {

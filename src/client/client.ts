@@ -58,7 +58,9 @@ export class Client {
     etag?: string,
   ): Promise<Operation> {
     const { answer } = await this.call(method, path, body, etag);
-    return answer.type === 'async' ? await this.wait(answer.metadata) : finished;
+    return answer.type === 'async'
+      ? await this.wait(answer.metadata)
+      : { ...finished, metadata: { ...(answer.metadata as object | null) } };
   }
 
   /** Starts a background operation and does not wait. */

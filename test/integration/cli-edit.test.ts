@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -120,3 +120,42 @@ test.each(['init base other', 'profile create other'])(
     );
   },
 );
+
+test('export replaces a file that is there only when it is told to', async () => {
+  const file = join(line.place, 'web.tar');
+  writeFileSync(file, 'precious');
+  expect(await run(`export web ${file}`)).toMatchObject({ exitCode: catalogue.exists.exit });
+  expect(readFileSync(file, 'utf8')).toBe('precious');
+  expect(await run(`export web ${file} --force`)).toMatchObject({ exitCode: 0 });
+  expect(readFileSync(file, 'utf8')).toMatch(/index/);
+  const volume = `storage volume export default data ${file}`;
+  expect(await run(volume)).toMatchObject({ exitCode: catalogue.exists.exit });
+  expect(await run(`${volume} -f`)).toMatchObject({ exitCode: 0 });
+});
+
+test('what is shown has its keys and devices by name', async () => {
+  await run('profile set lab user.m=1');
+  await run('init base sorted -p default -p lab -c user.z=1 -c user.a=1');
+  const { stdout } = await run('config show sorted --expanded');
+  const keys = [...stdout.matchAll(/^ {2}([\w.]+):/gm)].map(([, key]) => key);
+  const config = keys.slice(0, keys.indexOf('eth0'));
+  expect(config).toEqual(expect.arrayContaining(['user.a', 'user.m', 'user.z']));
+  expect(config).toEqual([...config].sort());
+  expect(keys.slice(config.length)).toEqual(['eth0', 'root']);
+  const features = [...(await run('project show default')).stdout.matchAll(/features.\w+/g)];
+  expect(features.map(String)).toEqual([...features.map(String)].sort());
+});
+
+test('what a change of a profile leaves for the next start of machines is said', async () => {
+  await run('init base runs -p default -p lab');
+  await run('init base rests -p default -p lab');
+  await run('start runs');
+  expect(await run('profile set lab user.x=1')).toMatchObject({ exitCode: 0, stderr: '' });
+  const says = /^warning: the change of security.nesting takes effect at the next start of runs\n$/;
+  const { stderr } = await run('profile set lab security.nesting=true');
+  expect(stderr).toMatch(says);
+  const edited = await run('profile edit lab', 'config: {}\n');
+  expect(edited.stderr).toMatch(says);
+  const own = await run('config edit runs', 'config: {security.nesting: "true"}\n');
+  expect(own.stderr).toMatch(/security.nesting of runs takes effect at the next start/);
+});

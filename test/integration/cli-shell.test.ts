@@ -314,7 +314,15 @@ describe('completion', () => {
       expect(await offer('warren delete one/')).toEqual(['one/before', 'one/later']);
       expect(await offer('warren --project ')).toEqual(['default', 'lab']);
       expect(await offer('warren --project lab stop ')).toEqual([]);
-      expect((await offer('warren config set one security.nesting=')).join('')).not.toMatch(/=./);
+      const values = async (text: string): Promise<string[]> =>
+        (await offer(text)).map((value) => value.replace(/.*=/, ''));
+      expect(await values('warren config set one security.nesting=')).toEqual(['false', 'true']);
+      expect(await values('warren config set one security.idmap.size=c')).toEqual(['compact']);
+      expect(await values('warren launch base -c security.nesting=t')).toEqual(['true']);
+      expect(await values('warren config set one user.x=')).toEqual([]);
+      expect(await offer('warren config get one limits.mem')).toContain('limits.memory');
+      expect(await offer('warren network set warrenbr0 ipv4.na')).toEqual(['ipv4.nat=']);
+      expect(await offer('warren storage unset default u')).toEqual(['user.']);
       if (shell === 'fish') {
         expect(await offer('warren file push /etc/hostn')).toEqual(['/etc/hostname']);
       }

@@ -321,6 +321,7 @@ describe('goes badly:', () => {
     ['console nobody', 'usage', /this is no terminal/],
     ['publish nobody', 'not_found', /nobody/],
     ['image import HERE/absent', 'not_found', /absent: there is no such file/],
+    ['export one HERE/image', 'exists', /file ".*image".*\ntry: {3}the same with --force/],
     ['image import HERE/hostile', 'hostile', /it says that it is hostile/],
     ['image import HERE/image', 'exists', /image "[0-9a-f]{12}"/],
     ['image delete nothing', 'not_found', /image "nothing"\ntry: {3}warren image list/],

@@ -13,7 +13,7 @@ export const exportInstance = defineCommand({
   name: 'export',
   summary: 'Write a machine and its snapshots to a file',
   details:
-    'The file is LXD’s backup archive. It holds modes, owners, attributes, links and holes as the machine has them. A running machine stands still while its own files are copied.',
+    'The file is LXD’s backup archive. It holds modes, owners, attributes, links and holes as the machine has them. A running machine stands still while its own files are copied. A file that is there is replaced with --force only, unlike by lxc.',
   examples: [
     { line: 'warren export web', does: 'web.tar.zst in this directory' },
     { line: 'warren export web /srv/web.tar.gz --compression gzip', does: 'packed by gzip' },
@@ -24,6 +24,7 @@ export const exportInstance = defineCommand({
     file: { kind: 'optional', summary: 'File to write', complete: 'file' },
   },
   options: {
+    force: { kind: 'flag', alias: 'f', summary: 'Replace a file that is there' },
     'instance-only': { kind: 'flag', summary: 'Without its snapshots' },
     compression: {
       kind: 'text',
@@ -48,6 +49,7 @@ export const exportInstance = defineCommand({
       name: instance,
       request,
       target: args.file,
+      force: args.force,
       onProgress: (percent) => {
         progress.step({ stage: 'fetching', percent });
       },

@@ -12,7 +12,7 @@ export const exportVolume = defineCommand({
   name: 'storage volume export',
   summary: 'Write a volume and its snapshots to a file',
   details:
-    'The file is LXD’s backup archive of a custom volume. Machines that use the volume stand still while it is copied.',
+    'The file is LXD’s backup archive of a custom volume. Machines that use the volume stand still while it is copied. A file that is there is replaced with --force only, unlike by lxc.',
   examples: [
     { line: 'warren storage volume export default data', does: 'data.tar.zst in this directory' },
     {
@@ -26,6 +26,7 @@ export const exportVolume = defineCommand({
     file: { kind: 'optional', summary: 'File to write', complete: 'file' },
   },
   options: {
+    force: { kind: 'flag', alias: 'f', summary: 'Replace a file that is there' },
     'volume-only': { kind: 'flag', summary: 'Without its snapshots' },
     compression: {
       kind: 'text',
@@ -48,6 +49,7 @@ export const exportVolume = defineCommand({
         compression_algorithm: args.compression ?? '',
       },
       target: file,
+      force: args.force,
       onProgress: (percent) => {
         progress.step({ stage: 'fetching', percent });
       },

@@ -4,6 +4,7 @@ import { aliasFile, readAliases } from '../aliases.ts';
 import type { Candidate } from './candidates.ts';
 import type { Completer } from '../command.ts';
 import type { Context } from '../context.ts';
+import type { ConfigContext } from '../../contract/config/validate.ts';
 import type { Image } from '../../contract/api/images.ts';
 import type { Instance } from '../../contract/api/instances.ts';
 
@@ -108,12 +109,13 @@ async function instancePaths(context: Context): Promise<readonly Candidate[]> {
   }));
 }
 
-async function configKeys(): Promise<readonly Candidate[]> {
-  const { instanceKeys } = await import('../../contract/config/instance-keys.ts');
-  return instanceKeys.map(({ key, summary }) => ({
-    value: key.endsWith('*') ? key.slice(0, -1) : `${key}=`,
-    about: summary,
-  }));
+function keysOf(context: ConfigContext): Source {
+  return async () => await (await import('./config-keys.ts')).keyNames(context);
+}
+
+function pairsOf(context: ConfigContext): Source {
+  return async (_context, _words, current) =>
+    await (await import('./config-keys.ts')).keyPairs(context, current);
 }
 
 async function topics(): Promise<readonly Candidate[]> {
@@ -143,7 +145,16 @@ const sources: Readonly<Record<Exclude<Completer, readonly string[]>, Source>> =
   warning: names('/1.0/warnings'),
   alias: async ({ paths }) =>
     Object.entries(await readAliases(aliasFile(paths))).map(([value, about]) => ({ value, about })),
-  'config-key': configKeys,
+  'instance-key': keysOf('instance'),
+  'instance-pair': pairsOf('instance'),
+  'profile-key': keysOf('profile'),
+  'profile-pair': pairsOf('profile'),
+  'network-key': keysOf('network'),
+  'network-pair': pairsOf('network'),
+  'pool-key': keysOf('pool'),
+  'pool-pair': pairsOf('pool'),
+  'project-key': keysOf('project'),
+  'project-pair': pairsOf('project'),
   device: devices(subject),
   'attached-device': devices((words) => words.findLast((word) => !word.startsWith('-'))),
   template: templates,

@@ -1,4 +1,4 @@
-import { nameIn } from '../../base/names.ts';
+import { nameIn, ownNameOf } from '../../base/names.ts';
 import { createProfile } from '../../engine/profiles/create.ts';
 import { deleteProfile } from '../../engine/profiles/delete.ts';
 import { getProfile, listProfiles } from '../../engine/profiles/list.ts';
@@ -77,7 +77,7 @@ async function change(
   { engine }: DaemonContext,
   request: FastifyRequest,
   how: 'replace' | 'merge',
-): Promise<SyncResponse<null>> {
+): Promise<SyncResponse<{ readonly warnings: readonly string[] } | null>> {
   const name = nameIn(ownerOf(engine, request), param(request, 'name'));
   const what = `change the profile ${name}`;
   const fields = new Fields(what, await readJson(request.raw, what));
@@ -95,14 +95,17 @@ async function change(
           description,
         };
   const ifMatch = header(request, 'if-match');
-  await updateProfile(engine, {
+  const { waiting } = await updateProfile(engine, {
     name,
     ...input,
     check: (current) => {
       checkIfMatch(ifMatch, etagOf(writablePart(current)), `the profile ${name}`);
     },
   });
-  return syncBody(null);
+  if (waiting.keys.length === 0) return syncBody(null);
+  const machines = waiting.machines.map(ownNameOf).join(', ');
+  const change = `the change of ${waiting.keys.join(', ')}`;
+  return syncBody({ warnings: [`${change} takes effect at the next start of ${machines}`] });
 }
 
 function writablePart({ config, description, devices }: ProfileRecord): unknown {

@@ -1,9 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
-
 import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
-import type { Expanded } from '../../contract/config/expand.ts';
-import { dropEmpty, isLive } from '../../contract/config/validate.ts';
+import { dropEmpty } from '../../contract/config/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { missingHwaddrs, staleHwaddrs } from '../networks/nics.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
@@ -12,6 +9,7 @@ import { applyLive } from './apply-live.ts';
 import { dropEmptyKeys } from './devices.ts';
 import { checkSources } from './disks.ts';
 import { expandInstance, getInstance } from './list.ts';
+import { notLive } from './not-live.ts';
 import { checkWishedIds } from './other-ids.ts';
 import { isRunning } from './state.ts';
 import { checkInstance } from './validate.ts';
@@ -111,20 +109,6 @@ export async function updateInstance(
     context: {},
   });
   return { record: getInstance(deps, name), waiting: runs ? notLive(before, after) : [] };
-}
-
-/** What `applyLive` leaves for the next start. */
-function notLive(before: Expanded, after: Expanded): string[] {
-  return changedKeys(before.config, after.config).filter(
-    (key) => !isLive(key) && !key.startsWith('volatile.'),
-  );
-}
-
-function changedKeys(before: object, after: object): string[] {
-  const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
-  return [...new Set([...old.keys(), ...now.keys()])]
-    .filter((key) => !isDeepStrictEqual(old.get(key), now.get(key)))
-    .sort();
 }
 
 function merged(current: StringMap, given: StringMap): StringMap {

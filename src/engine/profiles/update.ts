@@ -7,6 +7,7 @@ import { applyLive } from '../instances/apply-live.ts';
 import { dropEmptyKeys } from '../instances/devices.ts';
 import { checkSources } from '../instances/disks.ts';
 import { expander, expandInstance } from '../instances/list.ts';
+import { notLive } from '../instances/not-live.ts';
 import { checkWishedIds } from '../instances/other-ids.ts';
 import { isRunning } from '../instances/state.ts';
 import { instanceIssues, sharedAddresses } from '../instances/validate.ts';
@@ -27,6 +28,12 @@ export interface UpdateProfileInput {
   readonly check?: ((current: ProfileRecord) => void) | undefined;
 }
 
+export interface UpdatedProfile {
+  readonly record: ProfileRecord;
+  /** Keys whose change running machines take up at their next start. */
+  readonly waiting: { readonly keys: readonly string[]; readonly machines: readonly string[] };
+}
+
 /**
  * Stores it and applies what is live to every running machine that uses it. When that fails for one,
  * all of them and the profile are put back.
@@ -34,7 +41,7 @@ export interface UpdateProfileInput {
 export async function updateProfile(
   deps: EngineDeps,
   input: UpdateProfileInput,
-): Promise<ProfileRecord> {
+): Promise<UpdatedProfile> {
   const { name } = input;
   getProfile(deps, name);
   await using undo = new Revert((what, error) => {
@@ -77,10 +84,16 @@ export async function updateProfile(
     }
     for (const [id, old] of running) deps.store.instances.mergeConfig(id, noteApplying(old));
   });
+  const keys = new Set<string>();
+  const machines: string[] = [];
   for (const [id, old] of running) {
     const record = deps.store.instances.findById(id);
     if (record === undefined || !isRunning(deps, record)) continue;
-    await applyLive(deps, record, old, expandInstance(deps, record), undo);
+    const expanded = expandInstance(deps, record);
+    await applyLive(deps, record, old, expanded, undo);
+    const left = notLive(old, expanded);
+    for (const key of left) keys.add(key);
+    if (left.length > 0) machines.push(record.name);
   }
   deps.store.transaction(() => {
     for (const id of running.keys()) deps.store.instances.mergeConfig(id, applied);
@@ -96,7 +109,7 @@ export async function updateProfile(
     subject: { kind: 'profile', name },
     context: {},
   });
-  return getProfile(deps, name);
+  return { record: getProfile(deps, name), waiting: { keys: [...keys].sort(), machines } };
 }
 
 /** The profile may be right by itself and wrong for a machine that uses it. */
