@@ -25,6 +25,15 @@ export function lacksIds(
   const used = taken.reduce((sum, slice) => sum + slice.size, 0);
   const shares = taken.some(({ isolated }) => !isolated);
   const isOwn = wish.isolated === true;
+  if (wish.base !== undefined) {
+    const isBeyond = wish.base < 1 || wish.base + size - 1 > granted;
+    return new WarrenError('host_lacks', {
+      what: `give ${name} the ${size} ids from the ${wish.base}th of those that ${ids.user} is granted`,
+      found: isBeyond ? `they are ${granted}` : 'other machines have some of these',
+      wanted: `a place for ${size} that no machine has, from 1 on`,
+      hint: remedy(ids, wish, taken, granted),
+    });
+  }
   return new WarrenError('host_lacks', {
     what: `give ${name} ${isOwn ? 'ids of its own' : 'ids'}`,
     found: `${ids.user} is granted ${granted} subordinate ids and machines have ${used} of them`,
@@ -42,6 +51,8 @@ function remedy(
   if (planSlice(taken, grantedByFiles(ids), wish) !== undefined) {
     return 'warren daemon stop --machines    (the next start takes up what was granted since the last)';
   }
+  if (wish.base !== undefined)
+    return 'warren help idmaps    (without security.idmap.base warren finds a place)';
   const compact = { isolated: true, size: compactSize, base: undefined };
   if (wish.size === undefined && planSlice(taken, granted, compact) !== undefined) {
     return 'warren help idmaps    (with security.idmap.size=compact there is room)';

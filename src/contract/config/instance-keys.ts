@@ -197,7 +197,8 @@ export const instanceKeys = [
     min: 1,
     max: 4_294_967_294,
     live: false,
-    summary: "First id of the machine's slice, instead of one that warren chooses",
+    summary:
+      "The machine's first id, counted from 1 among those that you are granted; unset: warren chooses",
   },
   {
     key: 'security.idmap.size',

@@ -136,6 +136,10 @@ it('ids that cannot be had are refused when they are asked for, and change nothi
   const seen = await makeMachine();
   await expect(ask({ 'security.idmap.base': '65000' })).rejects.toMatchObject({
     code: 'host_lacks',
+    message: expect.stringMatching(
+      /the 10000 ids from the 65000th .*: they are 6553\d, /,
+    ) as unknown,
+    hint: expect.stringContaining('without security.idmap.base') as unknown,
   });
   await expect(ask({ 'security.idmap.size': '65537' })).rejects.toMatchObject({
     code: 'host_lacks',
@@ -157,6 +161,7 @@ it('a machine whose other ids somebody else has taken meanwhile is not stopped f
   const input = { name: 'web', force: true, timeoutMs: undefined };
   await expect(restartInstance(engine.deps, input, unattended)).rejects.toMatchObject({
     code: 'host_lacks',
+    message: expect.stringContaining('other machines have some of these') as unknown,
   });
   expect(await look()).toBe(seen);
   await engine.remove('taker');
