@@ -73,7 +73,7 @@ function hasRawIdmap({ expanded_config: config }: InstanceFull): boolean {
 }
 
 function row(name: string, left: string, right = ''): string {
-  const text = right === '' ? plain(left) : `${plain(left).padEnd(35)} ${plain(right)}`;
+  const text = right === '' ? plain(left) : `${plain(left).padEnd(34)}  ${plain(right)}`;
   return `  ${name.padEnd(10)} ${text}`.trimEnd();
 }
 
@@ -116,7 +116,12 @@ function storage({ state, expanded_devices: devices }: InstanceFull): string {
 
 function snapshots({ snapshots: list }: InstanceFull, look: Look): string {
   if (list.length === 0) return 'none';
-  return list
-    .map(({ name, created_at: at }) => `${name} (${formatRelative(parseTime(at), look.now)})`)
-    .join(', ');
+  const older = list.length > mostSnapshots ? list.length - mostSnapshots : 0;
+  const newest = list
+    .slice(older)
+    .map(({ name, created_at: at }) => `${name} (${formatRelative(parseTime(at), look.now)})`);
+  return [...(older === 0 ? [] : [`${older} older`]), ...newest].join(', ');
 }
+
+/** What fits a screen; `warren snapshot list` has them all. */
+const mostSnapshots = 4;

@@ -25,6 +25,18 @@ test('info is one screen that says whether the machine is well', () => {
   ]);
 });
 
+test('info keeps its columns apart, and names the newest of many snapshots', () => {
+  const { snapshots, expanded_config: config, ...rest } = machine();
+  const [one] = snapshots;
+  if (one === undefined) throw new Error('no snapshot');
+  const many = Array.from({ length: 30 }, (_, index) => ({ ...one, name: `s${index}` }));
+  const mapped = { ...config, 'raw.idmap': 'both 1000 1000' };
+  const text = formatInstance({ ...rest, snapshots: many, expanded_config: mapped }, look);
+  expect(text).toContain('isolated, raw.idmap  profiles  default');
+  const named = ['s26', 's27', 's28', 's29'].map((name) => `${name} (2 days ago)`);
+  expect(text).toContain(`  snapshots  26 older, ${named.join(', ')}\n`);
+});
+
 test('info says which limits the kernel does not hold', () => {
   const { state, ...rest } = machine();
   if (state.warren === undefined) throw new Error('no state of warren');
