@@ -9,6 +9,8 @@ const freshMs = 2000;
 const listFreshMs = 60_000;
 /** Of those that are listed, so many are measured by one process: starting one costs more than most machines. */
 const atOnce = 64;
+/** So long after the list: its client still reads it, and needs the processor itself. */
+const restMs = 1000;
 
 interface Reading {
   readonly bytes: number;
@@ -18,8 +20,8 @@ interface Reading {
 /**
  * Disk use of machines, in bytes. Measuring walks every file, and a guest decides how many it has: so
  * each machine is measured once at a time, and an answer never waits for long. Lists do not wait at
- * all and have the machines measured some at a time. Until the first measurement of a machine is done
- * its use is unknown.
+ * all and have the machines measured some at a time, afterwards. Until the first measurement of a
+ * machine is done its use is unknown.
  */
 export class DiskMeter {
   readonly #measure: MeasureDisks;
@@ -53,8 +55,7 @@ export class DiskMeter {
     const isOld = known === undefined || this.#now() - known.atMs >= listFreshMs;
     if (isOld && !this.#running.has(instanceId)) {
       this.#queue.add(instanceId);
-      // Once the list is put together, with all that it asked for.
-      if (!this.#draining) setImmediate(() => void this.#drain());
+      if (!this.#draining) setTimeout(() => void this.#drain(), restMs).unref();
       this.#draining = true;
     }
     return known?.bytes;
