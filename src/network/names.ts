@@ -128,11 +128,20 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
       introduced.delete(mac);
       bridge = withoutReservation(bridge, mac);
       writeHosts();
-      const mine = (): LeaseLine | undefined => given().find((line) => line.hwaddr === mac);
-      const lease = mine();
-      if (lease === undefined || server === undefined) return;
-      await sendRelease(net, bridge.name, { address: lease.address, server, hwaddr: mac });
-      for (let tries = 0; tries < 100 && mine() !== undefined; tries++) await sleep(5);
+      if (server === undefined) return;
+      // dnsmasq empties its file and fills it anew, in pieces of 4,096 bytes: what is missing in such a one may come.
+      const isPart = (text: string): boolean => Buffer.byteLength(text) % 4096 === 0;
+      let seen = 0;
+      for (let tries = 0, parts = 0; tries < 100; tries++) {
+        const text = readOr(leaseFile(places, bridge.name), '');
+        const lease = parseLeases(text).find((line) => line.hwaddr === mac);
+        if (lease === undefined && (seen > 0 || !isPart(text) || ++parts > 3)) return;
+        // Many at once are more than its socket holds: said again now and then.
+        if (lease !== undefined && seen++ % 10 === 0) {
+          await sendRelease(net, bridge.name, { address: lease.address, server, hwaddr: mac });
+        }
+        await sleep(5);
+      }
     },
   };
 }

@@ -1,10 +1,11 @@
+import Sqlite from 'better-sqlite3';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Warren } from './warren.ts';
 
-/** What machines of a warren have on this host besides rows: to compare before and after. */
+/** What machines of a warren have on this host besides their own rows: to compare before and after. */
 export interface Leftovers {
   /** Mount points in its namespace, sorted. */
   readonly mounts: readonly string[];
@@ -15,6 +16,10 @@ export interface Leftovers {
   readonly interfaces: readonly string[];
   /** Processes that run as subordinate ids below its keeper. */
   readonly guests: readonly string[];
+  /** First ids of the slices that are given away. */
+  readonly slices: readonly number[];
+  /** What dnsmasq has given out, and whom it knows. */
+  readonly leases: readonly string[];
 }
 
 export function leftovers(warren: Warren): Leftovers {
@@ -29,6 +34,8 @@ export function leftovers(warren: Warren): Leftovers {
     ociStates: list(join(warren.dir, 'oci')),
     interfaces: switchInterfaces(keeper),
     guests: guestProcesses(keeper),
+    slices: slices(warren.dir),
+    leases: [...lines(join(warren.dir, 'networks')), ...lines(join(warren.dir, 'net'))],
   };
 }
 
@@ -38,6 +45,24 @@ function list(directory: string): string[] {
   } catch {
     return [];
   }
+}
+
+function slices(dir: string): number[] {
+  const database = new Sqlite(join(dir, 'warren.db'), { readonly: true });
+  try {
+    const rows = database.prepare<[], { start: number }>('SELECT start FROM slices ORDER BY start');
+    return rows.all().map(({ start }) => start);
+  } finally {
+    database.close();
+  }
+}
+
+/** Those of all files in a directory. */
+function lines(directory: string): string[] {
+  return list(directory)
+    .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n'))
+    .filter((line) => line !== '')
+    .sort();
 }
 
 /** Runs a program as root of the warren's user namespace, in its mount namespace. */

@@ -61,9 +61,9 @@ function refuseProtected(deps: EngineDeps, record: InstanceRecord): void {
 }
 
 /**
- * Takes away a machine that does not run. Its directories go before its row, so that its ids are
- * free only when no file has them any more; a death in between leaves a row that says `deleting`,
- * and recovery goes on. Call it under the machine's lock.
+ * Takes away a machine that does not run. Its directories and leases go before its row, so that its
+ * ids are free only when no file has them any more, and no lease is left that nobody knows of; a death
+ * in between leaves a row that says `deleting`, and recovery goes on. Call it under the machine's lock.
  */
 export async function removeInstance(deps: EngineDeps, record: InstanceRecord): Promise<void> {
   const { id, name } = record;
@@ -77,12 +77,6 @@ export async function removeInstance(deps: EngineDeps, record: InstanceRecord): 
   await storage.removeUpper(id);
   await rm(consoleLogPath(deps, id), { force: true });
   await removeBackupsOf(deps, id);
-  store.reclaim(() => {
-    store.instances.delete(id);
-    store.slices.removeUnused();
-    store.warnings.deleteOf(`instance ${name}`);
-  });
-  await removeUnusedLayers(deps);
   for (const nic of nics) {
     const network = store.networks.find(nic.bridge);
     if (network === undefined) continue;
@@ -92,6 +86,12 @@ export async function removeInstance(deps: EngineDeps, record: InstanceRecord): 
       deps.log.warn({ err: error, instance: name }, 'a lease was not given back');
     }
   }
+  store.reclaim(() => {
+    store.instances.delete(id);
+    store.slices.removeUnused();
+    store.warnings.deleteOf(`instance ${name}`);
+  });
+  await removeUnusedLayers(deps);
   deps.events.lifecycle({
     action: 'instance-deleted',
     subject: { kind: 'instance', name },
