@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { fstatSync, readFileSync, readSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 
@@ -10,6 +10,9 @@ import { UsageError } from './usage-error.ts';
 import type { Stats } from 'node:fs';
 import type { Context } from './context.ts';
 import type { Readable } from 'node:stream';
+
+/** A file that is longer describes no machine. */
+const maxRedirectedBytes = 1024 * 1024;
 
 /** One YAML document; an empty one is `null`. Throws `UsageError` with the place of the mistake. */
 export async function parseYaml(text: string, what: string): Promise<unknown> {
@@ -28,19 +31,39 @@ export async function readYaml(input: Readable): Promise<unknown> {
 }
 
 /**
- * What was redirected in, as in `warren launch IMAGE NAME < machine.yaml`. Only a regular file is
- * read: a pipe may belong to a loop around us, or never end.
+ * The object that was redirected in, as in `warren launch IMAGE NAME < machine.yaml`. Only a regular file is looked at, for
+ * a pipe may never end, and it is left unread: in a loop it is the list of names, which is no object.
  */
 export async function readRedirectedYaml(context: Context): Promise<object | undefined> {
-  const text = await readRedirected(context);
-  const value = text === undefined ? undefined : await parseYaml(text, 'standard input');
-  return typeof value === 'object' && value !== null ? value : undefined;
+  if (context.stdin.isTTY === true || typeOfInput()?.isFile() !== true) return undefined;
+  return objectOf(await parseYaml(peekInput(), 'standard input'));
 }
 
-async function readRedirected({ stdin }: Context): Promise<string | undefined> {
-  return stdin.isTTY === true || typeOfInput()?.isFile() !== true
-    ? undefined
-    : await readText(stdin);
+/**
+ * The same of a command that would make an empty object without it: a pipe or a here document is read as well. Throws
+ * `UsageError` for what is no object.
+ */
+export async function readGivenYaml(context: Context): Promise<object | undefined> {
+  const value = await parseYaml((await readGiven(context)) ?? '', 'standard input');
+  const object = objectOf(value);
+  if (object !== undefined || value === undefined || value === null) return object;
+  throw new UsageError(
+    'Cannot use what is on standard input: wanted YAML with keys, or nothing',
+    'the same command with </dev/null',
+  );
+}
+
+function objectOf(value: unknown): object | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+}
+
+/** What is left of the file on standard input, whose offset stays where it is. */
+function peekInput(): string {
+  const offset = Number(/^pos:\s*(\d+)/m.exec(readFileSync('/proc/self/fdinfo/0', 'utf8'))?.[1]);
+  const left = fstatSync(0).size - offset;
+  if (!(left > 0 && left <= maxRedirectedBytes)) return '';
+  const rest = Buffer.alloc(left);
+  return rest.toString('utf8', 0, readSync(0, rest, 0, left, offset));
 }
 
 /**

@@ -106,6 +106,31 @@ test('a link to a directory is one for mkdir -p; no directory is replaced by a f
   expect(await run('file create -f web/link')).toMatchObject(good);
 });
 
+test('a loop over a list of names has each of them, whatever is run in it', async () => {
+  const list = join(line.place, 'names');
+  writeFileSync(list, 'anna\nbert\n');
+  const command = `while read name; do "${process.execPath}" "${cli}" init base "$name"; done < "${list}"`;
+  const env = { WARREN_DIR: line.daemon.dir };
+  const { exitCode, stdout } = await runProgram('sh', ['-c', command], { env });
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^anna is created .*\nbert is created .*\n$/);
+  expect(await run('delete anna bert')).toMatchObject({ exitCode: 0 });
+});
+
+test('a profile is made of what comes through a pipe, and of nothing without keys', async () => {
+  expect(await run('profile create piped', 'config: { user.a: b }')).toMatchObject({ exitCode: 0 });
+  expect((await run('profile get piped user.a')).stdout).toBe('b\n');
+  for (const input of ['just words', '- a\n- b']) {
+    const { exitCode, stderr } = await run('profile create other', input);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      'error: Cannot use what is on standard input: wanted YAML with keys, or nothing\n' +
+        'try:   the same command with </dev/null\n',
+    ]);
+  }
+  expect(await run('profile delete piped', '')).toMatchObject({ exitCode: 0 });
+});
+
 test.each(['init base other', 'profile create other'])(
   'warren %s < FILE knows its keys',
   async (text) => {

@@ -9,7 +9,7 @@ import {
   deviceShow,
   deviceUnset,
 } from '../devices.ts';
-import { readRedirectedYaml } from '../editor.ts';
+import { readGivenYaml } from '../editor.ts';
 import { profileDevices, profileGroup } from '../groups.ts';
 import {
   editCommand,
@@ -83,7 +83,7 @@ export const create = defineCommand({
   },
   next: 'warren profile edit NAME',
   async run(context, { name, description }) {
-    const given = await readRedirectedYaml(context);
+    const given = await readGivenYaml(context);
     const known = ['name', ...profileGroup.writable, 'used_by'];
     refuseUnknownFields(`create profile ${name}`, given ?? {}, known);
     await context.client.change('POST', apiPath('profiles'), {
