@@ -5,7 +5,7 @@ import { AT_FDCWD, entryPath, openat2 } from '../sys/kernel/fs.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { hasSameAttributes, hasSameContent, type TreeFile } from './alike.ts';
 import { openConfined, type OpenFd } from './files/resolve.ts';
-import type { TreeChange } from './types.ts';
+import type { TreeAttributes, TreeChange } from './types.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 
@@ -157,7 +157,10 @@ class Walk {
     after: BigIntStats | undefined,
   ): void {
     const isDirectory = (after ?? before)?.isDirectory() === true;
-    this.changes.push({ change, path, isDirectory, before: sizeOf(before), after: sizeOf(after) });
+    this.changes.push({
+      ...{ change, path, isDirectory, before: sizeOf(before), after: sizeOf(after) },
+      ...(change === 'M' ? changedAttributes(before, after) : {}),
+    });
   }
 
   async #breathe(): Promise<void> {
@@ -222,6 +225,20 @@ function typeOf({ stat }: TreeFile): bigint {
 
 function sizeOf(stat: BigIntStats | undefined): number | undefined {
   return stat === undefined || stat.isDirectory() ? undefined : Number(stat.size);
+}
+
+function changedAttributes(
+  before: BigIntStats | undefined,
+  after: BigIntStats | undefined,
+): Pick<TreeChange, 'attributes'> {
+  if (before === undefined || after === undefined) return {};
+  const { mode, uid, gid } = before;
+  if (mode === after.mode && uid === after.uid && gid === after.gid) return {};
+  return { attributes: { before: attributesOf(before), after: attributesOf(after) } };
+}
+
+function attributesOf({ mode, uid, gid }: BigIntStats): TreeAttributes {
+  return { mode: Number(mode & 0o7777n), uid: Number(uid), gid: Number(gid) };
 }
 
 function joined(path: Buffer, name: Buffer): Buffer {

@@ -33,8 +33,18 @@ export interface TreeChange {
   /** Bytes; undefined for directories and where there is nothing. */
   readonly before: number | undefined;
   readonly after: number | undefined;
+  /** Of what is modified, where mode or owner are others than before. */
+  readonly attributes?: { readonly before: TreeAttributes; readonly after: TreeAttributes };
   /** What `diff -u` prints of it, where that was wanted and there is something to print. */
   readonly patch?: string;
+}
+
+export interface TreeAttributes {
+  /** Permission bits, with set-id and sticky bits. */
+  readonly mode: number;
+  /** U0 ids, as the trees have them. */
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** One side of a comparison: a chain, with a machine's own directory on it. */

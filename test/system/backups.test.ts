@@ -29,6 +29,18 @@ describe('a machine in a file', () => {
     expect(await warren.ok(['diff', '-p', 'web/s1', 'web'])).toContain(
       'M  /root/note\n--- a/root/note\n+++ b/root/note\n@@ -1 +1 @@\n-first\n+second\n',
     );
+    await warren.ok([
+      'exec',
+      'web',
+      '--',
+      'sh',
+      '-c',
+      'chmod 600 /root/note; chown 5:7 /root/note',
+    ]);
+    expect(await warren.ok(['diff', 'web/s1', 'web'])).toMatch(
+      /^M {2}\/root\/note {2}mode 0644 → 0600 {2}owner 0:0 → 5:7$/m,
+    );
+    expect(await warren.ok(['diff', '--name-only', 'web/s1'])).toMatch(/^\/root\/note$/m);
     expect(await warren.ok(['history', 'web'])).toMatch(/^\(now\) .* modified\ns1 .* -$/m);
     const file = join(warren.dir, 'web.tar');
     const said = await warren.ok(['export', 'web', file, '--compression', 'gzip']);

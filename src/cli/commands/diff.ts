@@ -11,7 +11,7 @@ export const diff = defineCommand({
   name: 'diff',
   summary: 'Show what changed in a machine’s files since a snapshot, or between two',
   details:
-    'A is added, M modified, D deleted, T of another type. Names that are no plain text are in quotes with escapes, as git prints them.',
+    'A is added, M modified, D deleted, T of another type. Of what is modified, a mode or owner that changed is said. Names that are no plain text are in quotes with escapes, as git prints them.',
   examples: [
     { line: 'warren diff web/before-upgrade', does: 'from the snapshot to now' },
     { line: 'warren diff web/snap0 web/snap1 --stat', does: 'between two, with sizes' },
@@ -59,7 +59,7 @@ export const diff = defineCommand({
     text: changes
       .map(
         (one) =>
-          (args['name-only'] ? one.path : `${one.change}  ${one.path}`) +
+          (args['name-only'] ? one.path : `${one.change}  ${one.path}${attributes(one)}`) +
           sizes(one, args.stat) +
           formatPatch(one, look),
       )
@@ -67,6 +67,13 @@ export const diff = defineCommand({
       .join('\n'),
   }),
 });
+
+/** What of it is another, besides its content. */
+function attributes({ mode, owner }: SnapshotChange): string {
+  return Object.entries({ mode, owner })
+    .map(([name, one]) => (one === null ? '' : `  ${name} ${one.before} → ${one.after}`))
+    .join('');
+}
 
 function sizes({ before, after }: SnapshotChange, wanted: boolean): string {
   if (!wanted || (before === null && after === null)) return '';

@@ -16,6 +16,15 @@ export interface SnapshotChange {
   /** Bytes before and after; null for directories and where there is nothing. */
   readonly before: number | null;
   readonly after: number | null;
+  /** Octal, `0644`, before and after; null where it is as it was. */
+  readonly mode: Changed | null;
+  /** `UID:GID` in the machine, likewise. */
+  readonly owner: Changed | null;
   /** As `diff -u` prints it; null where none was asked for, and for what is no text of at most 1 MiB. */
   readonly patch: string | null;
+}
+
+export interface Changed {
+  readonly before: string;
+  readonly after: string;
 }

@@ -1,4 +1,5 @@
-import type { DiffSide, TreeChange } from '../../storage/types.ts';
+import { toGuestId, type IdRange } from '../../base/id-layout.ts';
+import type { DiffSide, TreeAttributes, TreeChange } from '../../storage/types.ts';
 import { getInstance } from '../instances/list.ts';
 import { finishRestore } from '../instances/restoring.ts';
 import { isRunning } from '../instances/state.ts';
@@ -17,7 +18,10 @@ export interface DiffInput {
 /** More than a person reads; an answer stays some tens of megabytes at worst. */
 export const maxChanges = 100_000;
 
-/** What changed in a machine's files from a snapshot to another, or to now. Throws `not_found`. */
+/**
+ * What changed in a machine's files from a snapshot to another, or to now; owners are its own ids. Throws
+ * `not_found`.
+ */
 export async function diffSnapshots(
   deps: EngineDeps,
   { instance, from, to, patches = false }: DiffInput,
@@ -28,7 +32,8 @@ export async function diffSnapshots(
   const compare = async (side: DiffSide, stop: AbortSignal): Promise<TreeChange[]> => {
     using _ = deps.live.heldLayers.hold(...before.layers, ...side.layers);
     const options = { maxChanges, patches, signal: stop };
-    return await deps.storage.diff({ layers: before.layers }, side, options);
+    const changes = await deps.storage.diff({ layers: before.layers }, side, options);
+    return changes.map((one) => asMachineSees(one, record.slice));
   };
   if (to !== undefined) {
     return await compare({ layers: getSnapshot(deps, instance, to).layers }, signal);
@@ -44,4 +49,18 @@ export async function diffSnapshots(
   await finishRestore(deps, now);
   await deps.storage.unmountRoot(now.id);
   return await compare({ layers: now.layers, upperOf: now.id }, signal);
+}
+
+/** What the kernel shows of an id that a machine has not: the value of `overflowuid`. */
+const nobody = 65_534;
+
+function asMachineSees(change: TreeChange, slice: IdRange): TreeChange {
+  if (change.attributes === undefined) return change;
+  const seen = ({ mode, uid, gid }: TreeAttributes): TreeAttributes => ({
+    mode,
+    uid: toGuestId(slice, uid) ?? nobody,
+    gid: toGuestId(slice, gid) ?? nobody,
+  });
+  const { before, after } = change.attributes;
+  return { ...change, attributes: { before: seen(before), after: seen(after) } };
 }

@@ -6,7 +6,8 @@ import { whileConnected } from '../../http/waiting.ts';
 import { instanceTrees } from './tree.ts';
 
 import type { FastifyInstance } from 'fastify';
-import type { SnapshotDiff } from '../../../contract/api/diff.ts';
+import type { Changed, SnapshotDiff } from '../../../contract/api/diff.ts';
+import type { TreeAttributes, TreeChange } from '../../../storage/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
 /**
@@ -25,15 +26,26 @@ export function diffRoutes(app: FastifyInstance, { engine }: DaemonContext): voi
       return syncBody<SnapshotDiff>({
         from,
         to: to ?? null,
-        changes: changes.map(({ change, path, isDirectory, before, after, patch }) => ({
+        changes: changes.map(({ change, path, isDirectory, before, after, attributes, patch }) => ({
           change,
           path: quotePath(isDirectory ? Buffer.concat([path, Buffer.from('/')]) : path),
           before: before ?? null,
           after: after ?? null,
+          mode: changed(attributes, ({ mode }) => mode.toString(8).padStart(4, '0')),
+          owner: changed(attributes, ({ uid, gid }) => `${uid}:${gid}`),
           patch: patch ?? null,
         })),
         truncated: changes.length >= maxChanges,
       });
     });
   }
+}
+
+function changed(
+  attributes: TreeChange['attributes'],
+  say: (attributes: TreeAttributes) => string,
+): Changed | null {
+  if (attributes === undefined) return null;
+  const [before, after] = [say(attributes.before), say(attributes.after)];
+  return before === after ? null : { before, after };
 }

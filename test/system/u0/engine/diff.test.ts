@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   renameSync,
   rmSync,
@@ -91,6 +92,35 @@ it('shows what changed in text files line by line, and follows nothing', async (
     expect(patches.has(path), path).toBe(true);
     expect(patches.get(path), path).toBeUndefined();
   }
+});
+
+it('tells modes and owners that changed, as the machine has them', async () => {
+  await engine.create('web');
+  const { slice } = getInstance(engine.deps, 'web');
+  await change((root) => {
+    for (const name of ['mode', 'owner', 'both', 'text']) {
+      writeFileSync(`${root}/srv/${name}`, name);
+      chmodSync(`${root}/srv/${name}`, 0o644);
+    }
+  });
+  await snapshot('s1');
+  const { id, layers } = getInstance(engine.deps, 'web');
+  const root = await engine.deps.storage.mountRoot(id, layers);
+  chmodSync(`${root}/srv/mode`, 0o4755);
+  chownSync(`${root}/srv/owner`, slice.start + 5, slice.start + 7);
+  chownSync(`${root}/srv/both`, slice.start, slice.start + 1);
+  chmodSync(`${root}/srv/both`, 0o600);
+  writeFileSync(`${root}/srv/text`, 'TEXT');
+  await engine.deps.storage.unmountRoot(id);
+  const input = { instance: 'web', from: 's1', to: undefined };
+  const changes = await diffSnapshots(engine.deps, input, unattended);
+  const root644 = { mode: 0o644, uid: 0, gid: 0 };
+  expect(Object.fromEntries(changes.map((one) => [String(one.path), one.attributes]))).toEqual({
+    '/srv/both': { before: root644, after: { mode: 0o600, uid: 0, gid: 1 } },
+    '/srv/mode': { before: root644, after: { mode: 0o4755, uid: 0, gid: 0 } },
+    '/srv/owner': { before: root644, after: { mode: 0o644, uid: 5, gid: 7 } },
+    '/srv/text': undefined,
+  });
 });
 
 it('tells what was added, modified, deleted and replaced, and nothing else', async () => {
