@@ -23,6 +23,7 @@ import { fakeNetworks } from './networks.ts';
 import { fakeRuntime } from './runtime.ts';
 import { fakeStorage } from './storage.ts';
 
+import type { Paths } from '../../src/contract/paths.ts';
 import type { DaemonContext } from '../../src/daemon/context.ts';
 import type { PolicyState } from '../../src/contract/policy/policy.ts';
 import type { FakeRuntime } from './runtime.ts';
@@ -46,12 +47,15 @@ export async function openDaemon(
     readonly keepMs?: number;
     /** What the administrator says, as the daemon reads it before each check. */
     readonly policy?: () => PolicyState;
+    /** Makes what an earlier warren has left in the directory. */
+    readonly before?: (paths: Paths) => void;
   } = {},
 ): Promise<TestDaemon> {
   const dir = mkdtempSync(join(tmpdir(), 'warrend-'));
   const paths = pathsIn(dir, dir);
   mkdirSync(paths.logDir, { mode: 0o700 });
   mkdirSync(paths.imagesDir, { mode: 0o700 });
+  options.before?.(paths);
   const events = new EventHub();
   const log = createLogger(paths.daemonLog, events);
   const bootId = readBootId();
