@@ -185,8 +185,21 @@ test('no socket of one answers the other', async () => {
     await ok('one', "ip -4 -o addr show eth0 | sed -n 's/.* inet \\([0-9.]*\\).*/\\1/p'")
   ).trim();
   expect(address).toMatch(/^10\.77\./);
-  const tried = await perl('two', `alarm 3; ${connect(tcpAt(address, 4711))}`);
-  expect(tried).not.toContain(secret);
+  const tried = (): Promise<string> => perl('two', `alarm 3; ${connect(tcpAt(address, 4711))}`);
+  expect(await tried()).not.toContain(secret);
+  // What keeps them apart is the isolation of their ports: without it there is a way.
+  const isolate = async (isolated: string): Promise<void> => {
+    for (const name of ['one', 'two']) {
+      await warren.ok([
+        ...['config', 'device', 'set', name, 'eth0'],
+        `security.port_isolation=${isolated}`,
+      ]);
+    }
+  };
+  await isolate('false');
+  expect(await tried()).toBe(secret);
+  await isolate('true');
+  expect(await tried()).not.toContain(secret);
 });
 
 test('no System V memory, queue or semaphore of one, and no POSIX one, is there for the other', async () => {

@@ -36,6 +36,10 @@ test('limits stand in the cgroup of a machine, and hold when systemd writes it a
     expect(await machines.read('tight', 'memory.max')).toBe(memory);
     expect(await machines.read('tight', 'pids.max')).toBe('24');
     expect(await machines.read('tight', 'cpu.max')).toBe('20000 100000');
+    const info = await host.ok('warren info tight');
+    expect(info).toMatch(new RegExp(`memory [\\d.]+ \\w+ of ${Number(memory) / 1024 ** 2} MiB`));
+    expect(info).toMatch(/processes \d+ of 24/);
+    expect(info).toContain('cpu time 20ms/100ms');
   };
   await expectAll(String(64 * 1024 ** 2));
   await host.ok('systemctl --user daemon-reload');
@@ -154,6 +158,20 @@ test('memory of a machine that runs is held within a second of a change', async 
   ]);
   expect(await machines.count('reads', 'memory.events', 'oom_kill')).toBe(0);
   await stop('reads');
+});
+
+test('resource limits hold what runs in a machine, in bytes of a file and in open files', async () => {
+  await host.launch('files', { 'limits.kernel.fsize': '1048576', 'limits.kernel.nofile': '32' });
+  // SIGXFSZ, or EFBIG where that is ignored.
+  expect(await host.exec('files', 'dd if=/dev/zero of=/data bs=64k count=32')).not.toBe(0);
+  await machines.ok('files', '[ "$(stat -c %s /data)" = 1048576 ]');
+  const open = (count: number): string =>
+    `awk 'BEGIN { for (i = 1; i <= ${count}; i++) if ((getline line < ("/tmp/" i)) < 0) exit 1 }'`;
+  await machines.ok('files', 'for i in $(seq 64); do echo line >/tmp/$i; done');
+  await machines.ok('files', open(8));
+  expect(await host.exec('files', open(64))).toBe(1);
+  expect(await host.ok('warren info files')).toMatch(/ fsize 1048576[^]* nofile 32/);
+  await stop('files');
 });
 
 test('huge pages are refused, since no systemd delegates them', async () => {

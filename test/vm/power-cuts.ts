@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 
 import { apiPath } from '../../src/client/client.ts';
+import type { StorageReport } from '../../src/contract/api/storage-check.ts';
 import { inTime, openHost, type EmulatedHost } from './host.ts';
 
 /** The machine that every cut finds. */
@@ -21,18 +22,18 @@ interface Subject {
 const actions = {
   async snapshot({ host }, round) {
     await (await host.api()).begin('POST', `${path}/snapshots`, { name: round });
-    return undefined;
+    return () => expectWholeSnapshot(host, round);
   },
   async restore({ host }) {
     await (await host.api()).begin('PUT', path, { restore: 'base' });
     return undefined;
   },
   async copy({ host }, round) {
-    await (await host.api()).begin('POST', apiPath('instances'), copyNamed(round));
+    await (await host.api()).begin('POST', apiPath('instances'), copyOf(name, round));
     return () => expectWhole(host, round);
   },
   async delete({ host }, round) {
-    await (await host.api()).operate('POST', apiPath('instances'), copyNamed(round));
+    await (await host.api()).operate('POST', apiPath('instances'), copyOf(name, round));
     await host.root('sync');
     await (await host.api()).begin('DELETE', apiPath('instances', round));
     return () => expectWhole(host, round);
@@ -44,7 +45,8 @@ export type Kind = keyof typeof actions;
 
 /**
  * Cuts the power at a random moment into each of these in turn, so many times, and asserts after every boot
- * that no machine and no snapshot is lost, and in the end that no layer and no directory is left over.
+ * that no machine and no snapshot is lost and that storage is in order, and in the end that no layer and no
+ * directory is left over.
  */
 export async function survivePowerCuts(kinds: readonly Kind[], cuts: number): Promise<void> {
   // A second processor makes an emulated boot longer, not shorter.
@@ -67,6 +69,7 @@ export async function survivePowerCuts(kinds: readonly Kind[], cuts: number): Pr
     expect(marks).toContain(await readMark(host, name));
     await check?.();
     expect(await names(host, `${path}/snapshots`)).toContain('base');
+    await expectOrder(host);
   }
   await expectNothingLost(subject);
 }
@@ -98,15 +101,31 @@ async function expectNothingLost({ host, onDiskBefore }: Subject): Promise<void>
 
 const stop = { action: 'stop', force: true };
 
-const copyNamed = (round: string): object => ({
-  name: round,
-  source: { type: 'copy', source: name },
+const copyOf = (source: string, copy: string): object => ({
+  name: copy,
+  source: { type: 'copy', source },
 });
 
 /** A copy is there with all it has, or not at all. */
 async function expectWhole(host: EmulatedHost, round: string): Promise<void> {
   if (!(await names(host, '/1.0/instances')).includes(round)) return;
   expect(await readMark(host, round)).toBe(round);
+}
+
+/** A snapshot is there with all it has, or not at all. */
+async function expectWholeSnapshot(host: EmulatedHost, round: string): Promise<void> {
+  const isThere = (await names(host, `${path}/snapshots`)).includes(round);
+  process.stderr.write(`emulated host: ${round} ${isThere ? 'was' : 'was not'} taken\n`);
+  if (!isThere) return;
+  const copy = `of-${round}`;
+  await (await host.api()).operate('POST', apiPath('instances'), copyOf(`${name}/${round}`, copy));
+  expect(await readMark(host, copy)).toBe(round);
+}
+
+/** Layers, what refers to them and directories are what the database says, without a repair. */
+async function expectOrder(host: EmulatedHost): Promise<void> {
+  const report = await host.ok('warren doctor --storage --format json');
+  expect((JSON.parse(report) as StorageReport).problems).toEqual([]);
 }
 
 const onDisk = (host: EmulatedHost): Promise<string> =>
