@@ -30,6 +30,8 @@ export interface EmulatedHost extends AsyncDisposable {
   launch(name: string, config?: Readonly<Record<string, string>>): Promise<void>;
   /** Runs a line of shell in a machine; answers its exit code. */
   exec(name: string, line: string): Promise<number>;
+  /** Ends the sessions that this has there. */
+  logOut(): Promise<void>;
   /** Runs a script as root while the user has no session and no manager, as changes of an account want it. */
   withoutUser(script: string): Promise<void>;
   /** Lets root restart it, and waits until root can log in. */
@@ -162,6 +164,7 @@ export async function connect(
       const { metadata } = await (await api()).operate('POST', path, body);
       return Number(metadata['return']);
     },
+    logOut,
     async withoutUser(script) {
       await logOut();
       await root(`

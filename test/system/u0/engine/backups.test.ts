@@ -1,20 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import {
-  chmodSync,
   chownSync,
-  closeSync,
   existsSync,
-  linkSync,
-  lutimesSync,
   mkdirSync,
-  openSync,
   readdirSync,
   renameSync,
   rmSync,
-  symlinkSync,
-  truncateSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -28,9 +19,8 @@ import { getInstance, listInstances } from '../../../../src/engine/instances/lis
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { listSnapshots } from '../../../../src/engine/snapshots/list.ts';
 import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
-import { unattended, type InstanceRecord } from '../../../../src/engine/types.ts';
-import { AT_FDCWD, mknodAt, setXattr } from '../../../../src/sys/kernel/fs.ts';
-import { manifestOf } from '../../../helpers/manifest.ts';
+import { unattended } from '../../../../src/engine/types.ts';
+import { fillNastily } from './nasty.ts';
 import { useEngine } from './test-engine.ts';
 
 const engine = useEngine(() => {
@@ -49,23 +39,6 @@ const restore = (instance: string, name: string): Promise<void> =>
 /** Ids of its own, so that what is imported has others. */
 const isolated = { 'security.idmap.isolated': 'true', 'security.idmap.size': '20000' };
 
-/** Works on the files of a stopped machine as U0's root. */
-async function withRoot<T>(
-  name: string,
-  work: (root: string, record: InstanceRecord) => T | Promise<T>,
-): Promise<T> {
-  const record = getInstance(engine.deps, name);
-  const root = await engine.deps.storage.mountRoot(record.id, record.layers);
-  try {
-    return await work(root, record);
-  } finally {
-    await engine.deps.storage.unmountRoot(record.id);
-  }
-}
-
-const manifest = (name: string): Promise<string[]> =>
-  withRoot(name, (root, { slice }) => manifestOf(root, slice.start));
-
 async function exportIt(name: string, instanceOnly = false): Promise<string> {
   const input = { instance: name, name: 'b', expiresAtMs: undefined, instanceOnly } as const;
   await createBackup(engine.deps, { ...input, compression: undefined }, unattended);
@@ -80,66 +53,15 @@ async function importIt(file: string, name: string): Promise<void> {
   await importBackup(engine.deps, backup, unattended);
 }
 
-/** What makes copies of trees go wrong. */
-function fillNastily(root: string, start: number): void {
-  const at = (name: string | Buffer): Buffer =>
-    Buffer.concat([Buffer.from(`${root}/nasty/`), Buffer.from(name)]);
-  mkdirSync(`${root}/nasty/deep/deeper`, { recursive: true });
-  writeFileSync(at('suid'), 'suid');
-  writeFileSync(at(Buffer.from([0xff, 0xfe, 0x20, 0x0a, 0x41])), 'odd name');
-  writeFileSync(at('one'), 'one file');
-  linkSync(at('one'), at('deep/two'));
-  symlinkSync(Buffer.from([0x2f, 0xff]), at('link'));
-  lutimesSync(at('link'), 1, 86_400.5);
-  mknodAt(AT_FDCWD, at('fifo'), 0o010644, 0);
-  const fd = openSync(at('holes'), 'w');
-  writeSync(fd, 'end', 3_000_000);
-  closeSync(fd);
-  truncateSync(at('holes'), 6_000_000);
-  writeFileSync(at('capable'), 'program');
-  // The ids of the machine's root, as everything that it makes itself; these take attributes away.
-  execFileSync('chown', ['-hR', `${start}:${start}`, `${root}/nasty`]);
-  chownSync(`${root}/nasty`, start + 1000, start + 19_999);
-  chownSync(at('suid'), start + 7, start + 8);
-  chmodSync(at('suid'), 0o6751);
-  const capability = Buffer.alloc(24);
-  capability.writeUInt32LE(0x03000001, 0);
-  capability.writeUInt32LE(0x400, 4);
-  capability.writeUInt32LE(start, 20);
-  setXattr(at('capable'), 'security.capability', capability);
-  setXattr(at('deep'), 'user.note', Buffer.from([0, 255, 10]));
-  setXattr(at('one'), 'system.posix_acl_access', accessList(start + 1234));
-  chmodSync(at('deep/deeper'), 0o1777);
-}
-
-/** `u::rw-,u:ID:r--,g::r--,m::r--,o::---`. */
-function accessList(uid: number): Buffer {
-  const entries = [
-    [1, 6, 0xffffffff],
-    [2, 4, uid],
-    [4, 4, 0xffffffff],
-    [16, 4, 0xffffffff],
-    [32, 0, 0xffffffff],
-  ] as const;
-  const list = Buffer.alloc(4 + 8 * entries.length);
-  list.writeUInt32LE(2, 0);
-  for (const [index, [tag, permissions, id]] of entries.entries()) {
-    list.writeUInt16LE(tag, 4 + index * 8);
-    list.writeUInt16LE(permissions, 6 + index * 8);
-    list.writeUInt32LE(id, 8 + index * 8);
-  }
-  return list;
-}
-
 describe('an exported machine', () => {
   it('is imported with its snapshots for other ids, the same in everything a guest sees', async () => {
     await engine.create('web', { config: isolated });
-    await withRoot('web', (root, { slice }) => {
-      fillNastily(root, slice.start);
+    await engine.withRoot('web', (root, { slice }) => {
+      fillNastily(root, slice);
     });
-    const first = await manifest('web');
+    const first = await engine.manifest('web');
     await snapshot('web', 's1');
-    await withRoot('web', (root, { slice: { start } }) => {
+    await engine.withRoot('web', (root, { slice: { start } }) => {
       rmSync(join(root, 'nasty/deep'), { recursive: true });
       rmSync(join(root, 'nasty/suid'));
       mkdirSync(`${root}/nasty/suid`);
@@ -147,15 +69,15 @@ describe('an exported machine', () => {
       writeFileSync(`${root}/nasty/holes`, 'no more');
       chownSync(`${root}/nasty/suid`, start, start);
     });
-    const second = await manifest('web');
+    const second = await engine.manifest('web');
     await snapshot('web', 's2');
-    await withRoot('web', (root, { slice: { start } }) => {
+    await engine.withRoot('web', (root, { slice: { start } }) => {
       mkdirSync(`${root}/nasty/deep`);
       writeFileSync(`${root}/nasty/deep/again`, 'again');
       chownSync(`${root}/nasty/deep`, start, start);
       chownSync(`${root}/nasty/deep/again`, start, start);
     });
-    const third = await manifest('web');
+    const third = await engine.manifest('web');
     expect(third.length).toBeGreaterThan(50);
 
     const file = await exportIt('web');
@@ -163,11 +85,11 @@ describe('an exported machine', () => {
     const made = getInstance(engine.deps, 'db');
     expect(made.slice.start).not.toBe(getInstance(engine.deps, 'web').slice.start);
     expect(listSnapshots(engine.deps, 'db').map(({ name }) => name)).toEqual(['s1', 's2']);
-    expect(await manifest('db')).toEqual(third);
+    expect(await engine.manifest('db')).toEqual(third);
     await restore('db', 's1');
-    expect(await manifest('db')).toEqual(first);
+    expect(await engine.manifest('db')).toEqual(first);
     await restore('db', 's2');
-    expect(await manifest('db')).toEqual(second);
+    expect(await engine.manifest('db')).toEqual(second);
 
     // What was alike is not stored again: all that is the machine's own takes less than its system.
     expect(made.layers.length).toBe(4);
@@ -178,7 +100,7 @@ describe('an exported machine', () => {
     }
     // Without the one it came from, and without its image's layer for other ids.
     await engine.remove('web');
-    expect(await manifest('db')).toEqual(second);
+    expect(await engine.manifest('db')).toEqual(second);
     rmSync(file);
   });
 

@@ -8,7 +8,9 @@ import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { updateInstance } from '../../../../src/engine/instances/update.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
-import { unattended } from '../../../../src/engine/types.ts';
+import { unattended, type InstanceRecord } from '../../../../src/engine/types.ts';
+import { manifestOf } from '../../../helpers/manifest.ts';
+import { fillNastily } from './nasty.ts';
 import { useEngine } from './test-engine.ts';
 
 const engine = useEngine();
@@ -77,6 +79,32 @@ it('a machine moves to the ids it is asked to have with its next start, and its 
   await start();
   expect(slice()).toEqual({ start: 1, size: 65_536, isolated: false });
   expect(await look()).toBe(seen);
+});
+
+it('set-id bits, capabilities, access lists and all else of a file move with it, in every directory', async () => {
+  await engine.launch('web', { config: small });
+  await stop();
+  const { storage } = engine.deps;
+  const docker = ({ id, slice }: InstanceRecord): Promise<string> =>
+    storage.plainDirectory(id, 'docker', slice);
+  await engine.withRoot('web', async (root, record) => {
+    fillNastily(root, record.slice);
+    fillNastily(await docker(record), record.slice);
+  });
+  // What a start writes is not in the comparison.
+  const seen = (): Promise<string[]> =>
+    engine.withRoot('web', async (root, record) => {
+      const { start: first } = record.slice;
+      const inDocker = await manifestOf(await docker(record), first);
+      return [...(await manifestOf(`${root}/nasty`, first)), ...inDocker];
+    });
+  const before = await seen();
+  expect(before.filter((line) => line.includes('security.capability='))).toHaveLength(2);
+  await ask({ 'security.idmap.base': '20001' });
+  await start();
+  expect(slice()).toEqual({ start: 20_001, size: 10_000, isolated: true });
+  await stop();
+  expect(await seen()).toEqual(before);
 });
 
 it('a machine moves to the compact layout and back, and every id in it stays what it was', async () => {

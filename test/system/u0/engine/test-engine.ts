@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 
 import type { CreateInstanceInput } from '../../../../src/engine/instances/create.ts';
+import { getInstance } from '../../../../src/engine/instances/list.ts';
 import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
-import { type EngineDeps, unattended } from '../../../../src/engine/types.ts';
+import { type EngineDeps, type InstanceRecord, unattended } from '../../../../src/engine/types.ts';
+import { manifestOf } from '../../../helpers/manifest.ts';
 import { Fault } from './faults.ts';
 import {
   clear,
@@ -116,6 +118,25 @@ export class TestEngine {
   /** Runs a shell command in a machine; its output, both streams, and status. */
   shell(name: string, command: string): ReturnType<typeof shell> {
     return shell(this.life, name, command);
+  }
+
+  /** Works on the files of a stopped machine as U0's root. */
+  async withRoot<T>(
+    name: string,
+    work: (root: string, record: InstanceRecord) => T | Promise<T>,
+  ): Promise<T> {
+    const record = getInstance(this.deps, name);
+    const root = await this.deps.storage.mountRoot(record.id, record.layers);
+    try {
+      return await work(root, record);
+    } finally {
+      await this.deps.storage.unmountRoot(record.id);
+    }
+  }
+
+  /** All that a machine that is stopped can see of its files. */
+  manifest(name: string): Promise<string[]> {
+    return this.withRoot(name, (root, { slice }) => manifestOf(root, slice.start));
   }
 
   get #open(): { ground: Ground; life: Life; readonly empty: Census } {
