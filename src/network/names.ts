@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { NetworkLease } from '../contract/api/networks.ts';
@@ -129,13 +129,12 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
       bridge = withoutReservation(bridge, mac);
       writeHosts();
       if (server === undefined) return;
-      // dnsmasq empties its file and fills it anew, in pieces of 4,096 bytes: what is missing in such a one may come.
-      const isPart = (text: string): boolean => Buffer.byteLength(text) % 4096 === 0;
+      const file = leaseFile(places, bridge.name);
       let seen = 0;
-      for (let tries = 0, parts = 0; tries < 100; tries++) {
-        const text = readOr(leaseFile(places, bridge.name), '');
+      for (let tries = 0; tries < 100; tries++) {
+        const text = readOr(file, '');
         const lease = parseLeases(text).find((line) => line.hwaddr === mac);
-        if (lease === undefined && (seen > 0 || !isPart(text) || ++parts > 3)) return;
+        if (lease === undefined && (seen > 0 || !isBeingWritten(file, text))) return;
         // Many at once are more than its socket holds: said again now and then.
         if (lease !== undefined && seen++ % 10 === 0) {
           await sendRelease(net, bridge.name, { address: lease.address, server, hwaddr: mac });
@@ -172,6 +171,18 @@ async function sendRelease(
   } finally {
     closeFd(fd);
   }
+}
+
+const freshMs = 50;
+
+/**
+ * Whether what is missing in this text of dnsmasq's file of leases may be about to come: it empties the file
+ * and fills it anew, in pieces of 4,096 bytes.
+ */
+function isBeingWritten(file: string, text: string): boolean {
+  if (Buffer.byteLength(text) % 4096 !== 0) return false;
+  const writtenMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Date.now() - writtenMs < freshMs;
 }
 
 function readOr<T>(file: string, missing: T): string | T {
