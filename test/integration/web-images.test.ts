@@ -90,6 +90,9 @@ test('the image at a URL is what its server says in headers', async () => {
   expect((await importFrom('/image', { aliases: [{ name: 'too' }] })).status).toBe('Success');
   expect(asked.filter(({ method }) => method === 'GET')).toHaveLength(1);
   expect(await images()).toMatchObject([{ aliases: [{ name: 'box' }, { name: 'too' }] }]);
+  // Who asks for what is there by now is not given what was there once.
+  delete pages['/image'];
+  expect((await importFrom('/image')).err).toMatch(/answered with 404/);
   expect(leftovers()).toEqual([]);
 });
 

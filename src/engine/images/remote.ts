@@ -89,8 +89,9 @@ async function findOrDownload(
   try {
     found = await server.find(remote.reference, context);
   } catch (error) {
-    // A server that does not answer keeps nobody from what was fetched there before.
-    const kept = isWarrenError(error, 'host_lacks') ? findKept(deps, project, remote) : undefined;
+    // A server that does not answer keeps no machine from what was fetched there before.
+    const isAway = input.cached && isWarrenError(error, 'host_lacks');
+    const kept = isAway ? findKept(deps, project, remote) : undefined;
     if (kept === undefined) throw error;
     deps.log.warn({ err: error, image: kept.fingerprint }, 'an image was taken as it is here');
     return kept;
