@@ -8,6 +8,7 @@ export type Completer =
   | 'running-instance'
   | 'stopped-instance'
   | 'snapshot'
+  | 'snapshots'
   | 'instance-path'
   | 'image'
   | 'profile'

@@ -44,6 +44,18 @@ export function parseSnapshotRef(
   );
 }
 
+/** Several of one machine, `web snap0 snap1`, or each as one word, `web/snap0 db/snap1`; each once. */
+export function parseSnapshotRefs(
+  word: string,
+  names: readonly string[],
+): readonly ReturnType<typeof parseSnapshotRef>[] {
+  const refs =
+    names.length > 0 && parseInstanceRef(word).snapshot === undefined
+      ? names.map((name) => parseSnapshotRef(word, name))
+      : [word, ...names].map((each) => parseSnapshotRef(each, undefined));
+  return [...new Map(refs.map((ref) => [refPath(ref), ref])).values()];
+}
+
 /** The URL of a machine, or of a snapshot of one. */
 export function refPath({ instance, snapshot }: InstanceRef): string {
   return snapshot === undefined

@@ -312,6 +312,9 @@ describe('completion', () => {
       expect(await offer('warren config set one limits.kernel')).toContain('limits.kernel.');
       expect(await offer('warren stop t')).toEqual(['two']);
       expect(await offer('warren delete one/')).toEqual(['one/before', 'one/later']);
+      expect(await offer('warren restore one/b')).toEqual(['one/before']);
+      expect(await offer('warren snapshot delete one before l')).toEqual(['later']);
+      expect(await offer('warren snapshot delete one/before one/l')).toEqual(['one/later']);
       expect(await offer('warren --project ')).toEqual(['default', 'lab']);
       expect(await offer('warren --project lab stop ')).toEqual([]);
       const values = async (text: string): Promise<string[]> =>

@@ -1,7 +1,7 @@
 import { apiPath } from '../../client/client.ts';
 import { isWarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
-import { parseSnapshotRef, stripRemote } from '../names.ts';
+import { parseInstanceRef, parseSnapshotRef } from '../names.ts';
 import { frozenNote } from '../render/frozen.ts';
 
 export const snapshot = defineCommand({
@@ -23,17 +23,17 @@ export const snapshot = defineCommand({
   },
   next: 'warren restore NAME SNAPSHOT',
   async run({ client, progress }, args) {
-    const instance = stripRemote(args.instance);
+    const { instance, snapshot: wanted } = refOf(args);
     progress.start(`Taking a snapshot of ${instance}`);
-    if (args.reuse && args.name !== undefined) {
+    if (args.reuse && wanted !== undefined) {
       try {
-        await client.operate('DELETE', apiPath('instances', instance, 'snapshots', args.name));
+        await client.operate('DELETE', apiPath('instances', instance, 'snapshots', wanted));
       } catch (error) {
         if (!isWarrenError(error, 'not_found')) throw error;
       }
     }
     const { metadata } = await client.operate('POST', apiPath('instances', instance, 'snapshots'), {
-      name: args.name ?? '',
+      name: wanted ?? '',
       stateful: false,
       // LXD's zero time: never.
       expires_at: args['no-expiry'] ? '0001-01-01T00:00:00Z' : null,
@@ -42,16 +42,28 @@ export const snapshot = defineCommand({
     return { snapshot: String(metadata['snapshot']), frozen_ms: metadata['frozen_ms'] ?? null };
   },
   // Quiet, but for what nobody could know.
-  render: ({ snapshot: name, frozen_ms: frozenMs }, _look, args) =>
-    args.name !== undefined && frozenMs === null
+  render: ({ snapshot: name, frozen_ms: frozenMs }, _look, args) => {
+    const { instance, snapshot: wanted } = refOf(args);
+    return wanted !== undefined && frozenMs === null
       ? undefined
-      : { text: `${args.instance}/${name} is taken${frozenNote(frozenMs, ', ')}` },
+      : { text: `${instance}/${name} is taken${frozenNote(frozenMs, ', ')}` };
+  },
 });
+
+/** `web before-upgrade` or `web/before-upgrade`; a name is not needed. */
+function refOf(args: { readonly instance: string; readonly name: string | undefined }) {
+  return parseInstanceRef(
+    args.name === undefined ? args.instance : `${args.instance}/${args.name}`,
+  );
+}
 
 export const restore = defineCommand({
   name: 'restore',
   summary: 'Bring a machine back to a snapshot',
-  examples: [{ line: 'warren restore web before-upgrade', does: 'what came after is gone' }],
+  examples: [
+    { line: 'warren restore web before-upgrade', does: 'what came after is gone' },
+    { line: 'warren restore web/before-upgrade', does: 'the same' },
+  ],
   positionals: {
     instance: { kind: 'required', summary: 'Name of the machine', complete: 'instance' },
     snapshot: { kind: 'optional', summary: 'Name of the snapshot', complete: 'snapshot' },

@@ -1,9 +1,16 @@
 import { apiPath } from '../../client/client.ts';
 import { defineCommand, type AnyCommand } from '../command.ts';
 import { shownSnapshot } from '../keyed.ts';
-import { parseSnapshotRef, refPath, stripRemote } from '../names.ts';
+import {
+  parseInstanceRef,
+  parseSnapshotRef,
+  parseSnapshotRefs,
+  refPath,
+  stripRemote,
+} from '../names.ts';
 import { sizeCell, timeCell } from '../render/cells.ts';
-import { forEachName } from '../together.ts';
+import { forEachOf } from '../together.ts';
+import { UsageError } from '../usage-error.ts';
 import * as top from './snapshot.ts';
 
 import type { InstanceSnapshot } from '../../contract/api/instances.ts';
@@ -15,7 +22,7 @@ const instance = {
   summary: 'Name of the machine',
   complete: 'instance',
 } as const;
-const one = { kind: 'required', summary: 'Name of the snapshot', complete: 'snapshot' } as const;
+const one = { kind: 'optional', summary: 'Name of the snapshot', complete: 'snapshot' } as const;
 
 export const create: AnyCommand = {
   ...top.snapshot,
@@ -65,7 +72,7 @@ export const show = defineCommand({
   examples: [
     { line: 'warren snapshot show web before-upgrade', does: 'as the machine was configured then' },
   ],
-  positionals: { instance, snapshot: { ...one, kind: 'optional' } },
+  positionals: { instance, snapshot: one },
   options: { expanded: { kind: 'flag', alias: 'e', summary: 'With what profiles added' } },
   next: 'warren info NAME/SNAPSHOT',
   async run({ client }, args) {
@@ -78,34 +85,52 @@ export const show = defineCommand({
 export const rename = defineCommand({
   name: 'snapshot rename',
   summary: 'Give a snapshot another name',
-  examples: [{ line: 'warren snapshot rename web snap0 before-upgrade', does: 'its time stays' }],
-  positionals: { instance, snapshot: one, to: { kind: 'required', summary: 'The new name' } },
+  examples: [
+    { line: 'warren snapshot rename web snap0 before-upgrade', does: 'its time stays' },
+    { line: 'warren snapshot rename web/before-upgrade kept', does: 'the snapshot as one word' },
+  ],
+  positionals: {
+    instance,
+    snapshot: { ...one, kind: 'required' },
+    to: { kind: 'optional', summary: 'The new name' },
+  },
   options: {},
   next: 'warren snapshot list NAME',
   async run({ client }, args) {
-    const path = apiPath('instances', stripRemote(args.instance), 'snapshots', args.snapshot);
-    await client.operate('POST', path, { name: args.to });
+    const { ref, to } = renaming(args.instance, args.snapshot, args.to);
+    await client.operate('POST', refPath(ref), { name: to });
     return undefined;
   },
 });
 
+/** `web snap0 NEW` or `web/snap0 NEW`. */
+function renaming(word: string, second: string, third: string | undefined) {
+  if (third !== undefined) return { ref: parseSnapshotRef(word, second), to: third };
+  const ref = parseInstanceRef(word);
+  if (ref.snapshot !== undefined) return { ref, to: second };
+  const line = `warren snapshot rename ${ref.instance} ${second} NEW`;
+  throw new UsageError(`Cannot rename ${ref.instance}/${second}: wanted its new name`, line);
+}
+
 export const deleteSnapshots = defineCommand({
   name: 'snapshot delete',
   summary: 'Delete snapshots of a machine for good',
-  examples: [{ line: 'warren snapshot delete web snap0 snap1', does: 'the machine stays' }],
+  examples: [
+    { line: 'warren snapshot delete web snap0 snap1', does: 'the machine stays' },
+    { line: 'warren snapshot delete web/snap0 db/snap0', does: 'of several machines' },
+  ],
   positionals: {
     instance,
-    snapshots: { kind: 'some', summary: 'Names of snapshots', complete: 'snapshot' },
+    snapshots: { kind: 'many', summary: 'Names of snapshots', complete: 'snapshots' },
   },
   options: {},
   next: 'warren snapshot list NAME',
   async run({ client, progress }, args) {
-    const name = stripRemote(args.instance);
-    progress.start(`Deleting ${args.snapshots.join(', ')} of ${name}`);
-    await forEachName(args.snapshots, async (snapshot) => {
-      await client.operate('DELETE', apiPath('instances', name, 'snapshots', snapshot));
-    });
-    progress.stop(args.snapshots.map((snapshot) => `${name}/${snapshot} is deleted`).join('\n'));
+    const refs = parseSnapshotRefs(args.instance, args.snapshots);
+    const names = refs.map(({ instance: name, snapshot }) => `${name}/${snapshot}`);
+    progress.start(`Deleting ${names.join(', ')}`);
+    await forEachOf(refs, async (ref) => await client.operate('DELETE', refPath(ref)));
+    progress.stop(names.map((name) => `${name} is deleted`).join('\n'));
     return undefined;
   },
 });

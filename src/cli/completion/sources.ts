@@ -78,12 +78,21 @@ async function devicesOf(client: Client, name: string): Promise<readonly Candida
   }).map(([device, keys]) => ({ value: device, about: (keys as { type?: string }).type ?? '' }));
 }
 
+/** Snapshots of the machine that was named; none where the snapshot was named with it. */
 async function snapshots({ client }: Context, words: readonly string[]) {
   const name = subject(words);
-  if (name === undefined) return [];
+  if (name === undefined || name.includes('/')) return [];
   const urls = await client.get<string[]>(apiPath('instances', name, 'snapshots'));
   return urls.map((url) => ({ value: nameInUrl(url) }));
 }
+
+/** More of one machine's snapshots, or more words such as `web/snap0`, as the first word has it. */
+const moreSnapshots: Source = async (context, words, current) =>
+  await (subject(words)?.includes('/') === true ? instancesAndSnapshots : snapshots)(
+    context,
+    words,
+    current,
+  );
 
 async function templates({ client }: Context, words: readonly string[]) {
   const name = subject(words);
@@ -128,6 +137,7 @@ const sources: Readonly<Record<Exclude<Completer, readonly string[]>, Source>> =
   'running-instance': instances((status) => status !== 'Stopped'),
   'stopped-instance': instances((status) => status !== 'Running'),
   snapshot: snapshots,
+  snapshots: moreSnapshots,
   'instance-path': instancePaths,
   image: images,
   profile: names('/1.0/profiles'),

@@ -5,6 +5,7 @@ import {
   parseDeviceOptions,
   parseGuestPath,
   parseInstanceRef,
+  parseSnapshotRefs,
   stripRemote,
 } from '../../../src/cli/names.ts';
 
@@ -14,6 +15,18 @@ test('a machine, with or without a snapshot', () => {
   for (const word of ['', '/s', 'web/', 'a/b/c']) {
     expect(() => parseInstanceRef(word)).toThrow('wanted INSTANCE or INSTANCE/SNAPSHOT');
   }
+});
+
+test('snapshots are one word each, or follow the one machine that they are of', () => {
+  const s1 = { instance: 'web', snapshot: 's1' };
+  expect(parseSnapshotRefs('web', ['s1', 's2'])).toEqual([s1, { instance: 'web', snapshot: 's2' }]);
+  expect(parseSnapshotRefs('local:web/s1', ['db/s1', 'web/s1'])).toEqual([
+    s1,
+    { instance: 'db', snapshot: 's1' },
+  ]);
+  expect(() => parseSnapshotRefs('web', [])).toThrow('which snapshot of web');
+  expect(() => parseSnapshotRefs('web/s1', ['s2'])).toThrow('which snapshot of s2');
+  expect(() => parseSnapshotRefs('web', ['db/s2'])).toThrow('Cannot use "web/db/s2"');
 });
 
 test('a remote is local or none', () => {
