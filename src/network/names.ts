@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { NetworkLease } from '../contract/api/networks.ts';
@@ -33,6 +33,7 @@ export interface NameService {
   /** A machine of that hardware address gets its name, whatever `ensure` was told before. */
   introduce(nic: NicSpec): void;
   leases(): NetworkLease[];
+  /** Takes a lease back, which `ensure` sees to again until it is certain. */
   release(hwaddr: string): Promise<void>;
 }
 
@@ -55,6 +56,8 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
   let bridge = first;
   let helper: Helper | undefined;
   const introduced = new Map<string, Reservation>();
+  /** Hardware addresses whose lease is taken back, and how often it has seemed gone since. */
+  const leaving = new Map<string, number>();
 
   const isOf = (mac: string) => (reservation: Reservation) =>
     reservation.hwaddr.toLowerCase() === mac;
@@ -76,6 +79,27 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
 
   const given = (): LeaseLine[] => parseLeases(readOr(leaseFile(places, bridge.name), ''));
 
+  /** Whether dnsmasq's file has no lease of a machine that is gone; where it has, `ask` it to give that up. */
+  const takeBack = async (mac: string, ask: boolean): Promise<boolean> => {
+    const lease = given().find((line) => line.hwaddr === mac);
+    const server = bridge.ipv4?.split('/')[0];
+    if (lease === undefined || server === undefined) return true;
+    if (ask) await sendRelease(net, bridge.name, { address: lease.address, server, hwaddr: mac });
+    return false;
+  };
+
+  /**
+   * What seems taken back may not be: dnsmasq empties its file before it fills it anew, and its socket holds
+   * only so many releases at once.
+   */
+  const lookAgain = async (): Promise<void> => {
+    for (const [mac, times] of leaving) {
+      if (!(await takeBack(mac, true))) leaving.set(mac, 0);
+      else if (times < 1) leaving.set(mac, times + 1);
+      else leaving.delete(mac);
+    }
+  };
+
   const running = (): Helper[] =>
     findNameServers(places).filter((server) => server.bridge === bridge.name);
 
@@ -95,7 +119,10 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
       }
       const args = dnsmasqArgs(bridge, places, uplinkDns);
       const isRight = ({ argv }: Helper): boolean => argv.slice(1).join('\0') === args.join('\0');
-      if (helper !== undefined && isRight(helper) && isRunning(helper.identity)) return;
+      if (helper !== undefined && isRight(helper) && isRunning(helper.identity)) {
+        await lookAgain();
+        return;
+      }
       // Copies of itself that dnsmasq makes for TCP are younger.
       const [oldest] = running();
       if (oldest !== undefined && isRight(oldest)) {
@@ -114,6 +141,7 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
 
     introduce({ instance, hwaddr }) {
       const mac = hwaddr.toLowerCase();
+      leaving.delete(mac);
       const known = bridge.reservations.find(isOf(mac));
       if (known?.instance === instance) introduced.delete(mac);
       else introduced.set(mac, { instance, hwaddr: mac, address: known?.address });
@@ -124,21 +152,12 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
 
     async release(hwaddr) {
       const mac = hwaddr.toLowerCase();
-      const server = bridge.ipv4?.split('/')[0];
       introduced.delete(mac);
       bridge = withoutReservation(bridge, mac);
       writeHosts();
-      if (server === undefined) return;
-      const file = leaseFile(places, bridge.name);
-      let seen = 0;
+      leaving.set(mac, 0);
       for (let tries = 0; tries < 100; tries++) {
-        const text = readOr(file, '');
-        const lease = parseLeases(text).find((line) => line.hwaddr === mac);
-        if (lease === undefined && (seen > 0 || !isBeingWritten(file, text))) return;
-        // Many at once are more than its socket holds: said again now and then.
-        if (lease !== undefined && seen++ % 10 === 0) {
-          await sendRelease(net, bridge.name, { address: lease.address, server, hwaddr: mac });
-        }
+        if (await takeBack(mac, tries % 10 === 0)) return;
         await sleep(5);
       }
     },
@@ -171,18 +190,6 @@ async function sendRelease(
   } finally {
     closeFd(fd);
   }
-}
-
-const freshMs = 50;
-
-/**
- * Whether what is missing in this text of dnsmasq's file of leases may be about to come: it empties the file
- * and fills it anew, in pieces of 4,096 bytes.
- */
-function isBeingWritten(file: string, text: string): boolean {
-  if (Buffer.byteLength(text) % 4096 !== 0) return false;
-  const writtenMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return Date.now() - writtenMs < freshMs;
 }
 
 function readOr<T>(file: string, missing: T): string | T {
