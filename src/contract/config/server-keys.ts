@@ -68,7 +68,7 @@ export const unsupportedServerKeys: readonly UnsupportedKey[] = [
   { key: 'cluster.*', why: 'there are no clusters' },
   {
     key: 'core.proxy_*',
-    why: 'downloads use http_proxy, https_proxy and no_proxy of the environment',
+    why: 'builds of images use http_proxy, https_proxy and no_proxy of the environment, downloads from servers go without',
   },
   { key: 'core.shutdown_timeout', why: 'use boot.host_shutdown_timeout of each machine' },
   { key: 'core.*', why: socketOnly },
