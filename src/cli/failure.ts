@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, posix } from 'node:path';
 
-import { catalogue, WarrenError, type ErrorDetails } from '../contract/errors.ts';
+import { catalogue, causesOf, WarrenError, type ErrorDetails } from '../contract/errors.ts';
 import { ServerError } from '../client/errors.ts';
 import { paint, plain, type Look } from './render/look.ts';
 import { findCommand } from './registry.ts';
@@ -10,6 +10,8 @@ import { UsageError } from './usage-error.ts';
 /** An error as the command line tells it. */
 export interface Failure {
   readonly message: string;
+  /** The message as lines, where it has several causes. */
+  readonly lines?: readonly string[];
   /** The command that helps. */
   readonly hint: string | undefined;
   readonly exitCode: number;
@@ -28,8 +30,10 @@ export function describeFailure(error: unknown, words: readonly string[]): Failu
     return { message: error.message, hint: error.hint ?? helpOf(words), exitCode: 2 };
   }
   if (isKnown(error)) {
+    const lines = causesOf(error);
     return {
       message: error.message,
+      ...(lines === undefined ? {} : { lines }),
       hint: mended(error, words) ?? error.hint ?? fallback(error, words),
       exitCode: catalogue[error.code].exit,
     };
@@ -50,9 +54,11 @@ function isKnown(error: unknown): error is WarrenError {
   return error instanceof WarrenError;
 }
 
-/** `error: …` and `try:   …`, each on its line. */
-export function formatFailure({ message, hint }: Failure, look: Look): string {
-  const lines = [`${paint(look, 'red', 'error:')} ${plain(message)}`];
+/** `error: …` and `try:   …`, each on its line, with one line for each cause between them. */
+export function formatFailure({ message, lines: causes, hint }: Failure, look: Look): string {
+  const [first = message, ...more] = causes ?? [];
+  const lines = [`${paint(look, 'red', 'error:')} ${plain(first)}`];
+  lines.push(...more.map((line) => `       ${plain(line)}`));
   if (hint !== undefined) lines.push(`${paint(look, 'bold', 'try:')}   ${plain(hint)}`);
   return `${lines.join('\n')}\n`;
 }

@@ -22,12 +22,19 @@ export interface Issue {
   readonly problem: string;
 }
 
+function formatIssue({ path, problem }: Issue): string {
+  return path === '' ? problem : `${path}: ${problem}`;
+}
+
+function ofAdministrator(file: string): string {
+  return `(the administrator's ${file})`;
+}
+
 export const catalogue = {
   invalid: row<{ what: string; issues: readonly Issue[] }>({
     status: 400,
     exit: 3,
-    message: ({ what, issues }) =>
-      `Cannot ${what}: ${issues.map(({ path, problem }) => (path === '' ? problem : `${path}: ${problem}`)).join('; ')}`,
+    message: ({ what, issues }) => `Cannot ${what}: ${issues.map(formatIssue).join('; ')}`,
     hint: ({ issues }) => listOfMissing(issues) ?? topicOf(issues.map(({ path }) => path)),
   }),
   not_found: row<{
@@ -91,7 +98,7 @@ export const catalogue = {
     status: 403,
     exit: 9,
     message: ({ what, file, issues }) =>
-      `Cannot ${what}: ${issues.map(({ path, problem }) => (path === '' ? problem : `${path}: ${problem}`)).join('; ')} (the administrator's ${file})`,
+      `Cannot ${what}: ${issues.map(formatIssue).join('; ')} ${ofAdministrator(file)}`,
     hint: () => 'warren help policy',
   }),
   stale: row<{ what: string }>({
@@ -254,6 +261,21 @@ export class WarrenError<Code extends ErrorCode = ErrorCode> extends Error {
     const definition = catalogue[this.code] as unknown as ErrorRow<ErrorDetails<Code>>;
     return definition.hint?.(this.details);
   }
+}
+
+/**
+ * The sentence of an error for a screen, a line for each cause where there are several: what cannot be done, then
+ * why. Undefined where it has one cause alone, or its words are not of this catalogue.
+ */
+export function causesOf({ code, details, message }: WarrenError): readonly string[] | undefined {
+  if (code !== 'invalid' && code !== 'policy') return undefined;
+  const known = details as ErrorDetails<'policy'>;
+  if (known.issues.length < 2 || message !== catalogue[code].message(known)) return undefined;
+  return [
+    `Cannot ${known.what}:`,
+    ...known.issues.map(formatIssue),
+    ...(code === 'policy' ? [ofAdministrator(known.file)] : []),
+  ];
 }
 
 /** Narrows to a `WarrenError` of the given code. */

@@ -39,6 +39,29 @@ describe('a failure', () => {
     });
   });
 
+  test.each(['invalid', 'policy'] as const)(
+    'of several causes (%s) has a line for each',
+    (code) => {
+      const issues = [
+        { path: 'config.limits.memory', problem: 'too\nmuch' },
+        { path: '', problem: '3 machines are too many' },
+      ];
+      const file = '/etc/warren/policy.yaml';
+      const error = new WarrenError(code, { what: 'create web', file, issues });
+      const last =
+        code === 'policy' ? "       (the administrator's /etc/warren/policy.yaml)\n" : '';
+      expect(formatFailure({ ...only(error), hint: undefined }, look)).toBe(
+        `error: Cannot create web:\n       config.limits.memory: too?much\n       3 machines are too many\n${last}`,
+      );
+      const one = new WarrenError(code, { what: 'create web', file, issues: issues.slice(1) });
+      expect(formatFailure(only(one), look)).toMatch(
+        /^error: Cannot create web: 3 machines .*\ntry:/,
+      );
+      error.message = 'as a newer server puts it';
+      expect(formatFailure(only(error), look)).toMatch(/^error: as a newer server puts it\ntry:/);
+    },
+  );
+
   test('of a misspelt name hints the same line with the nearest name', () => {
     const error = new WarrenError('not_found', {
       kind: 'image',
