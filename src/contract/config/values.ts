@@ -34,7 +34,7 @@ const rules: Readonly<Record<ValueType, Rule>> = {
   },
   'size-or-percent': {
     ok: (value) => (parsePercent(value) ?? parseSize(value) ?? 0) > 0,
-    wanted: 'a number with a unit such as 512MiB, or a share of the host such as 25%',
+    wanted: 'a number with a unit such as 512MiB, or a share of the host from 1% to 100%',
   },
   'size-or-bool': {
     ok: (value) => parseBool(value) !== undefined || (parseSize(value) ?? 0) > 0,
@@ -50,7 +50,7 @@ const rules: Readonly<Record<ValueType, Rule>> = {
   },
   'cpu-allowance': {
     ok: (value) => parsePercent(value) !== undefined || parseQuota(value) !== undefined,
-    wanted: 'a share such as 50% or a quota such as 25ms/100ms',
+    wanted: 'a share from 1% to 100% or a quota such as 25ms/100ms',
   },
   rlimit: {
     ok: (value) => parseRlimit(value) !== undefined,
