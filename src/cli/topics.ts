@@ -157,7 +157,7 @@ stop --machines); machines whose ids are taken out of it do not start.`,
 
 machines: 5                          # most machines of one user
 each: { memory: 2GiB, cpu: 2, processes: 2000, disk: 20GiB }
-together: { memory: 6GiB, cpu: 4 }   # of all machines of one user, added up
+together: { memory: 6GiB, cpu: 4 }   # of all machines of one user added up, stopped ones too
 force: { security.idmap.isolated: 'true' }
 deny: [raw.idmap, 'linux.sysctl.*']  # keys no machine may set
 devices:

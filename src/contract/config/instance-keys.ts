@@ -284,7 +284,8 @@ export const instanceKeys = [
     type: 'snapshot-pattern',
     default: 'snap%d',
     live: true,
-    summary: 'Name of snapshots nobody named; %d is the next free number',
+    summary:
+      'Name of snapshots nobody named: %d is the next free number, {{ creation_date }} the time in UTC',
   },
   {
     key: 'snapshots.expiry',
@@ -327,6 +328,6 @@ export const instanceKeys = [
     values: ['refuse', 'warn'],
     live: true,
     summary:
-      'What to do about a limit whose cgroup controller the host does not delegate: refuse to start, or start without it and say so',
+      'What to do where the host cannot hold a limit: refuse to start, or start and warn. In a profile it is for the limits of that profile: one set on the machine itself is refused anyway',
   },
 ] as const satisfies readonly KeyRow[];
