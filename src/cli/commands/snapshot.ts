@@ -74,8 +74,14 @@ export const restore = defineCommand({
     const { instance, snapshot: name } = parseSnapshotRef(args.instance, args.snapshot);
     progress.start(`Restoring ${instance}`);
     const body = { restore: `${instance}/${name}`, stateful: false };
-    await client.operate('PUT', apiPath('instances', instance), body);
-    progress.stop(`${instance} is as it was at ${name}`);
-    return undefined;
+    const { metadata } = await client.operate('PUT', apiPath('instances', instance), body);
+    const restarted = metadata['restarted'] === true;
+    progress.stop(restarted ? undefined : `${instance} is as it was at ${name}`);
+    return { instance, snapshot: name, restarted };
   },
+  // Whoever was in it lost what was open.
+  render: ({ instance, snapshot: name, restarted }) =>
+    restarted
+      ? { text: `${instance} is as it was at ${name}, and was restarted for it` }
+      : undefined,
 });

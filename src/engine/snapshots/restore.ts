@@ -15,12 +15,15 @@ export interface RestoreSnapshotInput {
   readonly name: string;
 }
 
-/** Puts a machine back to a snapshot, files and configuration; a running one is stopped before and started after. */
+/**
+ * Puts a machine back to a snapshot, files and configuration; a running one is stopped before and started after,
+ * which `restarted` tells.
+ */
 export async function restoreSnapshot(
   deps: EngineDeps,
   input: RestoreSnapshotInput,
   context: WorkContext,
-): Promise<void> {
+): Promise<{ readonly restarted: boolean }> {
   const { instance, name } = input;
   getInstance(deps, instance);
   using _ = await deps.live.locks.act(instance, 'restore');
@@ -50,6 +53,7 @@ export async function restoreSnapshot(
     context: { snapshot: name },
   });
   if (wasRunning) await startLocked(deps, instance, context);
+  return { restarted: wasRunning };
 }
 
 /** The snapshot's settings with what is the machine's own now: its identity and its ids. */

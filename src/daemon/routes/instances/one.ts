@@ -149,8 +149,8 @@ function startRestore(
   return startOn(context, reply, name, {
     description: 'Restoring snapshot',
     work: async (work) => {
-      await restoreSnapshot(engine, { instance: name, name: snapshot }, work);
-      return undefined;
+      const { restarted } = await restoreSnapshot(engine, { instance: name, name: snapshot }, work);
+      return restarted ? { restarted } : undefined;
     },
   });
 }
