@@ -6,6 +6,8 @@ import type { BackupPart } from '../../image/backup/layout.ts';
 import { formatMetadata } from '../../image/metadata.ts';
 import type { LayerId } from '../../storage/types.ts';
 import { createInstance, type CreateInstanceInput } from '../instances/create.ts';
+import { ownLayers, refuseBeyond, rootDisk } from '../instances/disk-use.ts';
+import { expandInstance } from '../instances/list.ts';
 import { checkInstanceName } from '../instances/names.ts';
 import { ownerOf } from '../instances/owner.ts';
 import { instanceIssues } from '../instances/validate.ts';
@@ -132,6 +134,8 @@ async function unpackAll(
       await deps.storage.removeLayer(layer);
       throw error;
     }
+    // Before the next is unpacked.
+    await refuseLarge(deps, index, record.id);
     base = chain;
   }
   const described = reader.describe();
@@ -149,6 +153,25 @@ async function unpackAll(
   const problem = `it lacks the files of ${first === undefined ? 'the machine' : `snapshot ${first}`}`;
   const issues = [{ path: '', problem }];
   throw new WarrenError('invalid', { what: `import ${record.name}`, issues });
+}
+
+/** What was unpacked so far may be more than the machine may keep, as a copy of it would be. */
+async function refuseLarge(deps: EngineDeps, index: BackupIndex, id: number): Promise<void> {
+  const record = deps.store.instances.findById(id);
+  if (record === undefined) return;
+  const { device, sizeBytes } = rootDisk(expandInstance(deps, record).devices);
+  if (sizeBytes === undefined) return;
+  const chains = [record, ...deps.store.snapshots.list(id)].map((one) => ownLayers(one));
+  const bytes = await deps.live.diskUse.ofLayers(chains.flat());
+  const { name } = record;
+  const profile = record.profiles.findLast(
+    (one) => deps.store.profiles.find(one)?.devices[device] !== undefined,
+  );
+  const hint =
+    record.devices[device] !== undefined || profile === undefined
+      ? `warren config device set ${index.name} ${device} size=…    (before it is exported)`
+      : `warren profile device set ${profile} ${device} size=…    (as much as it keeps)`;
+  refuseBeyond({ what: `import ${name}`, kept: name, name, hint }, bytes, sizeBytes);
 }
 
 function unknownPart(name: string, { snapshot }: BackupPart): WarrenError {

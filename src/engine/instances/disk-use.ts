@@ -83,12 +83,20 @@ export async function refuseBeyondDisk(
     refuseBeyond({ what, kept: record.name, name: record.name }, bytes, sizeBytes);
 }
 
+/** What would be beyond a root disk's size, and the command that helps if not `kept`'s list of snapshots. */
+interface Beyond {
+  readonly what: string;
+  readonly kept: string;
+  readonly name: string;
+  readonly hint?: string;
+}
+
 /**
  * Throws `no_space` when the `bytes` that the machine `kept` keeps are more than the root disk of `name`,
  * it or its copy, may.
  */
 export function refuseBeyond(
-  { what, kept, name }: { readonly what: string; readonly kept: string; readonly name: string },
+  { what, kept, name, hint }: Beyond,
   bytes: number,
   sizeBytes: number,
 ): void {
@@ -97,7 +105,7 @@ export function refuseBeyond(
   throw new WarrenError('no_space', {
     what,
     where: `the root disk of ${name}: ${formatSize(bytes)} of ${whose}, size is ${formatSize(sizeBytes)}`,
-    hint: `warren snapshot list ${kept}    (delete what is not needed, or raise size)`,
+    hint: hint ?? `warren snapshot list ${kept}    (delete what is not needed, or raise size)`,
   });
 }
 

@@ -33,7 +33,7 @@ const backups = (): string[] => {
 };
 const snapshot = (instance: string, name: string): Promise<unknown> =>
   createSnapshot(engine.deps, { instance, name, expiresAtMs: undefined }, unattended);
-const restore = (instance: string, name: string): Promise<void> =>
+const restore = (instance: string, name: string): Promise<unknown> =>
   restoreSnapshot(engine.deps, { instance, name }, unattended);
 
 /** Ids of its own, so that what is imported has others. */
@@ -102,6 +102,36 @@ describe('an exported machine', () => {
     await engine.remove('web');
     expect(await engine.manifest('db')).toEqual(second);
     rmSync(file);
+  });
+
+  it('is refused, and nothing of it stays, where it is beyond the size of its root disk', async () => {
+    const root = (size: string) => ({ root: { type: 'disk', path: '/', pool: 'default', size } });
+    await engine.create('web', { devices: root('1MiB') });
+    await snapshot('web', 's1');
+    await engine.withRoot('web', (at) => {
+      writeFileSync(`${at}/root/large`, Buffer.alloc(3 << 20, 'x'));
+    });
+    const file = await exportIt('web');
+    const before = engine.deps.store.layers.list().length;
+    await expect(importIt(file, 'db')).rejects.toMatchObject({
+      code: 'no_space',
+      hint: expect.stringMatching(/^warren config device set web root size=/) as string,
+      message: expect.stringMatching(
+        /^Cannot import db: .* root disk of db: 3\S* ?MiB of its own, size is 1 ?MiB$/,
+      ) as string,
+    });
+    expect(engine.deps.store.instances.find('db')).toBeUndefined();
+    expect(engine.deps.store.layers.list()).toHaveLength(before);
+    rmSync(file);
+
+    await engine.create('wide', { devices: root('4MiB') });
+    await engine.withRoot('wide', (at) => {
+      writeFileSync(`${at}/root/large`, Buffer.alloc(3 << 20, 'x'));
+    });
+    const good = await exportIt('wide');
+    await importIt(good, 'db');
+    expect(getInstance(engine.deps, 'db').devices['root']).toMatchObject({ size: '4MiB' });
+    rmSync(good);
   });
 
   it('runs on while it is packed, and what is imported of it starts', async () => {
