@@ -5,7 +5,7 @@ const effects = {
   storage: [
     ...(['mountRoot', 'unmountRoot', 'createUpper', 'removeUpper', 'emptyUpper'] as const),
     ...(['plainDirectory', 'stagePlain'] as const),
-    ...(['importTree', 'mountView'] as const),
+    ...(['importTree', 'mountView', 'copyUpper'] as const),
   ],
   volumes: ['create', 'copy', 'shift', 'shiftNew', 'remove'],
   runtime: [
@@ -14,6 +14,7 @@ const effects = {
       'start',
       'delete',
       'killAll',
+      'freeze',
       'thaw',
       'requestShutdown',
       'listenNotify',

@@ -9,21 +9,21 @@ import { freezeInstance } from '../../../../src/engine/instances/freeze.ts';
 import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { unfreezeInstance } from '../../../../src/engine/instances/unfreeze.ts';
-import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
+import { createSnapshot, type CreatedSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { deleteSnapshot } from '../../../../src/engine/snapshots/delete.ts';
 import { listSnapshots } from '../../../../src/engine/snapshots/list.ts';
 import { measureSnapshots } from '../../../../src/engine/snapshots/measure.ts';
 import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
-import { unattended, type EngineDeps, type SnapshotRecord } from '../../../../src/engine/types.ts';
+import { unattended, type EngineDeps } from '../../../../src/engine/types.ts';
 import { until } from './ground.ts';
 import { useEngine } from './test-engine.ts';
 
 const engine = useEngine();
 const broken = new Error('broken for the test');
 
-const snapshot = (name: string, deps: EngineDeps = engine.deps): Promise<SnapshotRecord> =>
+const snapshot = (name: string, deps: EngineDeps = engine.deps): Promise<CreatedSnapshot> =>
   createSnapshot(deps, { instance: 'web', name, expiresAtMs: undefined }, unattended);
-const restore = (name: string): Promise<void> =>
+const restore = (name: string): ReturnType<typeof restoreSnapshot> =>
   restoreSnapshot(engine.deps, { instance: 'web', name }, unattended);
 const removeSnapshot = (name: string): Promise<void> =>
   deleteSnapshot(engine.deps, { instance: 'web', name }, unattended);
@@ -34,6 +34,9 @@ const write = (text: string): Promise<void> =>
   withInstanceFiles(engine.deps, 'web', (files) => files.write(guestPath('/root/note'), text, {}));
 const note = (name = 'web'): Promise<string> =>
   withInstanceFiles(engine.deps, name, (files) => files.readText(guestPath('/root/note'), 1000));
+
+const isFrozen = (): boolean =>
+  readFileSync('/sys/fs/cgroup/machines/web/cgroup.events', 'utf8').includes('frozen 1');
 
 /** The same engine with one port's functions replaced; what it holds of machines is shared. */
 function altered<K extends 'storage' | 'runtime'>(
@@ -134,9 +137,32 @@ describe('a frozen machine', () => {
     expect(seen).toEqual([true]);
     expect((await engine.shell('web', 'echo alive')).output).toBe('alive\n');
   });
+});
 
-  const isFrozen = (): boolean =>
-    readFileSync('/sys/fs/cgroup/machines/web/cgroup.events', 'utf8').includes('frozen 1');
+it('a running machine is frozen for the copy alone, and how long is told', async () => {
+  await engine.launch('web');
+  const { id } = getInstance(engine.deps, 'web');
+  const seen: unknown[] = [];
+  const look = (when: string): void => {
+    seen.push([when, isFrozen(), engine.deps.store.snapshots.list(id).length]);
+  };
+  engine.fault.arm('runtime.thaw', async (run) => {
+    look('copied');
+    await run();
+    look('thawed');
+  });
+  const startedMs = performance.now();
+  const { frozenMs } = await snapshot('s0');
+  const tookMs = performance.now() - startedMs;
+  look('recorded');
+  expect(engine.fault.trail).toEqual(['runtime.freeze', 'storage.copyUpper', 'runtime.thaw']);
+  expect(seen).toEqual([
+    ['copied', true, 0],
+    ['thawed', false, 0],
+    ['recorded', false, 1],
+  ]);
+  expect(frozenMs).toBeGreaterThan(0);
+  expect(frozenMs).toBeLessThanOrEqual(Math.round(tookMs));
 });
 
 describe('a restore', () => {
