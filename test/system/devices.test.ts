@@ -16,7 +16,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
 import { needs } from '../helpers/needs.ts';
-import { openWarren, type Warren } from '../helpers/warren.ts';
+import { eventually, openWarren, type Warren } from '../helpers/warren.ts';
 
 import type { AddressInfo } from 'node:net';
 
@@ -242,5 +242,37 @@ describe('devices of a running machine', () => {
     expect(await shell(read)).toMatch(/00 00 00 00/);
     await remove('noise');
     expect(await shell('test -c /dev/noise || echo gone')).toBe('gone\n');
+  });
+
+  test('a fixed address that DHCP gave to another is had once that one is stopped', async () => {
+    const addressOf = async (name: string): Promise<string> => {
+      let address = '';
+      await eventually(async () => {
+        address = (await warren.ok(['list', name, '-c', '4', '-f', 'csv'])).trim();
+        expect(address).toMatch(/^10\./);
+      });
+      return address;
+    };
+    await warren.ok(['launch', 'busybox', 'holder']);
+    const address = await addressOf('holder');
+    const fixed = `ipv4.address=${address}`;
+    const says = `devices.eth0.ipv4.address: ${address} is in use by holder`;
+    const refused = await warren.run(['config', 'device', 'override', 'm', 'eth0', fixed]);
+    expect(refused.stderr).toContain(says);
+    const launched = await warren.run(['launch', 'busybox', 'late', '-d', `eth0,${fixed}`]);
+    expect(launched.stderr).toContain(says);
+
+    // Its lease outlives it by an hour: it is given back when another one starts with the address.
+    await warren.ok(['stop', '--force', 'holder']);
+    expect(await warren.ok(['network', 'list-leases', 'warrenbr0'])).toContain(address);
+    const given = await warren.run(['config', 'device', 'override', 'm', 'eth0', fixed]);
+    expect(given.stderr).toContain('devices.eth0.ipv4.address of m takes effect at the next start');
+    // Kept for it from now on, though it runs with another one.
+    await warren.ok(['start', 'holder']);
+    expect(await addressOf('holder')).not.toBe(address);
+    await warren.ok(['restart', '--force', 'm']);
+    expect(await addressOf('m')).toBe(address);
+    await warren.ok(['delete', '--force', 'holder']);
+    await warren.ok(['config', 'device', 'remove', 'm', 'eth0']);
   });
 });

@@ -25,9 +25,10 @@ import { checkSources } from './disks.ts';
 import { ownLayers, refuseBeyond, rootDisk } from './disk-use.ts';
 import type { IdentityTrigger } from './identity.ts';
 import { expandInstance, getInstance } from './list.ts';
+import { noteFixedAddresses } from '../networks/held-addresses.ts';
 import { checkInstanceName } from './names.ts';
 import { ownerOf } from './owner.ts';
-import { checkInstance } from './validate.ts';
+import { checkInstance, refuseHeldAddresses } from './validate.ts';
 import { imagesFor, profilesFor, sameProfilesFor } from '../projects/features.ts';
 
 export type CreateSource =
@@ -201,6 +202,8 @@ async function make(
   const { store, storage } = deps;
   const settings = settingsOf(deps, input, origin);
   check(deps, input, settings);
+  const { devices } = expandInstance(deps, settings);
+  await refuseHeldAddresses(deps, `create ${name}`, devices, undefined);
   signal.throwIfAborted();
 
   await using undo = new Revert((what, error) => {
@@ -214,6 +217,7 @@ async function make(
     if (origin.image !== undefined) store.images.setUsed(origin.image.id, deps.now());
     return insert(deps, input, settings, origin);
   });
+  noteFixedAddresses(deps, {}, devices);
   undo.push('remove the row', async () => {
     store.reclaim(() => {
       store.instances.delete(id);

@@ -7,6 +7,7 @@ import { readBool } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { BindMount } from '../../runtime/types.ts';
 import { ensureNetworks } from '../networks/bridges.ts';
+import { freeHeldAddresses } from '../networks/held-addresses.ts';
 import { missingHwaddrs, planNics } from '../networks/nics.ts';
 import { takeAtStartup } from '../snapshots/scheduled.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
@@ -26,7 +27,7 @@ import { moveToWishedIds } from './other-ids.ts';
 import { checkRlimits } from './rlimits.ts';
 import { isRunning } from './state.ts';
 import { applyTemplates } from './templates.ts';
-import { checkInstance } from './validate.ts';
+import { checkInstance, refuseHeldAddresses } from './validate.ts';
 
 export interface StartInstanceInput {
   readonly name: string;
@@ -92,6 +93,7 @@ export async function startLocked(
   checkInstance(deps, `start ${name}`, name, found, found, 'start');
   const record = ensureHwaddrs(deps, found);
   const expanded = expandInstance(deps, record);
+  await refuseHeldAddresses(deps, `start ${name}`, expanded.devices, found.id);
   const owner = await moveToWishedIds(deps, record, expanded.config, context.signal);
   await run(deps, owner, expanded, context);
 }
@@ -149,6 +151,7 @@ async function run(
     deps.live.release(id);
   });
   await followBoot(deps, machine, init.isSystemd);
+  await freeHeldAddresses(deps, expanded);
   await ensureNetworks(deps, expanded);
   for (const nic of planNics(name, expanded)) {
     undo.push('detach an interface', () => networks.detach(name, nic.device));

@@ -2,6 +2,7 @@ import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
 import { dropEmpty } from '../../contract/config/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
+import { noteFixedAddresses } from '../networks/held-addresses.ts';
 import { missingHwaddrs, staleHwaddrs } from '../networks/nics.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { applied, noteApplying } from './applying.ts';
@@ -12,7 +13,7 @@ import { expandInstance, getInstance } from './list.ts';
 import { notLive } from './not-live.ts';
 import { checkWishedIds } from './other-ids.ts';
 import { isRunning } from './state.ts';
-import { checkInstance } from './validate.ts';
+import { checkInstance, refuseHeldAddresses } from './validate.ts';
 import { profilesFor } from '../projects/features.ts';
 
 /** The new value of each field that is given; what is undefined stays. */
@@ -72,6 +73,7 @@ export async function updateInstance(
   const { devices, config } = expandInstance(deps, wanted);
   checkWishedIds(deps, current, config);
   await checkSources(deps, `change ${name}`, before.devices, devices);
+  await refuseHeldAddresses(deps, `change ${name}`, devices, current.id, before.devices);
   const hwaddrs = missingHwaddrs({ config, devices });
   const stale = staleHwaddrs(wanted.config, devices);
   const kept = Object.entries(wanted.config).filter(([key]) => !stale.includes(key));
@@ -96,6 +98,7 @@ export async function updateInstance(
     deps.store.instances.setSettings(current.id, next);
     if (runs) deps.store.instances.mergeConfig(current.id, noteApplying(before));
   });
+  noteFixedAddresses(deps, before.devices, after.devices);
   if (runs) {
     await applyLive(deps, current, before, after, undo);
     deps.store.transaction(() => {

@@ -6,6 +6,7 @@ import { validateConfig } from '../../contract/config/validate.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { planIdmap } from '../idmap.ts';
 import { fixedAddressProblem, networkOfNic } from '../networks/nics.ts';
+import { heldAddressIssues } from '../networks/held-addresses.ts';
 import { sharedAddressIssues } from '../networks/shared-addresses.ts';
 import { checkPolicy } from '../policy/policy.ts';
 import { checkProjectLimits } from '../projects/limits.ts';
@@ -85,6 +86,20 @@ export function sharedAddresses(
       .filter((other) => other.id !== id)
       .map((other) => ({ name: other.name, devices: expandEach(other).devices })),
   );
+}
+
+/**
+ * Throws `invalid` when DHCP gave a fixed address in expanded `devices` to another machine, which runs
+ * with it; those in `before` are let through. `id` is the machine's own, when it has one already.
+ */
+export async function refuseHeldAddresses(
+  deps: EngineDeps,
+  what: string,
+  devices: Settings['devices'],
+  id: number | undefined,
+  before?: Settings['devices'],
+): Promise<void> {
+  refuseIssues(what, await heldAddressIssues(deps, devices, id, before));
 }
 
 export function refuseIssues(what: string, issues: readonly Issue[]): void {

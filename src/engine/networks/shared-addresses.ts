@@ -3,7 +3,7 @@ import type { Issue } from '../../contract/errors.ts';
 import type { InstanceRecord } from '../types.ts';
 import { networkOfNic, nicDevices } from './nics.ts';
 
-interface FixedAddress {
+export interface FixedAddress {
   readonly network: string;
   readonly device: string;
   readonly address: string;
@@ -36,7 +36,8 @@ export function sharedAddressIssues(
   return issues;
 }
 
-function fixedAddresses(devices: DeviceMap): FixedAddress[] {
+/** The addresses that the nics of an expanded set ask for. */
+export function fixedAddresses(devices: DeviceMap): FixedAddress[] {
   return nicDevices(devices).flatMap(([device, keys]) => {
     const network = networkOfNic(keys);
     const address = keys['ipv4.address'] ?? '';
@@ -44,6 +45,7 @@ function fixedAddresses(devices: DeviceMap): FixedAddress[] {
   });
 }
 
-function keyOf({ network, address }: FixedAddress): string {
+/** Two of the same key cannot be had by two machines. */
+export function keyOf({ network, address }: FixedAddress): string {
   return `${network} ${address}`;
 }

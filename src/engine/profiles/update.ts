@@ -12,6 +12,7 @@ import { checkWishedIds } from '../instances/other-ids.ts';
 import { isRunning } from '../instances/state.ts';
 import { instanceIssues, sharedAddresses } from '../instances/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
+import { heldAddressIssues, noteFixedAddresses } from '../networks/held-addresses.ts';
 import { missingHwaddrs, staleHwaddrs } from '../networks/nics.ts';
 import { checkPolicyOfUsers } from '../policy/policy.ts';
 import { checkProjectLimits } from '../projects/limits.ts';
@@ -59,7 +60,7 @@ export async function updateProfile(
     devices: input.devices === undefined ? current.devices : dropEmptyKeys(input.devices),
   };
   checkProfile(deps, `change profile ${name}`, next);
-  checkUsers(deps, users, next);
+  await checkUsers(deps, users, next);
   if (users.length > 0) {
     await checkSources(deps, `change profile ${name}`, current.devices, next.devices);
   }
@@ -84,6 +85,10 @@ export async function updateProfile(
     }
     for (const [id, old] of running) deps.store.instances.mergeConfig(id, noteApplying(old));
   });
+  for (const record of records) {
+    const { devices } = expandInstance(deps, record);
+    noteFixedAddresses(deps, expandInstance(deps, record, current).devices, devices);
+  }
   const keys = new Set<string>();
   const machines: string[] = [];
   for (const [id, old] of running) {
@@ -113,15 +118,19 @@ export async function updateProfile(
 }
 
 /** The profile may be right by itself and wrong for a machine that uses it. */
-function checkUsers(deps: EngineDeps, users: readonly string[], next: ProfileRecord): void {
+async function checkUsers(
+  deps: EngineDeps,
+  users: readonly string[],
+  next: ProfileRecord,
+): Promise<void> {
   const what = `change profile ${next.name}`;
   const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
-  const issues: Issue[] = records.flatMap((record) =>
-    issuesOfUser(deps, record, next).map(({ path, problem }) => ({
-      path: `${record.name}: ${path}`,
-      problem,
-    })),
-  );
+  const issues: Issue[] = [];
+  for (const record of records) {
+    for (const { path, problem } of await issuesOfUser(deps, record, next)) {
+      issues.push({ path: `${record.name}: ${path}`, problem });
+    }
+  }
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
   const judged = records.map((record) => ({ record, next: expandInstance(deps, record, next) }));
   checkPolicyOfUsers(deps, what, judged, expander(deps));
@@ -132,9 +141,17 @@ function checkUsers(deps: EngineDeps, users: readonly string[], next: ProfileRec
   checkProjectLimits(deps, what, planned);
 }
 
-function issuesOfUser(deps: EngineDeps, record: InstanceRecord, next: ProfileRecord): Issue[] {
+async function issuesOfUser(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  next: ProfileRecord,
+): Promise<Issue[]> {
   const issues = instanceIssues(deps, record.name, record, next);
   if (issues.length > 0) return issues;
   const { devices } = expandInstance(deps, record, next);
-  return sharedAddresses(deps, devices, record.id, next);
+  const before = expandInstance(deps, record).devices;
+  return [
+    ...sharedAddresses(deps, devices, record.id, next),
+    ...(await heldAddressIssues(deps, devices, record.id, before)),
+  ];
 }

@@ -1,10 +1,10 @@
 import { endRun } from '../instances/end.ts';
-import { getInstance } from '../instances/list.ts';
+import { expandInstance, getInstance } from '../instances/list.ts';
 import { emptyUpper } from '../instances/restoring.ts';
 import { startLocked } from '../instances/start.ts';
 import { isRunning } from '../instances/state.ts';
 import { stopLocked } from '../instances/stop.ts';
-import { checkInstance } from '../instances/validate.ts';
+import { checkInstance, refuseHeldAddresses } from '../instances/validate.ts';
 import { removeUnusedLayers } from '../layers.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord, WorkContext } from '../types.ts';
 import { getSnapshot } from './list.ts';
@@ -31,6 +31,8 @@ export async function restoreSnapshot(
   const snapshot = getSnapshot(deps, instance, name);
   const restored = settingsOf(deps, record, snapshot);
   checkInstance(deps, `restore ${instance}`, instance, restored, record, 'restore');
+  const { devices } = expandInstance(deps, restored);
+  await refuseHeldAddresses(deps, `restore ${instance}`, devices, record.id);
 
   const wasRunning = isRunning(deps, record);
   if (wasRunning) await stopLocked(deps, record, { force: true, timeoutMs: 0 }, context);
