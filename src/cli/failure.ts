@@ -75,7 +75,8 @@ function mended(error: WarrenError, words: readonly string[]): string | undefine
     const lacking = lackingParents(words);
     if (lacking !== undefined) return lacking;
   }
-  if (nearest === undefined || !words.includes(name)) return undefined;
+  // `rename b1x b1` means another one than `b1`, which it names itself.
+  if (nearest === undefined || !words.includes(name) || words.includes(nearest)) return undefined;
   return `warren ${quoteWords(words.map((word) => (word === name ? nearest : word)))}`;
 }
 

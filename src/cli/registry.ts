@@ -25,6 +25,7 @@ const nameAliases: Readonly<Record<string, string>> = {
 export const elsewhere: Readonly<Record<string, string>> = {
   attach: 'console',
   build: 'publish',
+  cluster: 'info',
   commit: 'publish',
   destroy: 'delete',
   enter: 'shell',
@@ -36,6 +37,7 @@ export const elsewhere: Readonly<Record<string, string>> = {
   port: 'config device add',
   ps: 'list',
   pull: 'image list --available',
+  remote: 'image list --available',
   rmi: 'image delete',
   run: 'launch',
   stats: 'list',
@@ -44,6 +46,7 @@ export const elsewhere: Readonly<Record<string, string>> = {
   top: 'list',
   unpause: 'resume',
   volume: 'storage volume',
+  wait: 'monitor',
   'image copy': 'image export',
   'image get-property': 'image show',
   'image set-property': 'image edit',

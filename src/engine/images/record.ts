@@ -169,7 +169,12 @@ function tellCreated(deps: EngineDeps, project: string, fingerprint: string): Im
 /** Throws `exists` for bytes that the project has an image of. */
 export function refuseExisting(deps: EngineDeps, project: string, fingerprint: string): void {
   if (deps.store.images.find(project, fingerprint) === undefined) return;
-  throw new WarrenError('exists', { kind: 'image', name: fingerprint.slice(0, 12) });
+  const name = fingerprint.slice(0, 12);
+  throw new WarrenError('exists', {
+    kind: 'image',
+    name,
+    hint: `warren image alias create NAME ${name}`,
+  });
 }
 
 /** Rows alone, for a transaction: the aliases of an image become those of another, and it goes. */

@@ -62,6 +62,11 @@ describe('a failure', () => {
     },
   );
 
+  test('of a name that is nearest to another word of the line hints no line with that word twice', () => {
+    const error = new WarrenError('not_found', { kind: 'instance', name: 'b1x', nearest: 'b1' });
+    expect(only(error, ['rename', 'b1x', 'b1']).hint).toBe('warren list');
+  });
+
   test('of a misspelt name hints the same line with the nearest name', () => {
     const error = new WarrenError('not_found', {
       kind: 'image',

@@ -31,6 +31,9 @@ test('an option where a command is wanted is called one', () => {
 test.each([
   ['ps', 'list'],
   ['run debian/12', 'launch'],
+  ['remote list', 'image list --available'],
+  ['cluster list', 'info'],
+  ['wait web', 'monitor'],
   ['storage create fast dir', 'storage volume create'],
 ] as const)('"%s", from another program, is told what it is here', (line, here) => {
   expect(() => findCommand(line.split(' '))).toThrow(`here it is "${here}"`);
