@@ -2,7 +2,7 @@ import { apiPath, nameInUrl, type Client } from '../client/client.ts';
 import { isWarrenError } from '../contract/errors.ts';
 import { readRedirectedYaml } from './editor.ts';
 import { refuseUnknownFields } from './keyed.ts';
-import { parseAssignment, parseDeviceOptions, stripRemote } from './names.ts';
+import { parseAssignment, parseDeviceOptions, refuseRecords, stripRemote } from './names.ts';
 import { UsageError } from './usage-error.ts';
 import { warnOf } from './warnings.ts';
 
@@ -130,7 +130,10 @@ async function planInstance(
   }
   return {
     ...(name === undefined ? {} : { name: stripRemote(name) }),
-    config: { ...from.config, ...Object.fromEntries(args.config.map(parseAssignment)) },
+    config: {
+      ...from.config,
+      ...refuseRecords(Object.fromEntries(args.config.map(parseAssignment))),
+    },
     devices,
     profiles,
     ephemeral: args.ephemeral,

@@ -2,7 +2,13 @@ import { nearestName } from '../base/text.ts';
 import { apiPath, type Tagged } from '../client/client.ts';
 import { defineCommand, type AnyCommand, type Completer } from './command.ts';
 import { editObject } from './editor.ts';
-import { parseAssignments, parseInstanceRef, refPath, stripRemote } from './names.ts';
+import {
+  parseAssignments,
+  parseInstanceRef,
+  refPath,
+  refuseRecords,
+  stripRemote,
+} from './names.ts';
 import { plain } from './render/look.ts';
 import { UsageError } from './usage-error.ts';
 import { warnOf } from './warnings.ts';
@@ -210,7 +216,7 @@ export function setCommand(group: KeyedGroup): AnyCommand {
       const words = isOwn && name !== undefined ? [name, ...assignments] : assignments;
       const target = isOwn ? undefined : name;
       refuseSnapshot(group, target);
-      const values = await fillFromInput(context, parseAssignments(words));
+      const values = await fillFromInput(context, refuseRecords(parseAssignments(words)));
       await setKeys(context, keyedPath(group, target), writableOf(group, target), values);
       return undefined;
     },
@@ -242,6 +248,7 @@ export function unsetCommand(group: KeyedGroup): AnyCommand {
       const { keys = [], ...rest } = args as { keys?: readonly string[] };
       const name = (rest as Named)[group.noun];
       refuseSnapshot(group, name);
+      refuseRecords(Object.fromEntries(keys.map((key) => [key, ''])));
       await unsetKeys(context, keyedPath(group, name), writableOf(group, name), keys);
       return undefined;
     },

@@ -1,5 +1,8 @@
 import { apiPath } from '../client/client.ts';
+import { plain } from './render/look.ts';
 import { UsageError } from './usage-error.ts';
+
+import type { StringMap } from '../contract/api/instances.ts';
 
 /** `web` or `web/before-upgrade`. */
 export interface InstanceRef {
@@ -84,6 +87,18 @@ export function parseAssignment(word: string): readonly [key: string, value: str
   const equals = word.indexOf('=');
   if (equals <= 0) throw new UsageError(`Cannot use "${word}": wanted KEY=VALUE`);
   return [word.slice(0, equals), word.slice(equals + 1)];
+}
+
+/**
+ * The same keys, unless one is a record of warren's: the server drops those, as LXD's clients send them back
+ * unasked. Throws `UsageError`.
+ */
+export function refuseRecords(keys: StringMap): StringMap {
+  const record = Object.keys(keys).find((key) => key.startsWith('volatile.'));
+  if (record === undefined) return keys;
+  throw new UsageError(
+    `Cannot change ${plain(record.slice(0, 80))}: volatile.* are warren's own records, wanted a key such as user.NAME`,
+  );
 }
 
 /** `-d eth0,ipv4.address=10.77.0.5`: keys by device, in the order given. */

@@ -2,6 +2,7 @@ import { apiPath, withQuery } from '../../client/client.ts';
 import { defineCommand } from '../command.ts';
 import {
   parseAssignment,
+  refuseRecords,
   parseDeviceOptions,
   parseInstanceRef,
   refPath,
@@ -56,7 +57,7 @@ export const copy = defineCommand({
       architecture: source.architecture,
       config: {
         ...portable(source.config),
-        ...Object.fromEntries(args.config.map(parseAssignment)),
+        ...refuseRecords(Object.fromEntries(args.config.map(parseAssignment))),
       },
       devices,
       profiles: args['no-profiles'] ? [] : args.profile.length > 0 ? args.profile : source.profiles,
