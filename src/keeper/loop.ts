@@ -21,8 +21,9 @@ interface Timer {
 /**
  * The keeper's heart: one poll(2) over every descriptor it has, and nothing asynchronous. After
  * each wait Node's own loop turns once, for that is where signal handlers run; its descriptor is
- * among the polled ones, so a signal that arrives at any moment ends the wait. A callback that
- * throws is logged and disturbs no other.
+ * among the polled ones, so a signal that arrives after that ends the next wait. What came before it
+ * is looked for right before the wait (`eachTurn`). A callback that throws is logged and disturbs no
+ * other.
  */
 export class Loop {
   readonly #log: Log;
@@ -55,7 +56,10 @@ export class Loop {
     return { [Symbol.dispose]: () => this.#timers.delete(timer) };
   }
 
-  /** Runs `task` after each wait. */
+  /**
+   * Runs `task` before each wait, after Node's loop has turned: that may have taken up the signal of
+   * what `task` looks for, and then nothing else would end the wait.
+   */
   eachTurn(task: () => void): void {
     this.#everyTurn.push(task);
   }
@@ -70,6 +74,7 @@ export class Loop {
   }
 
   readonly #turn = (): void => {
+    for (const task of this.#everyTurn) this.#guard(task);
     if (this.#stopped) return;
     const requests: PollRequest[] = [{ fd: this.#nodeFd, events: 'read' }];
     for (const [fd, { events }] of this.#entries) requests.push({ fd, events });
@@ -88,7 +93,6 @@ export class Loop {
       this.#timers.delete(timer);
       this.#guard(timer.onDue);
     }
-    for (const task of this.#everyTurn) this.#guard(task);
     setImmediate(this.#turn);
   };
 
