@@ -130,6 +130,8 @@ remove() {
     step "Removing the user \"$account\""
     if has_systemd; then
       loginctl disable-linger "$account"
+      # Whose processes run is not deleted: sessions and the user's manager, all of it.
+      systemctl stop "user-$(id -u "$account").slice"
       userdel --remove "$account"
     else
       sh "$checkout/src/setup/ground.sh" remove "$account"
