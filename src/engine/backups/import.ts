@@ -135,7 +135,7 @@ async function unpackAll(
       throw error;
     }
     // Before the next is unpacked.
-    await refuseLarge(deps, index, record.id);
+    await refuseLarge(deps, record.id);
     base = chain;
   }
   const described = reader.describe();
@@ -155,22 +155,24 @@ async function unpackAll(
   throw new WarrenError('invalid', { what: `import ${record.name}`, issues });
 }
 
-/** What was unpacked so far may be more than the machine may keep, as a copy of it would be. */
-async function refuseLarge(deps: EngineDeps, index: BackupIndex, id: number): Promise<void> {
+/**
+ * What was unpacked so far may be more than a profile lets the machine keep, as a copy of it would be. A
+ * size that stands in the backup itself is no reason: nobody could raise it there, and what was saved must
+ * come back.
+ */
+async function refuseLarge(deps: EngineDeps, id: number): Promise<void> {
   const record = deps.store.instances.findById(id);
   if (record === undefined) return;
   const { device, sizeBytes } = rootDisk(expandInstance(deps, record).devices);
-  if (sizeBytes === undefined) return;
-  const chains = [record, ...deps.store.snapshots.list(id)].map((one) => ownLayers(one));
-  const bytes = await deps.live.diskUse.ofLayers(chains.flat());
-  const { name } = record;
   const profile = record.profiles.findLast(
     (one) => deps.store.profiles.find(one)?.devices[device] !== undefined,
   );
-  const hint =
-    record.devices[device] !== undefined || profile === undefined
-      ? `warren config device set ${index.name} ${device} size=…    (before it is exported)`
-      : `warren profile device set ${profile} ${device} size=…    (as much as it keeps)`;
+  if (sizeBytes === undefined || record.devices[device] !== undefined || profile === undefined)
+    return;
+  const chains = [record, ...deps.store.snapshots.list(id)].map((one) => ownLayers(one));
+  const bytes = await deps.live.diskUse.ofLayers(chains.flat());
+  const { name } = record;
+  const hint = `warren profile device set ${profile} ${device} size=…    (as much as it keeps)`;
   refuseBeyond({ what: `import ${name}`, kept: name, name, hint }, bytes, sizeBytes);
 }
 

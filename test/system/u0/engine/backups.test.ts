@@ -16,6 +16,9 @@ import { createBackup } from '../../../../src/engine/backups/create.ts';
 import { importBackup, readBackup } from '../../../../src/engine/backups/import.ts';
 import { backupFile } from '../../../../src/engine/backups/records.ts';
 import { getInstance, listInstances } from '../../../../src/engine/instances/list.ts';
+import { createProfile } from '../../../../src/engine/profiles/create.ts';
+import { deleteProfile } from '../../../../src/engine/profiles/delete.ts';
+import { updateProfile } from '../../../../src/engine/profiles/update.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
 import { listSnapshots } from '../../../../src/engine/snapshots/list.ts';
 import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
@@ -104,34 +107,49 @@ describe('an exported machine', () => {
     rmSync(file);
   });
 
-  it('is refused, and nothing of it stays, where it is beyond the size of its root disk', async () => {
-    const root = (size: string) => ({ root: { type: 'disk', path: '/', pool: 'default', size } });
-    await engine.create('web', { devices: root('1MiB') });
+  it('is refused, and nothing of it stays, where it is beyond the size that a profile gives it', async () => {
+    const root = (size?: string) => ({
+      root: { type: 'disk', path: '/', pool: 'default', ...(size && { size }) },
+    });
+    const setSize = (size?: string): Promise<unknown> =>
+      updateProfile(engine.deps, { name: 'sized', devices: root(size) });
+    const profiles = ['default', 'sized'];
+    createProfile(engine.deps, { name: 'sized', description: '', config: {}, devices: root() });
+    await engine.create('web', { profiles });
     await snapshot('web', 's1');
     await engine.withRoot('web', (at) => {
       writeFileSync(`${at}/root/large`, Buffer.alloc(3 << 20, 'x'));
     });
     const file = await exportIt('web');
+    await engine.remove('web');
+    await setSize('1MiB');
     const before = engine.deps.store.layers.list().length;
     await expect(importIt(file, 'db')).rejects.toMatchObject({
       code: 'no_space',
-      hint: expect.stringMatching(/^warren config device set web root size=/) as string,
+      hint: expect.stringMatching(/^warren profile device set sized root size=/) as string,
       message: expect.stringMatching(
         /^Cannot import db: .* root disk of db: 3\S* ?MiB of its own, size is 1 ?MiB$/,
       ) as string,
     });
     expect(engine.deps.store.instances.find('db')).toBeUndefined();
     expect(engine.deps.store.layers.list()).toHaveLength(before);
+    await setSize('4MiB');
+    await importIt(file, 'db');
     rmSync(file);
+    await engine.remove('db');
+    deleteProfile(engine.deps, 'sized');
 
-    await engine.create('wide', { devices: root('4MiB') });
-    await engine.withRoot('wide', (at) => {
+    // What stands in the backup can be changed once the machine is there, and not before.
+    await engine.create('small', { devices: root('1MiB') });
+    await engine.withRoot('small', (at) => {
       writeFileSync(`${at}/root/large`, Buffer.alloc(3 << 20, 'x'));
     });
-    const good = await exportIt('wide');
-    await importIt(good, 'db');
-    expect(getInstance(engine.deps, 'db').devices['root']).toMatchObject({ size: '4MiB' });
-    rmSync(good);
+    const own = await exportIt('small');
+    await importIt(own, 'db');
+    await expect(snapshot('db', 's1')).rejects.toMatchObject({ code: 'no_space' });
+    const warned = expect.stringContaining('db keeps 3 MiB of its own') as unknown;
+    expect(engine.problems.splice(0)).toEqual([warned]);
+    rmSync(own);
   });
 
   it('runs on while it is packed, and what is imported of it starts', async () => {
