@@ -98,6 +98,7 @@ export function refuseRecords(keys: StringMap): StringMap {
   if (record === undefined) return keys;
   throw new UsageError(
     `Cannot change ${plain(record.slice(0, 80))}: volatile.* are warren's own records, wanted a key such as user.NAME`,
+    /\.hwaddr$/.test(record) ? 'warren config device set NAME DEVICE hwaddr=…' : undefined,
   );
 }
 

@@ -39,6 +39,9 @@ export interface NameService {
 
 const program = 'dnsmasq';
 
+/** What dnsmasq does not give up after so many looks, such as a lease without an end, it never will. */
+const maxLooks = 20;
+
 /**
  * It hears packets from machines, so it keeps of its rights as root of U0 only what it serves with,
  * and can win none back.
@@ -56,8 +59,8 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
   let bridge = first;
   let helper: Helper | undefined;
   const introduced = new Map<string, Reservation>();
-  /** Hardware addresses whose lease is taken back, and how often it has seemed gone since. */
-  const leaving = new Map<string, number>();
+  /** Hardware addresses whose lease is taken back: how often it has seemed gone, of how many looks. */
+  const leaving = new Map<string, { readonly seenGone: number; readonly all: number }>();
 
   const isOf = (mac: string) => (reservation: Reservation) =>
     reservation.hwaddr.toLowerCase() === mac;
@@ -79,13 +82,19 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
 
   const given = (): LeaseLine[] => parseLeases(readOr(leaseFile(places, bridge.name), ''));
 
-  /** Whether dnsmasq's file has no lease of a machine that is gone; where it has, `ask` it to give that up. */
+  /**
+   * Whether there is nothing to do for a lease in `leaving`: dnsmasq's file has it no more, or a machine of
+   * that hardware address has started meanwhile. Where it has, `ask` it to give that up.
+   */
   const takeBack = async (mac: string, ask: boolean): Promise<boolean> => {
     const lease = given().find((line) => line.hwaddr === mac);
     const server = bridge.ipv4?.split('/')[0];
     if (lease === undefined || server === undefined) return true;
-    if (ask) await sendRelease(net, bridge.name, { address: lease.address, server, hwaddr: mac });
-    return false;
+    if (ask) {
+      const isLeft = (): boolean => leaving.has(mac);
+      await sendRelease(net, bridge.name, { address: lease.address, server, hwaddr: mac }, isLeft);
+    }
+    return !leaving.has(mac);
   };
 
   /**
@@ -93,9 +102,11 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
    * only so many releases at once.
    */
   const lookAgain = async (): Promise<void> => {
-    for (const [mac, times] of leaving) {
-      if (!(await takeBack(mac, true))) leaving.set(mac, 0);
-      else if (times < 1) leaving.set(mac, times + 1);
+    for (const [mac, looks] of leaving) {
+      const isGone = await takeBack(mac, true).catch(() => false);
+      if (!leaving.has(mac)) continue;
+      const { seenGone, all } = { seenGone: isGone ? looks.seenGone + 1 : 0, all: looks.all + 1 };
+      if (seenGone < 2 && all < maxLooks) leaving.set(mac, { seenGone, all });
       else leaving.delete(mac);
     }
   };
@@ -155,7 +166,7 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
       introduced.delete(mac);
       bridge = withoutReservation(bridge, mac);
       writeHosts();
-      leaving.set(mac, 0);
+      leaving.set(mac, { seenGone: 0, all: 0 });
       for (let tries = 0; tries < 100; tries++) {
         if (await takeBack(mac, tries % 10 === 0)) return;
         await sleep(5);
@@ -182,9 +193,11 @@ async function sendRelease(
   net: Switch,
   device: string,
   lease: { address: string; server: string; hwaddr: string },
+  isWanted: () => boolean,
 ): Promise<void> {
   const fd = await net.openSocket('udp4');
   try {
+    if (!isWanted()) return;
     bindToDevice(fd, device);
     sendDatagram(fd, releasePacket(lease.address, lease.server, lease.hwaddr), lease.server, 67);
   } finally {

@@ -146,6 +146,8 @@ export async function fetchNewer(
   const server = openServer(deps, remote);
   const found = await server.find(source.alias, context);
   if (found.fingerprint === old.fingerprint) return old;
+  const { fingerprint } = found;
+  checkImagePolicy(deps, `fetch ${source.alias}`, { kind: 'import', fingerprint });
   const { project, public: isPublic, autoUpdate, cached } = old;
   const same = deps.store.images.find(project, found.fingerprint);
   if (same !== undefined) {

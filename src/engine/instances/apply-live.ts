@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Revert } from '../../base/revert.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
 import { applyNetworks } from '../networks/bridges.ts';
+import { freeHeldAddresses } from '../networks/held-addresses.ts';
 import { planNics } from '../networks/nics.ts';
 import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
@@ -31,6 +32,7 @@ export async function applyLive(
 
   const { pid } = run.init;
   const nics = changesOf(planNics(name, before), planNics(name, after));
+  if (nics.added.length > 0) await freeHeldAddresses(deps, after);
   if (nics.removed.length + nics.added.length > 0) await applyNetworks(deps);
   for (const nic of nics.removed) {
     undo.push('attach an interface again', async () => {

@@ -151,8 +151,8 @@ async function run(
     deps.live.release(id);
   });
   await followBoot(deps, machine, init.isSystemd);
-  await freeHeldAddresses(deps, expanded);
   await ensureNetworks(deps, expanded);
+  if (await freeHeldAddresses(deps, expanded)) await ensureNetworks(deps, expanded);
   for (const nic of planNics(name, expanded)) {
     undo.push('detach an interface', () => networks.detach(name, nic.device));
     await networks.attach(created.init.pid, nic);

@@ -7,12 +7,12 @@ import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { planIdmap } from '../idmap.ts';
 import { fixedAddressProblem, networkOfNic } from '../networks/nics.ts';
 import { heldAddressIssues } from '../networks/held-addresses.ts';
-import { sharedAddressIssues } from '../networks/shared-addresses.ts';
+import { addressHolders, sharedAddressIssues } from '../networks/shared-addresses.ts';
 import { checkPolicy } from '../policy/policy.ts';
 import { checkProjectLimits } from '../projects/limits.ts';
 import type { EngineDeps, InstanceRecord, ProfileRecord } from '../types.ts';
 import { volumeOfDevice } from '../volumes/list.ts';
-import { expander, expandInstance, listInstances } from './list.ts';
+import { expander, expandInstance } from './list.ts';
 import { volumeFor } from '../projects/features.ts';
 
 type Settings = Pick<InstanceRecord, 'config' | 'devices' | 'profiles'>;
@@ -67,25 +67,14 @@ export function checkInstance(
 ): void {
   refuseIssues(what, instanceIssues(deps, machine, settings));
   const expanded = expandInstance(deps, settings);
-  refuseIssues(what, sharedAddresses(deps, expanded.devices, current?.id));
-  checkPolicy(deps, what, { own: settings.config, expanded, current }, expander(deps), moment);
+  const expandEach = expander(deps);
+  const before =
+    current === undefined || moment === 'start' ? undefined : expandEach(current).devices;
+  const holders = () => addressHolders(deps, (record) => expandEach(record).devices);
+  refuseIssues(what, sharedAddressIssues(expanded.devices, current?.id, holders, before));
+  checkPolicy(deps, what, { own: settings.config, expanded, current }, expandEach, moment);
   const limited = moment === 'start' ? 'start' : 'change';
   checkProjectLimits(deps, what, [{ machine, record: current, expanded }], limited);
-}
-
-/** The fixed addresses of a machine that others have too; `id` is its own, when it has one already. */
-export function sharedAddresses(
-  deps: EngineDeps,
-  devices: Settings['devices'],
-  id: number | undefined,
-  profileOverride?: ProfileRecord,
-): Issue[] {
-  const expandEach = expander(deps, profileOverride);
-  return sharedAddressIssues(devices, () =>
-    listInstances(deps)
-      .filter((other) => other.id !== id)
-      .map((other) => ({ name: other.name, devices: expandEach(other).devices })),
-  );
 }
 
 /**

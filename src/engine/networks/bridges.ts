@@ -46,6 +46,8 @@ export function wholeRange(address: string): string | undefined {
 export function planBridges(deps: Pick<EngineDeps, 'store' | 'policy'>): BridgeConfig[] {
   const byNetwork = new Map<string, BridgeConfig['reservations'][number][]>();
   for (const record of deps.store.instances.list()) {
+    // Its lease is given back by now, or about to be.
+    if (record.phase === 'deleting') continue;
     const expanded = expandInstance(deps, record);
     for (const [name, device] of nicDevices(expanded.devices)) {
       const network = networkOfNic(device);

@@ -39,22 +39,25 @@ export async function heldAddressIssues(
 
 /**
  * Before a machine starts: gives back the leases of others that hold its fixed addresses and need them
- * no more, so that it gets them. `heldAddressIssues` has refused those in use.
+ * no more, so that it gets them, and answers whether there were any. `heldAddressIssues` has refused those
+ * in use.
  */
 export async function freeHeldAddresses(
   deps: EngineDeps,
   expanded: { readonly config: InstanceRecord['config']; readonly devices: DeviceMap },
-): Promise<void> {
+): Promise<boolean> {
   const own = new Map(
     nicDevices(expanded.devices).map(([name, device]) => [
       name,
       hwaddrOf(expanded.config, name, device),
     ]),
   );
-  for (const { bridge, device, hwaddr } of await findHeld(deps, fixedAddresses(expanded.devices))) {
-    if (own.get(device) === hwaddr) continue;
+  const held = await findHeld(deps, fixedAddresses(expanded.devices));
+  const others = held.filter(({ device, hwaddr }) => own.get(device) !== hwaddr);
+  for (const { bridge, hwaddr } of others) {
     await deps.networks.releaseLease(planBridge(bridge, []), hwaddr);
   }
+  return others.length > 0;
 }
 
 /**

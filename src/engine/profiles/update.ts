@@ -10,9 +10,14 @@ import { expander, expandInstance } from '../instances/list.ts';
 import { notLive } from '../instances/not-live.ts';
 import { checkWishedIds } from '../instances/other-ids.ts';
 import { isRunning } from '../instances/state.ts';
-import { instanceIssues, sharedAddresses } from '../instances/validate.ts';
+import { instanceIssues } from '../instances/validate.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { heldAddressIssues, noteFixedAddresses } from '../networks/held-addresses.ts';
+import {
+  addressHolders,
+  type AddressHolders,
+  sharedAddressIssues,
+} from '../networks/shared-addresses.ts';
 import { missingHwaddrs, staleHwaddrs } from '../networks/nics.ts';
 import { checkPolicyOfUsers } from '../policy/policy.ts';
 import { checkProjectLimits } from '../projects/limits.ts';
@@ -126,8 +131,12 @@ async function checkUsers(
   const what = `change profile ${next.name}`;
   const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
   const issues: Issue[] = [];
+  const expandNext = expander(deps, next);
+  let known: AddressHolders | undefined;
+  const holders = (): AddressHolders =>
+    (known ??= addressHolders(deps, (record) => expandNext(record).devices));
   for (const record of records) {
-    for (const { path, problem } of await issuesOfUser(deps, record, next)) {
+    for (const { path, problem } of await issuesOfUser(deps, record, next, holders)) {
       issues.push({ path: `${record.name}: ${path}`, problem });
     }
   }
@@ -145,13 +154,14 @@ async function issuesOfUser(
   deps: EngineDeps,
   record: InstanceRecord,
   next: ProfileRecord,
+  holders: () => AddressHolders,
 ): Promise<Issue[]> {
   const issues = instanceIssues(deps, record.name, record, next);
   if (issues.length > 0) return issues;
   const { devices } = expandInstance(deps, record, next);
   const before = expandInstance(deps, record).devices;
   return [
-    ...sharedAddresses(deps, devices, record.id, next),
+    ...sharedAddressIssues(devices, record.id, holders, before),
     ...(await heldAddressIssues(deps, devices, record.id, before)),
   ];
 }

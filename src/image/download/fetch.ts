@@ -77,7 +77,8 @@ export async function fetchFile(
     }
   };
   async function* checked(): AsyncGenerator<Buffer> {
-    for await (const part of bodyOf(url, options, look)) {
+    // Encoded, a file is another one than what was announced.
+    for await (const part of bodyOf(url, options, { 'Accept-Encoding': 'identity' }, look)) {
       bytes += part.length;
       if (bytes > (announced ?? maxBytes)) {
         throw refuse(`is longer than the ${announced ?? maxBytes} bytes announced`);
@@ -111,11 +112,12 @@ function lengthOf(headers: Headers): number | undefined {
 async function* bodyOf(
   url: string,
   purpose: Purpose,
+  sent: Readonly<Record<string, string>> = {},
   look: (response: Response) => void = () => undefined,
 ): AsyncGenerator<Buffer> {
   using request = new ServerRequest(url, purpose);
   try {
-    const { response } = await request.send('GET', {});
+    const { response } = await request.send('GET', sent);
     look(response);
     for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       request.heard();

@@ -65,8 +65,7 @@ export class ServerRequest implements Disposable {
    * not encrypted decides where the next one goes.
    */
   async #follow(method: 'GET' | 'HEAD', sent: Readonly<Record<string, string>>): Promise<Answer> {
-    // Encoded, a file is another one than what was announced.
-    const headers = { 'User-Agent': 'warren', 'Accept-Encoding': 'identity', ...sent };
+    const headers = { 'User-Agent': 'warren', ...sent };
     const { signal: asked } = this.#purpose;
     const signal = AbortSignal.any([asked, this.#silence.signal, this.#end.signal]);
     let at = this.#url;
@@ -82,7 +81,8 @@ export class ServerRequest implements Disposable {
   }
 
   #lacks(found: string, cause?: unknown): WarrenError {
-    const hint = `curl -I ${this.#url}`;
+    // The rest of it may be a server's text, and a hint is to be typed.
+    const hint = `curl -I ${new URL(this.#url).origin}`;
     const details = { what: this.#purpose.what, found, wanted: 'a server of images', hint };
     return new WarrenError('host_lacks', details, { cause });
   }
