@@ -81,7 +81,11 @@ export async function fetchFile(
     for await (const part of bodyOf(url, options, { 'Accept-Encoding': 'identity' }, look)) {
       bytes += part.length;
       if (bytes > (announced ?? maxBytes)) {
-        throw refuse(`is longer than the ${announced ?? maxBytes} bytes announced`);
+        throw refuse(
+          announced === undefined
+            ? `has more than ${maxBytes} bytes`
+            : `is longer than the ${announced} bytes announced`,
+        );
       }
       hash.update(part);
       onBytes(bytes, announced);

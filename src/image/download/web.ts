@@ -28,7 +28,8 @@ export class WebServer implements ImageServer {
       throw refuse(`${url} has an LXD-Image-Hash that is no fingerprint`);
     }
     const place = header('LXD-Image-URL');
-    const file = URL.canParse(place, url) ? new URL(place, url).href : '';
+    if (!URL.canParse(place, url)) throw refuse(`${url} has an LXD-Image-URL that is no URL`);
+    const file = new URL(place, url).href;
     if (!leadsOn(url, file)) throw refuse(`${url} leads to ${place}, which is not encrypted`);
     return {
       fingerprint,
