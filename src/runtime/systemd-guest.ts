@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { posix } from 'node:path';
 
 import { WarrenError } from '../contract/errors.ts';
@@ -13,8 +13,7 @@ import {
 import { hasErrno } from '../sys/sys-error.ts';
 import type { MachineSpec } from './types.ts';
 
-const O_NOFOLLOW = 0o400000;
-const O_DIRECTORY = 0o200000;
+const { O_DIRECTORY, O_NOFOLLOW } = constants;
 
 /**
  * Throws `unsupported` when init is systemd, which does not start without a cgroup of its own. Inits

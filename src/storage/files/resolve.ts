@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 
 import { WarrenError } from '../../contract/errors.ts';
 import {
@@ -11,7 +11,7 @@ import {
 } from '../../sys/kernel/fs.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 
-const O_DIRECTORY = 0o200000;
+const { O_DIRECTORY } = constants;
 
 /** A descriptor that closes when its scope ends. */
 export class OpenFd implements Disposable {
