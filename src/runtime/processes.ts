@@ -92,8 +92,8 @@ export function watchExit(
 
 /**
  * SIGRTMIN+3 halts an init that blocks it, as systemd does to read it from a signalfd; every other
- * init halts on SIGPWR (LXC's rule; `kernel-facts` 1.7 has the table). openrc-init blocks whatever it
- * does not handle, so SIGPWR must be blocked as well. Never SIGTERM: busybox's init reboots on it.
+ * init halts on SIGPWR, as LXC has it. openrc-init blocks whatever it does not handle, so SIGPWR must be
+ * blocked as well. Never SIGTERM: busybox's init reboots on it.
  */
 export function requestShutdown(init: ProcessIdentity): void {
   const status = readProcessStatus(init.pid);

@@ -34,7 +34,7 @@ export interface StartInstanceInput {
 }
 
 /**
- * Starts a stopped machine and returns once its init was started; see DESIGN section 4 for the order.
+ * Starts a stopped machine and returns once its init was started.
  * Fails before anything is made when a limit cannot be held; a later failure leaves nothing behind.
  * Throws `wrong_state` when it runs.
  */

@@ -9,8 +9,8 @@ import { removeCgroups, visitCgroups } from '../../sys/proc/cgroup-tree.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 
 /**
- * The files by which a cgroup is handed to a machine's root (DESIGN section 6, cgroups(7)). All
- * others stay ours: they hold the limits.
+ * The files by which a cgroup is handed to a machine's root (cgroups(7), "Delegation"). All others stay
+ * ours: they hold the limits.
  */
 const delegated = new Set(['cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads']);
 

@@ -17,7 +17,7 @@ function isGranted(grants: readonly { start: number; count: number }[], id: numb
 }
 
 describe('the plan of U0', () => {
-  it('is what DESIGN says for one range', () => {
+  it('is the user as 0 and the granted range from 1 on', () => {
     const u0 = planU0({
       uid: 1000,
       gid: 1000,
