@@ -1,3 +1,5 @@
+import type { ProcessIdentity } from '../base/process-identity.ts';
+
 /**
  * The keeper's protocol: JSON lines over the stream socket `keeper.socket`, one daemon at a time.
  * Descriptors do not travel in messages. Keeper and daemon have the same credentials and pid
@@ -31,15 +33,10 @@ export type KeeperRequest =
   | { readonly id: number; readonly type: 'shutdown' };
 
 /** A child of the keeper that ended: a machine's init, or a helper whose parent had died. */
-export interface ExitRecord {
+export interface ExitRecord extends ProcessIdentity {
   /** Counts up from 1 through the life of the journal file. */
   readonly sequence: number;
-  readonly pid: number;
-  /** Field 22 of /proc/PID/stat, in clock ticks since boot; with pid and boot id it names the process. */
-  readonly startTime: number;
-  /** /proc/sys/kernel/random/boot_id of the host. */
-  readonly bootId: string;
-  /** wait status as `waitid` splits it. */
+  /** Wait status as `waitid` splits it. */
   readonly exit: { readonly kind: 'exited' | 'killed' | 'dumped'; readonly value: number };
   /** RFC 3339. */
   readonly at: string;
@@ -86,19 +83,13 @@ export interface KeeperEnvironment {
  */
 export const keeperListens = 'listening';
 
-interface RecordedProcess {
-  readonly pid: number;
-  readonly startTime: number;
-  readonly bootId: string;
-}
-
 /** `u0.json`: written by the keeper, read by the host side when a keeper is to be started again. */
 export interface U0Record {
   /** A process that does nothing but keep U0's namespaces when the keeper is killed. */
-  readonly pin: RecordedProcess;
+  readonly pin: ProcessIdentity;
   /** `WARREN_CGROUP_DIR` of that U0. */
   readonly cgroupDir?: string;
 }
 
 /** `daemon.json`: written by the keeper when it started a daemon. */
-export type DaemonRecord = RecordedProcess;
+export type DaemonRecord = ProcessIdentity;

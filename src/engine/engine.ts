@@ -1,9 +1,9 @@
+import type { ProcessIdentity } from '../base/process-identity.ts';
 import { judgeDiskUse, makeDiskUse } from './instances/disk-use.ts';
 import { onMachineExit } from './instances/exit.ts';
 import { ExitLedger } from './live/exits.ts';
 import { DiskMeter } from './live/disk-meter.ts';
 import { LiveMachines } from './live/machines.ts';
-import type { ProcessIdentity } from '../runtime/types.ts';
 import type { EngineDeps } from './types.ts';
 
 /** Everything a worker needs but what the engine makes itself. */

@@ -1,9 +1,10 @@
 import { existsSync, readlinkSync } from 'node:fs';
 
+import type { ProcessIdentity } from '../base/process-identity.ts';
 import type { U0Record } from '../contract/keeper.ts';
 import { pidfdSendSignal, withPidfd } from '../sys/kernel/process.ts';
 import { spawnChild } from '../sys/kernel/spawn.ts';
-import { isRunning, processIdentity, type ProcessIdentity } from '../sys/proc/identity.ts';
+import { isRunning, processIdentity } from '../sys/proc/identity.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { readRecord, removeRecord, writeRecord } from './record.ts';
 

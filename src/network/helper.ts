@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isRunning, processIdentity, type ProcessIdentity } from '../sys/proc/identity.ts';
+import type { ProcessIdentity } from '../base/process-identity.ts';
+import { isRunning, processIdentity } from '../sys/proc/identity.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 
 /** A program of ours that outlives the daemon: dnsmasq or the uplink. */

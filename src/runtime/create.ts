@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 import { Revert } from '../base/revert.ts';
+import type { ProcessIdentity } from '../base/process-identity.ts';
 import { WarrenError } from '../contract/errors.ts';
 import { setCpuAffinity } from '../sys/kernel/process.ts';
 import { closeFd } from '../sys/kernel/socket.ts';
@@ -17,7 +18,7 @@ import { rootOf, type Owner } from './machine-facts.ts';
 import { buildSpec, formatSpec } from './oci/spec.ts';
 import type { OciSpec } from './oci/types.ts';
 import type { Places } from './places.ts';
-import type { BindMount, CreatedMachine, MachineSpec, ProcessIdentity } from './types.ts';
+import type { BindMount, CreatedMachine, MachineSpec } from './types.ts';
 
 /** `crun create` makes namespaces and mounts and takes 10 ms; this is for a host that swaps. */
 const createTimeoutMs = 60_000;

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
 
+import type { ProcessIdentity } from '../base/process-identity.ts';
 import { WarrenError } from '../contract/errors.ts';
 import { O_PATH } from '../sys/kernel/fs.ts';
 import { openMountThread, type MountPlace } from '../sys/kernel/mntns.ts';
@@ -12,7 +13,7 @@ import { hasErrno, SysError } from '../sys/sys-error.ts';
 import { stageBinds, unstageBinds } from './binds.ts';
 import type { Owner } from './machine-facts.ts';
 import { openIdentity } from './processes.ts';
-import type { BindMount, ProcessIdentity } from './types.ts';
+import type { BindMount } from './types.ts';
 
 export interface LiveMachine {
   readonly name: string;

@@ -1,10 +1,10 @@
+import type { ProcessIdentity } from '../base/process-identity.ts';
 import type { Readiness } from '../sys/kernel/readiness.ts';
 import { hasEnded, pidfdOpen, pidfdSendSignal } from '../sys/kernel/process.ts';
 import { closeFd } from '../sys/kernel/socket.ts';
 import { isSameProcess, readProcessStatus } from '../sys/proc/identity.ts';
 import { blocksSignal, SIGRTMIN } from '../sys/proc/status.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import type { ProcessIdentity } from './types.ts';
 
 const SIGKILL = 9;
 const SIGPWR = 30;

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 
+import type { ProcessIdentity } from '../base/process-identity.ts';
 import { WarrenError } from '../contract/errors.ts';
 import { O_PATH } from '../sys/kernel/fs.ts';
 import { openProcEntry } from '../sys/kernel/process.ts';
@@ -7,7 +8,7 @@ import { closeFd } from '../sys/kernel/socket.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { readMounts } from './machine-mounts.ts';
 import { openIdentity } from './processes.ts';
-import type { MachineRoot, ProcessIdentity } from './types.ts';
+import type { MachineRoot } from './types.ts';
 
 /** See `Runtime.findRoot`. */
 export function findRoot(init: ProcessIdentity): MachineRoot | undefined {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 
 import { isMachineName } from '../base/names.ts';
+import type { ProcessIdentity } from '../base/process-identity.ts';
 import { WarrenError } from '../contract/errors.ts';
 import type { Readiness } from '../sys/kernel/readiness.ts';
 import { parseProcessStatus } from '../sys/proc/status.ts';
@@ -34,7 +35,7 @@ import { isAlive, kill, requestShutdown, watchExit } from './processes.ts';
 import { findRoot } from './root.ts';
 import { removeMachine } from './remove.ts';
 import { refuseWithoutCgroup } from './systemd-guest.ts';
-import type { ExecSession, ExecSpec, ProcessIdentity, Runtime } from './types.ts';
+import type { ExecSession, ExecSpec, Runtime } from './types.ts';
 
 export interface RuntimeDeps {
   readonly paths: RuntimePaths;

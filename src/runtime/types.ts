@@ -1,4 +1,5 @@
 import type { HostPath } from '../base/brand.ts';
+import type { ProcessIdentity } from '../base/process-identity.ts';
 import type { StringMap } from '../contract/api/instances.ts';
 import type { IoRates } from '../contract/config/disk-rates.ts';
 
@@ -65,13 +66,6 @@ export interface CgroupLimits {
   readonly hugetlbMax?: Readonly<Record<string, number>> | undefined;
   /** By block device such as `8:0`: bytes and operations a second, by the kernel's names. */
   readonly ioMax?: Readonly<Record<string, IoRates>> | undefined;
-}
-
-/** A process named so that a recycled pid is never taken for it. */
-export interface ProcessIdentity {
-  readonly pid: number;
-  readonly startTime: number;
-  readonly bootId: string;
 }
 
 export interface CreatedMachine {

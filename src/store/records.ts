@@ -1,12 +1,5 @@
+import type { ProcessIdentity } from '../base/process-identity.ts';
 import type { DeviceMap, StringMap } from '../contract/api/instances.ts';
-
-/** A process named so that a recycled pid is never taken for it. */
-export interface ProcessRecord {
-  readonly pid: number;
-  /** Field 22 of /proc/PID/stat. */
-  readonly startTime: number;
-  readonly bootId: string;
-}
 
 /** Why a machine is not running. */
 export type LastExit =
@@ -22,7 +15,7 @@ export interface SliceRecord {
 }
 
 export interface RunRecord {
-  readonly init: ProcessRecord;
+  readonly init: ProcessIdentity;
   readonly startedAtMs: number;
   readonly bootedAtMs: number | undefined;
 }

@@ -3,11 +3,12 @@ import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { ReadStream } from 'node:tty';
 
+import type { ProcessIdentity } from '../../src/base/process-identity.ts';
 import { setWindowSize } from '../../src/sys/kernel/tty.ts';
 import { openPty } from './pty.ts';
 
 import type { ChildProcess } from 'node:child_process';
-import type { ExecSession, ExecSpec, ProcessIdentity, Runtime } from '../../src/runtime/types.ts';
+import type { ExecSession, ExecSpec, Runtime } from '../../src/runtime/types.ts';
 
 interface Machine {
   readonly init: ProcessIdentity;

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { Revert } from '../../base/revert.ts';
+import type { ProcessIdentity } from '../../base/process-identity.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
 import { applyNetworks } from '../networks/bridges.ts';
 import { freeHeldAddresses } from '../networks/held-addresses.ts';
 import { planNics } from '../networks/nics.ts';
-import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 import { bindShares, changesOf, planShares, type Share } from './disks.ts';
 import { planLimits } from './plan.ts';

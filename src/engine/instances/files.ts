@@ -1,5 +1,5 @@
 import type { HostPath } from '../../base/brand.ts';
-import type { ProcessIdentity } from '../../runtime/types.ts';
+import type { ProcessIdentity } from '../../base/process-identity.ts';
 import type { GuestFiles, OwnerRange } from '../../storage/types.ts';
 import { Patience } from '../live/patience.ts';
 import type { OpenedRoot } from '../live/shared-roots.ts';

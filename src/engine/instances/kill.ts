@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { ProcessIdentity } from '../../base/process-identity.ts';
 import { WarrenError } from '../../contract/errors.ts';
-import type { ProcessIdentity } from '../../runtime/types.ts';
 import type { EngineDeps } from '../types.ts';
 
 const killTimeoutMs = 10_000;

@@ -1,5 +1,5 @@
+import type { ProcessIdentity } from '../../base/process-identity.ts';
 import type { ExitRecord } from '../../contract/keeper.ts';
-import type { ProcessIdentity } from '../../runtime/types.ts';
 
 /** The part of the keeper's link that tells of exits. */
 export interface ExitSource {

@@ -1,5 +1,5 @@
 import { KeyedMutex, Mutex } from '../../base/mutex.ts';
-import type { ProcessIdentity } from '../../runtime/types.ts';
+import type { ProcessIdentity } from '../../base/process-identity.ts';
 import type { ImageRecord, SliceRecord } from '../../store/records.ts';
 import type { DiskUse } from '../instances/disk-use.ts';
 import { Asks } from './asks.ts';

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+import type { ProcessIdentity } from '../../base/process-identity.ts';
 import { processIdentity, readProcessStat } from '../../sys/proc/identity.ts';
 import { kill } from '../processes.ts';
-import type { ProcessIdentity } from '../types.ts';
 
 /**
  * The process that `crun exec` started, from its pid file. Undefined while the file is not written,

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 
+import type { ProcessIdentity } from '../../base/process-identity.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { Child } from '../../sys/kernel/children.ts';
 import { setCpuAffinity } from '../../sys/kernel/process.ts';
@@ -8,7 +9,6 @@ import type { OciProgram } from '../crun.ts';
 import { formatSpec } from '../oci/spec.ts';
 import type { OciProcess } from '../oci/types.ts';
 import { sendSignal } from '../processes.ts';
-import type { ProcessIdentity } from '../types.ts';
 import { execStatus, explainFailure } from './exit-code.ts';
 import { findInside, killWithCompany } from './inside.ts';
 

@@ -1,16 +1,9 @@
 import { readFileSync } from 'node:fs';
 
+import type { ProcessIdentity } from '../../base/process-identity.ts';
 import { hasErrno } from '../sys-error.ts';
 import { parseProcessStat, type ProcessStat } from './stat.ts';
 import { parseProcessStatus, type ProcessStatus } from './status.ts';
-
-/** A process named so that a recycled pid is never taken for it. */
-export interface ProcessIdentity {
-  readonly pid: number;
-  /** Clock ticks since boot. */
-  readonly startTime: number;
-  readonly bootId: string;
-}
 
 /**
  * The host's boot id. Not to be read inside a machine, where another file lies over it; processes

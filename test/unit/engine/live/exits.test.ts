@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import type { ProcessIdentity } from '../../../../src/base/process-identity.ts';
 import type { ExitRecord } from '../../../../src/contract/keeper.ts';
 import { ExitLedger, type ExitSource } from '../../../../src/engine/live/exits.ts';
-import type { ProcessIdentity } from '../../../../src/runtime/types.ts';
 
 const exit = (sequence: number): ExitRecord => ({
   sequence,
