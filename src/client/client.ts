@@ -1,3 +1,4 @@
+import { noTime } from '../contract/api/times.ts';
 import { errorOfOperation, errorOfResponse, ServerError } from './errors.ts';
 import { OperationWatch, type OperationObserver } from './operations.ts';
 import { Transport, type Request, type Response } from './transport.ts';
@@ -145,8 +146,8 @@ const finished: Operation = {
   id: '',
   class: 'task',
   description: '',
-  created_at: '0001-01-01T00:00:00Z',
-  updated_at: '0001-01-01T00:00:00Z',
+  created_at: noTime,
+  updated_at: noTime,
   status: 'Success',
   status_code: 200,
   resources: {},

@@ -4,6 +4,7 @@ import { copyFromInput, copyToOutput } from './streams.ts';
 import { openWebSocket, secretsOf, websocketPath } from './websocket.ts';
 
 import { apiPath, type Client } from './client.ts';
+import type { InstanceConsolePost } from '../contract/api/instances.ts';
 import type { Readable, Writable } from 'node:stream';
 
 export interface ConsoleStreams {
@@ -25,7 +26,7 @@ export async function attachConsole(
   const operation = await client.begin('POST', apiPath('instances', instance, 'console'), {
     ...size,
     type: 'console',
-  });
+  } satisfies InstanceConsolePost);
   const secrets = secretsOf(operation.metadata);
   const [control, data] = await Promise.all(
     ['control', '0'].map((fd) =>

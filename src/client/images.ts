@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { apiPath, type Client } from './client.ts';
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
 
-import type { ImageAliasEntry } from '../contract/api/images.ts';
+import type { ImageAliasEntry, ImageAliasesPost, ImagesPost } from '../contract/api/images.ts';
 import type { StringMap } from '../contract/api/instances.ts';
 
 /** Told how much of an upload is sent, 0 … 100. */
@@ -26,8 +26,8 @@ export async function importFromUrl(
   url: string,
   asked: Pick<ImageUpload, 'properties' | 'public'>,
 ): Promise<string> {
-  const source = { type: 'url', mode: 'pull', url };
-  const { metadata } = await client.operate('POST', '/1.0/images', { source, ...asked });
+  const body: ImagesPost = { source: { type: 'url', mode: 'pull', url }, ...asked };
+  const { metadata } = await client.operate('POST', '/1.0/images', body);
   return String(metadata['fingerprint']);
 }
 
@@ -137,6 +137,6 @@ export async function setAlias(client: Client, name: string, fingerprint: string
   } catch (error) {
     if (!isWarrenError(error, 'not_found')) throw error;
   }
-  const body = { name, description: '', target: fingerprint, type: 'container' };
+  const body: ImageAliasesPost = { name, description: '', target: fingerprint, type: 'container' };
   await client.change('POST', apiPath('images', 'aliases'), body);
 }

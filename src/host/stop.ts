@@ -1,5 +1,6 @@
 import { Client } from '../client/client.ts';
 import { Transport } from '../client/transport.ts';
+import type { DaemonPost } from '../contract/api/server.ts';
 import { currentUser, userPaths, type Environment } from './account.ts';
 import { keeperRuns } from './start.ts';
 import { findUserManager, isStopping } from './systemd.ts';
@@ -17,7 +18,8 @@ export async function stopForManager(env: Environment): Promise<void> {
   const transport = new Transport({ socket: paths.socket });
   try {
     const client = new Client({ transport });
-    await client.operate('POST', '/1.0/warren/daemon', { action: 'host-shutdown' });
+    const body: DaemonPost = { action: 'host-shutdown' };
+    await client.operate('POST', '/1.0/warren/daemon', body);
   } finally {
     transport.close();
   }

@@ -18,7 +18,7 @@ import type { Paths } from '../../contract/paths.ts';
 import type { Instance } from '../../contract/api/instances.ts';
 import type { Project } from '../../contract/api/projects.ts';
 import type { Profile } from '../../contract/api/profiles.ts';
-import type { DaemonStatus, Server } from '../../contract/api/server.ts';
+import type { DaemonPost, DaemonStatus, Server } from '../../contract/api/server.ts';
 import type { StorageVolume } from '../../contract/api/storage-pools.ts';
 
 /** The daemon's own word, or undefined when none runs: asking must not start it. */
@@ -111,7 +111,8 @@ export const stop = defineCommand({
     }
     if (purge) await deleteEverything(context);
     progress.start('Stopping the daemon');
-    await client.operate('POST', apiPath('warren', 'daemon'), { action: 'stop', machines });
+    const body: DaemonPost = { action: 'stop', machines };
+    await client.operate('POST', apiPath('warren', 'daemon'), body);
     const alone = machines || purge || before.instances_running === 0;
     await goneWithin(alone ? before.keeper_pid : before.pid, 20_000);
     progress.stop('the daemon has stopped');
@@ -221,7 +222,8 @@ export const restart = defineCommand({
     progress.start('Restarting the daemon');
     const before = await findStatus(context);
     if (before !== undefined) {
-      await client.operate('POST', apiPath('warren', 'daemon'), { action: 'restart' });
+      const body: DaemonPost = { action: 'restart' };
+      await client.operate('POST', apiPath('warren', 'daemon'), body);
     }
     // Answered by the next one: the keeper holds the listening socket meanwhile.
     const now = await waitForOther(context, before?.pid);

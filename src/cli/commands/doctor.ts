@@ -7,7 +7,7 @@ import { formatStorageReport } from '../render/storage-report.ts';
 import { UsageError } from '../usage-error.ts';
 
 import type { Context } from '../context.ts';
-import type { StorageReport } from '../../contract/api/storage-check.ts';
+import type { StorageCheckPost, StorageReport } from '../../contract/api/storage-check.ts';
 
 export const doctor = defineCommand({
   name: 'doctor',
@@ -56,7 +56,8 @@ export const doctor = defineCommand({
 async function checkStorage(context: Context, repair: boolean): Promise<StorageReport> {
   const { client, progress } = context;
   progress.start('Checking the storage');
-  const { metadata } = await client.operate('POST', apiPath('warren', 'storage-check'), { repair });
+  const body: StorageCheckPost = { repair };
+  const { metadata } = await client.operate('POST', apiPath('warren', 'storage-check'), body);
   const report = metadata['report'] as StorageReport;
   if (report.problems.some(({ repaired }) => !repaired)) context.exitCode = 12;
   return report;

@@ -3,7 +3,7 @@ import { resolveImage } from '../../client/images.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
 
-import type { ImageAliasEntry } from '../../contract/api/images.ts';
+import type { ImageAliasEntry, ImageAliasesPost } from '../../contract/api/images.ts';
 
 const alias = { kind: 'required', summary: 'Alias', complete: 'image' } as const;
 
@@ -48,7 +48,7 @@ export const create = defineCommand({
       description: description ?? '',
       target: await resolveImage(client, stripRemote(image)),
       type: 'container',
-    });
+    } satisfies ImageAliasesPost);
     return undefined;
   },
 });

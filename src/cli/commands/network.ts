@@ -6,7 +6,7 @@ import { parseAssignments } from '../names.ts';
 import { plain } from '../render/look.ts';
 import { forEachName } from '../together.ts';
 
-import type { Network, NetworkLease } from '../../contract/api/networks.ts';
+import type { Network, NetworkLease, NetworksPost } from '../../contract/api/networks.ts';
 
 export const get = getCommand(networkGroup);
 export const set = setCommand(networkGroup);
@@ -147,7 +147,7 @@ export const create = defineCommand({
       type: '',
       description: description ?? '',
       config: parseAssignments(assignments),
-    });
+    } satisfies NetworksPost);
     return undefined;
   },
 });

@@ -21,7 +21,7 @@ import {
 } from '../keyed.ts';
 import { forEachName } from '../together.ts';
 
-import type { Profile } from '../../contract/api/profiles.ts';
+import type { Profile, ProfilesPost } from '../../contract/api/profiles.ts';
 
 export const get = getCommand(profileGroup);
 export const set = setCommand(profileGroup);
@@ -107,7 +107,8 @@ export const copy = defineCommand({
   next: 'warren profile edit NAME',
   async run({ client }, { source, name }) {
     const { config, devices, description } = await client.get<Profile>(apiPath('profiles', source));
-    await client.change('POST', apiPath('profiles'), { name, config, devices, description });
+    const profile: ProfilesPost = { name, config, devices, description };
+    await client.change('POST', apiPath('profiles'), profile);
     return undefined;
   },
 });

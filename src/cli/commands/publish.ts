@@ -4,6 +4,8 @@ import { compressions } from '../../contract/compression.ts';
 import { defineCommand } from '../command.ts';
 import { parseAssignment, parseInstanceRef, stripRemote } from '../names.ts';
 
+import type { ImagesPost } from '../../contract/api/images.ts';
+
 export const publish = defineCommand({
   name: 'publish',
   summary: 'Make an image of a machine or snapshot',
@@ -50,7 +52,7 @@ export const publish = defineCommand({
           args.properties.length === 0
             ? null
             : Object.fromEntries(args.properties.map(parseAssignment)),
-      });
+      } satisfies ImagesPost);
       const fingerprint = String(metadata['fingerprint']);
       for (const alias of args.alias) await setAlias(client, stripRemote(alias), fingerprint);
       return { fingerprint, aliases: args.alias };

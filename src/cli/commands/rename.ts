@@ -4,6 +4,7 @@ import { parseInstanceRef, stripRemote } from '../names.ts';
 import { UsageError } from '../usage-error.ts';
 
 import type { Context } from '../context.ts';
+import type { InstancePost } from '../../contract/api/instances.ts';
 
 async function renameOne(
   { client, progress }: Context,
@@ -14,7 +15,7 @@ async function renameOne(
   const { instance, snapshot } = parseInstanceRef(from);
   progress.start(`Renaming ${from}`);
   if (snapshot === undefined) {
-    const body = {
+    const body: InstancePost = {
       ...{ name: stripRemote(to), migration: project !== undefined },
       ...(project === undefined ? {} : { project }),
     };

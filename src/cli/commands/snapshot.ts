@@ -1,8 +1,11 @@
 import { apiPath } from '../../client/client.ts';
+import { noTime } from '../../contract/api/times.ts';
 import { isWarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
 import { parseInstanceRef, parseSnapshotRef } from '../names.ts';
 import { frozenNote } from '../render/frozen.ts';
+
+import type { InstanceSnapshotsPost } from '../../contract/api/instances.ts';
 
 export const snapshot = defineCommand({
   name: 'snapshot',
@@ -35,9 +38,8 @@ export const snapshot = defineCommand({
     const { metadata } = await client.operate('POST', apiPath('instances', instance, 'snapshots'), {
       name: wanted ?? '',
       stateful: false,
-      // LXD's zero time: never.
-      expires_at: args['no-expiry'] ? '0001-01-01T00:00:00Z' : null,
-    });
+      expires_at: args['no-expiry'] ? noTime : null,
+    } satisfies InstanceSnapshotsPost);
     progress.stop();
     return { snapshot: String(metadata['snapshot']), frozen_ms: metadata['frozen_ms'] ?? null };
   },

@@ -38,17 +38,13 @@ export interface ImageAliasEntry extends ImageAlias {
   readonly type: 'container';
 }
 
-/** `PUT /1.0/images/<fingerprint>`. */
-export interface ImagePut {
+/** `POST /1.0/images` with a JSON body. Anything that is no JSON is the image file itself. */
+export interface ImagesPost {
   readonly auto_update?: boolean;
   readonly properties?: StringMap | null;
   readonly public?: boolean;
   readonly expires_at?: string | null;
   readonly profiles?: readonly string[] | null;
-}
-
-/** `POST /1.0/images` with a JSON body. Anything that is no JSON is the image file itself. */
-export interface ImagesPost extends ImagePut {
   readonly filename?: string;
   readonly compression_algorithm?: string;
   readonly aliases?: readonly ImageAlias[] | null;
@@ -74,11 +70,4 @@ export interface ImageAliasesPost {
   readonly target: string;
   readonly description?: string;
   readonly type?: string;
-}
-
-/** An image this host can build itself; `GET /1.0/warren/recipes`, warren's own. */
-export interface ImageRecipeView {
-  readonly alias: string;
-  readonly description: string;
-  readonly packages: readonly string[];
 }

@@ -138,17 +138,11 @@ export type InstanceSource =
       readonly refresh?: boolean;
     };
 
-/** One or several of `PUT /1.0/instances/<name>`: a restore when `restore` is set, else a replacement. */
-export interface InstanceUpdate extends Partial<Omit<InstancePut, 'profiles'>> {
-  readonly profiles?: readonly string[] | null;
-  /** `snapshot` or `instance/snapshot`; everything else is ignored then. */
-  readonly restore?: string;
-}
-
-/** `POST /1.0/instances/<name>`: rename. */
+/** `POST /1.0/instances/<name>`: rename, or with `project` a move into that one. */
 export interface InstancePost {
   readonly name: string;
   readonly migration?: boolean;
+  readonly project?: string;
 }
 
 /** `POST /1.0/instances/<name>/snapshots`. */
@@ -156,13 +150,8 @@ export interface InstanceSnapshotsPost {
   /** Empty or absent: named by `snapshots.pattern`. */
   readonly name?: string;
   readonly stateful?: boolean;
-  /** RFC 3339; null or absent: `snapshots.expiry`; `0001-01-01T00:00:00Z`: never. */
+  /** RFC 3339; null or absent: `snapshots.expiry`; `noTime`: never. */
   readonly expires_at?: string | null;
-}
-
-/** `PUT /1.0/instances`: the same change for every instance. */
-export interface InstancesPut {
-  readonly state: InstanceStatePut;
 }
 
 /** `POST /1.0/instances/<name>/console`. */

@@ -68,14 +68,12 @@ export interface DaemonStatus {
   };
 }
 
-/** `PUT /1.0` and `PATCH /1.0`. */
-export interface ServerPut {
-  readonly config: Readonly<Record<string, unknown>>;
-}
-
-/** `POST /1.0/warren/daemon`, warren's own: what `warren daemon stop|restart` send. Answered before it ends. */
+/**
+ * `POST /1.0/warren/daemon`, warren's own. `stop` and `restart` are answered before the daemon ends,
+ * `host-shutdown` and a `stop` of machines with an operation that stops these first.
+ */
 export interface DaemonPost {
-  readonly action: 'stop' | 'restart';
-  /** With `stop`: stop every machine first; the answer is an operation then. */
+  readonly action: 'stop' | 'restart' | 'host-shutdown';
+  /** With `stop`: the machines as well, and the keeper. */
   readonly machines?: boolean;
 }

@@ -5,7 +5,7 @@ import { Fields } from '../http/fields.ts';
 import { syncBody } from '../http/replies.ts';
 import { inWordsOf } from '../http/own-words.ts';
 import { param, query } from '../http/request.ts';
-import { timeOf } from '../views/times.ts';
+import { timeOf } from '../../contract/api/times.ts';
 import { listAnswer } from './listing.ts';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';

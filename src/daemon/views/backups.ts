@@ -1,4 +1,4 @@
-import { timeOf } from './times.ts';
+import { timeOf } from '../../contract/api/times.ts';
 
 import type { InstanceBackup, VolumeBackup } from '../../contract/api/backups.ts';
 import type { BackupRecord } from '../../engine/backups/records.ts';

@@ -1,4 +1,4 @@
-import { timeOf } from './times.ts';
+import { timeOf } from '../../contract/api/times.ts';
 
 import type { Image, ImageAliasEntry } from '../../contract/api/images.ts';
 import type { ImageAliasRecord, ImageRecord } from '../../engine/types.ts';

@@ -6,7 +6,7 @@ import { expander, expandInstance } from '../../engine/instances/list.ts';
 import { formatLastExit, readInstanceState, statusOf } from '../../engine/instances/state.ts';
 import { listSnapshots } from '../../engine/snapshots/list.ts';
 import { backupView } from './backups.ts';
-import { timeOf } from './times.ts';
+import { timeOf } from '../../contract/api/times.ts';
 
 import type {
   Instance,

@@ -2,7 +2,7 @@ import { nameWithout, ownNameOf, projectOf, projectWith } from '../../base/names
 import type { StorageVolume, VolumeSnapshot } from '../../contract/api/storage-pools.ts';
 import type { ImageRecord, InstanceRecord, VolumeRecord } from '../../engine/types.ts';
 import type { VolumeUsers } from '../../engine/volumes/list.ts';
-import { timeOf } from './times.ts';
+import { timeOf } from '../../contract/api/times.ts';
 import { imageUrl, instanceUrl, profileUrl, withProject } from './urls.ts';
 
 export const poolsUrl = '/1.0/storage-pools';

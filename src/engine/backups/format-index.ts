@@ -1,13 +1,12 @@
 import { stringify } from 'yaml';
 
 import { nameWithout, ownNameOf } from '../../base/names.ts';
+import { noTime, timeOf } from '../../contract/api/times.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import { expandInstance } from '../instances/list.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord } from '../types.ts';
 import { parseBackupIndex } from './parse-index.ts';
 
-/** Go's zero time. */
-const never = '0001-01-01T00:00:00Z';
 const pool = 'default';
 
 /**
@@ -101,7 +100,7 @@ function snapshotOf(record: InstanceRecord, snapshot: SnapshotRecord): object {
     stateful: false,
     created_at: timeOf(snapshot.createdAtMs),
     expires_at: timeOf(snapshot.expiresAtMs),
-    last_used_at: never,
+    last_used_at: noTime,
     size: snapshot.sizeBytes,
   };
 }
@@ -121,9 +120,4 @@ function volumeOf(name: string): object {
 
 function unshifted(config: InstanceRecord['config']): InstanceRecord['config'] {
   return { ...config, 'volatile.last_state.idmap': '[]' };
-}
-
-/** RFC 3339; Go's zero time for never. */
-export function timeOf(ms: number | undefined): string {
-  return ms === undefined ? never : new Date(ms).toISOString();
 }

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 
 import { Revert } from '../../base/revert.ts';
+import { timeOf } from '../../contract/api/times.ts';
 import type { Compression } from '../../contract/compression.ts';
 import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import type { BackupTree } from '../../image/backup/layout.ts';
@@ -10,7 +11,6 @@ import type { EngineDeps, VolumeRecord, WorkContext } from '../types.ts';
 import { removeTree } from '../volumes/create.ts';
 import { getVolume } from '../volumes/list.ts';
 import { withStillVolume } from '../volumes/still.ts';
-import { timeOf } from './format-index.ts';
 import { parseVolumeIndex } from './parse-index.ts';
 import { checkBackupName, listBackups, stageBackup, type BackupRecord } from './records.ts';
 import { nameWithout } from '../../base/names.ts';
