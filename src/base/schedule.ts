@@ -52,7 +52,7 @@ export function parseSchedule(text: string): Schedule | undefined {
 }
 
 /** Five fields of numbers, names, ranges, lists and steps (crontab(5)), or undefined. */
-export function parseCron(text: string): Cron | undefined {
+function parseCron(text: string): Cron | undefined {
   const [minuteText, hourText, dayText, monthText, weekdayText, ...more] = text.trim().split(/\s+/);
   if (weekdayText === undefined || more.length > 0) return undefined;
   const minutes = parseField(minuteText ?? '', 0, 59, []);

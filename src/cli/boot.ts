@@ -67,7 +67,7 @@ function ended(name: string, state: InstanceState): WarrenError {
 }
 
 /** The first global address of a running machine. */
-export function findAddress(state: InstanceState, family: 'inet' | 'inet6'): string | undefined {
+function findAddress(state: InstanceState, family: 'inet' | 'inet6'): string | undefined {
   return addressesOf(state, family)[0];
 }
 

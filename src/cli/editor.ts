@@ -26,7 +26,7 @@ export async function parseYaml(text: string, what: string): Promise<unknown> {
   }
 }
 
-export async function readYaml(input: Readable): Promise<unknown> {
+async function readYaml(input: Readable): Promise<unknown> {
   return await parseYaml(await readText(input), 'standard input');
 }
 

@@ -76,7 +76,7 @@ function filesPath(instance: string): string {
 }
 
 /** `0644`. */
-export function formatMode(mode: number): string {
+function formatMode(mode: number): string {
   return `0${(mode & 0o7777).toString(8).padStart(3, '0')}`;
 }
 

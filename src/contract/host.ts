@@ -1,8 +1,7 @@
 import { WarrenError, type ErrorCode } from './errors.ts';
 
 /** What `warren-host` does, as its first argument. */
-export const hostVerbs = ['start', 'stop', 'doctor', 'install', 'uninstall'] as const;
-export type HostVerb = (typeof hostVerbs)[number];
+export type HostVerb = 'start' | 'stop' | 'doctor' | 'install' | 'uninstall';
 
 /**
  * The last line of warren-host's standard error when it exits with anything but 0 for a reason that

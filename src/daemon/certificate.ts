@@ -63,7 +63,7 @@ function readPair(certificatePath: string, keyPath: string): Certificate | undef
 }
 
 /** An X.509 v3 certificate (RFC 5280) for a P-256 key, signed by itself with ECDSA and SHA-256. */
-export function selfSigned(publicKey: KeyObject, privateKey: KeyObject, name: string): Buffer {
+function selfSigned(publicKey: KeyObject, privateKey: KeyObject, name: string): Buffer {
   const algorithm = sequence(objectId('1.2.840.10045.4.3.2'));
   const subject = sequence(
     set(sequence(objectId('2.5.4.10'), utf8('warren'))),

@@ -43,7 +43,7 @@ export function createLogger(path: string, hub: EventHub, level = 'info'): Logge
 }
 
 /** What was foreseen is told by its sentence, with what caused it; where it was thrown tells of bugs alone. */
-export function describeError(error: Error): object {
+function describeError(error: Error): object {
   if (!isForeseen(error) || error.code === 'bug') return pino.stdSerializers.err(error);
   const { code, details, cause } = error;
   const message = cause instanceof Error ? `${error.message} (${cause.message})` : error.message;

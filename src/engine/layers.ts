@@ -97,6 +97,6 @@ function findSibling(
   return sameOwner(source.owner, owner) ? source : store.layers.findShifted(source.id, owner);
 }
 
-export function sameOwner(a: OwnerRange, b: OwnerRange): boolean {
+function sameOwner(a: OwnerRange, b: OwnerRange): boolean {
   return a.start === b.start && a.size === b.size;
 }

@@ -35,10 +35,7 @@ export async function inspectImage(
 }
 
 /** sha256 of the files one after the other, in hexadecimal. */
-export async function fingerprintOf(
-  files: readonly HostPath[],
-  signal: AbortSignal,
-): Promise<string> {
+async function fingerprintOf(files: readonly HostPath[], signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   for (const file of files) {
     const stream = createReadStream(file, { highWaterMark: 1024 * 1024, signal });

@@ -35,7 +35,7 @@ function planSide(own: number, grants: readonly Grant[]): IdMapExtent[] {
  * What remains of each grant when ids that came earlier, and the user's own, are left out: a file
  * may name a range twice, and the kernel refuses a map that does.
  */
-export function withoutOverlap(grants: readonly Grant[], own: number): Grant[] {
+function withoutOverlap(grants: readonly Grant[], own: number): Grant[] {
   const taken: Grant[] = [{ start: own, count: 1 }];
   const result: Grant[] = [];
   for (const grant of grants) {

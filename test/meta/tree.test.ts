@@ -43,15 +43,42 @@ test('the layers have no cycle', () => {
   for (const layer of Object.keys(layers)) below(layer, []);
 });
 
+/** The text of every module below `folders`, by its path. */
+function readModules(...folders: readonly string[]): Map<string, string> {
+  const names = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+      join(folder, name),
+    ),
+  );
+  const modules = names.filter((name) => /\.(ts|mjs)$/.test(name));
+  return new Map(modules.map((name) => [name, readFileSync(join(root, name), 'utf8')]));
+}
+
+test('no function, constant or class is exported that no other module names', () => {
+  const texts = readModules('src', 'test');
+  const modulesWith = new Map<string, number>();
+  for (const text of texts.values()) {
+    for (const word of new Set(text.match(/\w+/g))) {
+      modulesWith.set(word, (modulesWith.get(word) ?? 0) + 1);
+    }
+  }
+  const unused: string[] = [];
+  for (const [file, text] of texts) {
+    if (!file.startsWith('src/')) continue;
+    const exported = text.matchAll(/^export (?:async )?(?:function\*?|const|class) (\w+)/gm);
+    for (const [, name = ''] of exported) {
+      if (modulesWith.get(name) === 1) unused.push(`${file}: ${name}`);
+    }
+  }
+  expect(unused).toEqual([]);
+});
+
 test('every dependency is used and every gateway package is a dependency', () => {
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;
   };
   for (const name of Object.keys(gateways)) expect(dependencies).toHaveProperty(name);
-  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => readFileSync(join(root, 'src', name), 'utf8'))
-    .join('\n');
+  const sources = [...readModules('src').values()].join('\n');
   for (const name of Object.keys(dependencies)) {
     expect(sources.includes(`'${name}`), `${name} is imported somewhere`).toBe(true);
   }

@@ -40,7 +40,7 @@ export const shell = defineCommand({
  * `su -l`, as lxc's alias does it, sets up a session as a login would. The smallest systems have
  * no su; there root gets a plain login shell. The user's name is an argument, never script.
  */
-export function loginCommand(user: string): readonly string[] {
+function loginCommand(user: string): readonly string[] {
   const script =
     'if command -v su >/dev/null 2>&1; then exec su -l "$1"; fi; ' +
     'if [ "$1" = root ]; then exec sh -l; fi; ' +

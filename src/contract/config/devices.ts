@@ -26,7 +26,7 @@ export function validateDevices(devices: DeviceMap): Issue[] {
 }
 
 /** The type's row, for devices that have been validated. */
-export function findDeviceType(type: string): DeviceTypeRow | undefined {
+function findDeviceType(type: string): DeviceTypeRow | undefined {
   return deviceTypes.find((row) => row.type === type);
 }
 

@@ -10,7 +10,7 @@ import { hasErrno } from '../../sys/sys-error.ts';
 import type { EngineDeps, ImageRecord } from '../types.ts';
 
 /** Where an image's files lie. The fingerprint is checked: it becomes a path. */
-export function imagePaths(
+function imagePaths(
   deps: Pick<EngineDeps, 'paths'>,
   fingerprint: string,
 ): { readonly metadata: HostPath; readonly rootfs: HostPath } {

@@ -22,7 +22,7 @@ export async function lookUpUser(files: GuestFiles, uid: number): Promise<GuestU
 }
 
 /** passwd(5). Lines that make no sense are passed over. */
-export function findUser(passwd: string, uid: number): Omit<GuestUser, 'groups'> | undefined {
+function findUser(passwd: string, uid: number): Omit<GuestUser, 'groups'> | undefined {
   for (const line of passwd.split('\n')) {
     const [name = '', , uidText, gidText, , home = ''] = line.split(':');
     if (name === '' || !isId(uidText) || Number(uidText) !== uid || !isId(gidText)) continue;
@@ -32,7 +32,7 @@ export function findUser(passwd: string, uid: number): Omit<GuestUser, 'groups'>
 }
 
 /** group(5): ids of the groups that name the user as a member. */
-export function groupsOf(group: string, user: string): number[] {
+function groupsOf(group: string, user: string): number[] {
   const groups = new Set<number>();
   for (const line of group.split('\n')) {
     const [, , gidText, members = ''] = line.split(':');

@@ -9,7 +9,7 @@ const exitRecordTimeoutMs = 3000;
  * What a wait status says about a machine: the kernel ends init of a pid namespace with SIGHUP when
  * the guest reboots and with SIGINT when it halts or powers off (man 2 reboot).
  */
-export function classifyExit(exit: ExitRecord['exit'] | undefined): LastExit {
+function classifyExit(exit: ExitRecord['exit'] | undefined): LastExit {
   if (exit === undefined) return { kind: 'unknown' };
   if (exit.kind === 'killed' && exit.value === 1) return { kind: 'rebooted' };
   if (exit.kind === 'killed' && exit.value === 2) return { kind: 'halted' };

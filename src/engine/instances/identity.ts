@@ -45,7 +45,7 @@ async function writeHosts(files: GuestFiles, hostname: string): Promise<void> {
 }
 
 /** The text with its 127.0.1.1 line, which names the machine itself, set right or added. */
-export function withOwnName(text: string, hostname: string): string {
+function withOwnName(text: string, hostname: string): string {
   const own = `127.0.1.1\t${hostname}`;
   const lines = text.replace(/\n$/, '').split('\n');
   const index = lines.findIndex((line) => /^\s*127\.0\.1\.1\s/.test(line));

@@ -36,7 +36,7 @@ export async function stopAll(
 }
 
 /** Machines that run, or are about to; by priority, those that stop together in one list. */
-export function planStops(deps: EngineDeps): string[][] {
+function planStops(deps: EngineDeps): string[][] {
   const groups = new Map<number, string[]>();
   for (const record of listInstances(deps)) {
     if (record.run === undefined && deps.live.transition(record.id) === undefined) continue;

@@ -6,7 +6,7 @@ import { ByteRing } from '../../base/ring.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 
 /** Bytes of console output kept per machine, in memory and (up to twice as much) on disk. */
-export const consoleLogBytes = 128 * 1024;
+const consoleLogBytes = 128 * 1024;
 
 const flushDelayMs = 250;
 const { O_WRONLY, O_RDONLY, O_CREAT, O_TRUNC, O_APPEND, O_NOFOLLOW } = constants;

@@ -15,7 +15,7 @@ export class Holds {
   }
 }
 
-export class Hold implements Disposable {
+class Hold implements Disposable {
   readonly #all: Set<Hold>;
   readonly #names = new Set<string>();
 

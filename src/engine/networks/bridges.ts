@@ -30,7 +30,7 @@ export function planBridge(
 }
 
 /** Every address of a subnet but the network's, the gateway's and the broadcast address. */
-export function wholeRange(address: string): string | undefined {
+function wholeRange(address: string): string | undefined {
   const subnet = parseIpv4Subnet(address);
   if (subnet === undefined) return undefined;
   const first = subnet.first + 1;

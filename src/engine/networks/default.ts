@@ -1,7 +1,7 @@
 import type { EngineDeps } from '../types.ts';
 import { decideAddress } from './create.ts';
 
-export const defaultNetwork = 'warrenbr0';
+const defaultNetwork = 'warrenbr0';
 const fact = 'network.default';
 
 /**

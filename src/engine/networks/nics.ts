@@ -42,7 +42,7 @@ export function fixedAddressProblem(network: NetworkRecord, text: string): strin
 }
 
 /** An address in the range that LXD and Xen use, which no vendor has. */
-export function randomHwaddr(): string {
+function randomHwaddr(): string {
   const tail = [...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, '0'));
   return ['00', '16', '3e', ...tail].join(':');
 }

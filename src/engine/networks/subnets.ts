@@ -22,7 +22,7 @@ export async function chooseSubnet(deps: Pick<EngineDeps, 'store'>): Promise<str
   });
 }
 
-export function firstFree(taken: readonly Range[]): string | undefined {
+function firstFree(taken: readonly Range[]): string | undefined {
   for (let third = 0; third < 256; third++) {
     const text = `10.77.${third}.1/24`;
     const subnet = parseIpv4Subnet(text);
@@ -44,7 +44,7 @@ async function readHostRoutes(): Promise<Range[]> {
 }
 
 /** /proc/net/route: addresses are little-endian hexadecimal numbers. */
-export function parseRoutes(text: string): Range[] {
+function parseRoutes(text: string): Range[] {
   return text
     .split('\n')
     .slice(1)

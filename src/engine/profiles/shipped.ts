@@ -37,7 +37,7 @@ export async function loadShippedProfiles(
 }
 
 /** Every `*.yaml` in the profiles directory, by name. Files are ours: a bad one is a bug. */
-export async function readShippedProfiles(
+async function readShippedProfiles(
   deps: Pick<EngineDeps, 'profilesDir'>,
 ): Promise<Omit<ProfileRecord, 'id'>[]> {
   const files = (await readdir(deps.profilesDir)).filter((file) => file.endsWith('.yaml')).sort();

@@ -48,7 +48,7 @@ export async function shutDownForHost(deps: EngineDeps, context: WorkContext): P
 }
 
 /** What is to be started, in order. */
-export function planAutostart(
+function planAutostart(
   deps: EngineDeps,
   hostRestarted: boolean,
 ): { readonly record: InstanceRecord; readonly delayMs: number }[] {

@@ -35,7 +35,7 @@ const magics: readonly { readonly compression: Compression; readonly bytes: read
   ];
 
 /** By the first bytes of a file. Anything unknown is taken for an uncompressed archive. */
-export function detectCompression(start: Uint8Array): Compression {
+function detectCompression(start: Uint8Array): Compression {
   const found = magics.find(({ bytes }) => bytes.every((byte, index) => start[index] === byte));
   return found?.compression ?? 'none';
 }

@@ -20,7 +20,7 @@ export interface LimitFile {
 }
 
 /** Every limit file, with or without a limit. */
-export function planLimitFiles(limits: CgroupLimits): LimitFile[] {
+function planLimitFiles(limits: CgroupLimits): LimitFile[] {
   const { cpuMax, hugetlbMax = {} } = limits;
   const memory = { controller: 'memory', unlimited: 'max' } as const;
   return [
@@ -159,7 +159,7 @@ function writeRates(name: string, path: string, wanted: Readonly<Record<string, 
 }
 
 /** As the kernel shows them. */
-export function formatRates(rates: Readonly<Record<string, IoRates>>): string[] {
+function formatRates(rates: Readonly<Record<string, IoRates>>): string[] {
   return Object.entries(rates).map(([block, one]) => formatLine(block, one));
 }
 

@@ -21,7 +21,7 @@ export interface SpecPlacement {
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Where init finds the notify socket: a directory is bound, so that a new daemon can renew it. */
-export const notifyGuestPath = '/run/host/notify';
+const notifyGuestPath = '/run/host/notify';
 
 /** Stands for RLIM_INFINITY until the text is written: the number is beyond what JavaScript holds. */
 const unlimited = randomUUID();

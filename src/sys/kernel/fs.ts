@@ -51,7 +51,6 @@ const utimensat = libc.func(
   'int utimensat(int dirfd, const void *path, const void *times, int flags)',
 );
 const futimens = libc.func('int futimens(int fd, const void *times)');
-const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)');
 const lgetxattr = libc.func(
   'long lgetxattr(const void *path, const char *name, void *value, size_t size)',
 );
@@ -160,22 +159,6 @@ function timespecs(times: FileTimes): Buffer {
     buffer.writeBigInt64LE(ns - seconds * 1_000_000_000n, index * 16 + 8);
   });
   return buffer;
-}
-
-/** The next run of data at or after `offset` (lseek with SEEK_DATA, SEEK_HOLE); undefined behind the last. */
-export function findData(
-  fd: number,
-  offset: number,
-): { readonly start: number; readonly end: number } | undefined {
-  const SEEK_DATA = 3;
-  const SEEK_HOLE = 4;
-  try {
-    const start = check(Number(lseek(fd, offset, SEEK_DATA)), 'lseek');
-    return { start, end: check(Number(lseek(fd, start, SEEK_HOLE)), 'lseek') };
-  } catch (error) {
-    if (error instanceof SysError && error.code === 'ENXIO') return undefined;
-    throw error;
-  }
 }
 
 /** lgetxattr(2); undefined when there is no such attribute or the file system has none. */

@@ -19,7 +19,7 @@ const socketTypes = { stream: 1, dgram: 2, seqpacket: 5 } as const;
 export type UnixSocketType = keyof typeof socketTypes;
 
 /** Longest address: `sun_path` has 108 bytes, one of them for the final NUL. */
-export const maxSocketPathBytes = 107;
+const maxSocketPathBytes = 107;
 
 /** Descriptors the kernel lets one message carry (SCM_MAX_FD). */
 const maxFds = 253;

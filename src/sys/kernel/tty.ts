@@ -7,7 +7,6 @@ export interface WindowSize {
 }
 
 const TIOCGPTPEER = 0x5441;
-const TIOCGWINSZ = 0x5413;
 const TIOCSWINSZ = 0x5414;
 const O_RDWR = 0x2;
 const O_NOCTTY = 0x100;
@@ -32,12 +31,6 @@ export function setWindowSize(fd: number, { width, height }: WindowSize): void {
   winsize.writeUInt16LE(clamp(height), 0);
   winsize.writeUInt16LE(clamp(width), 2);
   check(ioctlPointer(fd, TIOCSWINSZ, winsize) as number, 'ioctl TIOCSWINSZ');
-}
-
-export function getWindowSize(fd: number): WindowSize {
-  const winsize = Buffer.alloc(8);
-  check(ioctlPointer(fd, TIOCGWINSZ, winsize) as number, 'ioctl TIOCGWINSZ');
-  return { height: winsize.readUInt16LE(0), width: winsize.readUInt16LE(2) };
 }
 
 /** `struct winsize` holds unsigned shorts. */

@@ -35,7 +35,7 @@ function wholeDisk(device: string): string {
 }
 
 /** glibc's makedev(3), backwards. */
-export function formatDevice(dev: bigint): string {
+function formatDevice(dev: bigint): string {
   const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
   const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
   return `${major}:${minor}`;

@@ -30,7 +30,7 @@ export function readRlimits(pid: number | 'self'): Rlimits {
 }
 
 /** Lines of a name, two values and a unit. */
-export function parseRlimits(text: string): Rlimits {
+function parseRlimits(text: string): Rlimits {
   return Object.fromEntries(
     text.split('\n').flatMap((line) => {
       const [, title = '', soft, hard] = /^(\S.*?) {2,}(\S+) +(\S+)/.exec(line) ?? [];

@@ -9,7 +9,6 @@ import { instanceUrl } from '../../views/urls.ts';
 
 /** The two names of one tree of URLs: pylxd, Ansible and old clients know only the second. */
 export const instanceTrees = ['instances', 'containers'] as const;
-export type InstanceTree = (typeof instanceTrees)[number];
 
 /** What an operation on machines says it is about. */
 export function instanceResources(

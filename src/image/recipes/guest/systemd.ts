@@ -3,7 +3,7 @@ import { symlink, textFile, type GuestChanges } from './entries.ts';
 const units = 'etc/systemd/system';
 
 /** Masked units, each with its reason. */
-export const maskedUnits: Readonly<Record<string, string>> = {
+const maskedUnits: Readonly<Record<string, string>> = {
   'sys-kernel-debug.mount': 'debugfs cannot be mounted in a user namespace',
   'sys-kernel-tracing.mount': 'tracefs cannot be mounted in a user namespace',
   'sys-kernel-config.mount': 'configfs cannot be mounted in a user namespace',
@@ -22,7 +22,7 @@ const kernelCommandLine = 'a machine is not started with a kernel command line';
  * Masked generators, each with its reason (man 7 systemd.generator). systemd runs all of them before it
  * loads a unit: these are half of that, and a third of a boot.
  */
-export const maskedGenerators: Readonly<Record<string, string>> = {
+const maskedGenerators: Readonly<Record<string, string>> = {
   'systemd-cryptsetup-generator': 'a machine has no block devices',
   'systemd-debug-generator': kernelCommandLine,
   'systemd-getty-generator': 'the console has its own getty, and there are no other terminals',
@@ -35,7 +35,7 @@ export const maskedGenerators: Readonly<Record<string, string>> = {
 };
 
 /** Units that are not started by themselves, each with its reason. */
-export const disabledUnits: Readonly<Record<string, string>> = {
+const disabledUnits: Readonly<Record<string, string>> = {
   'getty.target.wants/getty@tty1.service': 'there is no tty1; the console has its own getty',
   'timers.target.wants/apt-daily.timer': 'it would hold the lock when a person first runs apt',
   'timers.target.wants/apt-daily-upgrade.timer': 'likewise',
