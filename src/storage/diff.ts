@@ -5,12 +5,10 @@ import { AT_FDCWD, entryPath, openat2 } from '../sys/kernel/fs.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { hasSameAttributes, hasSameContent, type TreeFile } from './alike.ts';
 import { openConfined, type OpenFd } from './files/resolve.ts';
+import { makeTurns } from './turns.ts';
 import type { TreeAttributes, TreeChange } from './types.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
-
-/** Time the work keeps the event loop to itself before others get their turn. */
-const sliceMs = 4;
 
 export interface DiffInput {
   /** Two mounted roots; a guest may be at work in the second. */
@@ -55,12 +53,13 @@ class Walk {
   readonly #from: number;
   readonly #to: number;
   readonly #input: DiffInput;
-  #until = Date.now() + sliceMs;
+  readonly #takeTurns: () => Promise<void>;
 
   constructor(from: number, to: number, input: DiffInput) {
     this.#from = from;
     this.#to = to;
     this.#input = input;
+    this.#takeTurns = makeTurns(input.signal);
   }
 
   async compare(layers: readonly number[] | undefined): Promise<void> {
@@ -84,7 +83,7 @@ class Walk {
     const [old, now] = [await namesIn(from), await namesIn(to)];
     const below: Pending[] = [];
     for (const key of new Set([...old, ...now])) {
-      await this.#breathe();
+      await this.#takeTurns();
       const inBoth = old.has(key) && now.has(key);
       const layersBelow = touched?.get(key);
       if (this.#isFull || (inBoth && touched !== undefined && layersBelow === undefined)) continue;
@@ -135,7 +134,7 @@ class Walk {
       using directory = openDirectory(root, next);
       if (directory === undefined) continue;
       for (const key of await namesIn(directory)) {
-        await this.#breathe();
+        await this.#takeTurns();
         if (this.#isFull) return;
         const name = Buffer.from(key, 'latin1');
         const file = find(directory, name);
@@ -161,13 +160,6 @@ class Walk {
       ...{ change, path, isDirectory, before: sizeOf(before), after: sizeOf(after) },
       ...(change === 'M' ? changedAttributes(before, after) : {}),
     });
-  }
-
-  async #breathe(): Promise<void> {
-    if (Date.now() < this.#until) return;
-    await new Promise(setImmediate);
-    this.#input.signal?.throwIfAborted();
-    this.#until = Date.now() + sliceMs;
   }
 }
 

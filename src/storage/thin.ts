@@ -11,6 +11,7 @@ import {
 } from '../sys/kernel/fs.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { isAlike, isAlikeDirectory } from './alike.ts';
+import { makeTurns } from './turns.ts';
 import { openDirectory } from './walk.ts';
 
 const { S_IFCHR } = constants;
@@ -73,7 +74,7 @@ export async function thinTree(
     const dot = Buffer.from('.');
     const root = await enter(dot, statOf(fds.tree, dot), statOf(fds.base, dot));
     const levels = [root];
-    let until = Date.now() + sliceMs;
+    const takeTurns = makeTurns(signal);
     for (let level: Level | undefined = root; level !== undefined; level = levels.at(-1)) {
       const name = level.pending.pop();
       if (name === undefined) {
@@ -101,11 +102,7 @@ export async function thinTree(
       } else {
         level.differs = true;
       }
-      if (Date.now() >= until) {
-        await new Promise(setImmediate);
-        signal?.throwIfAborted();
-        until = Date.now() + sliceMs;
-      }
+      await takeTurns();
     }
     restoreTimes(fds.tree, dot, root.stat);
   } finally {
@@ -113,9 +110,6 @@ export async function thinTree(
     closeSync(fds.base);
   }
 }
-
-/** Time the work keeps the event loop to itself before others get their turn. */
-const sliceMs = 4;
 
 function namesIn(fd: number): Promise<Buffer[]> {
   return readdir(`/proc/self/fd/${fd}`, { encoding: 'buffer' });

@@ -2,11 +2,9 @@ import { closeSync, constants, lstatSync, type BigIntStats } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 
 import { AT_FDCWD, entryPath, openat2, RESOLVE_NO_SYMLINKS } from '../sys/kernel/fs.ts';
+import { makeTurns } from './turns.ts';
 
 const { O_DIRECTORY, O_RDONLY } = constants;
-
-/** Time a walk keeps the event loop to itself before others get their turn. */
-const sliceMs = 4;
 
 /** One file of a tree. Valid during the visit only. */
 export interface WalkEntry {
@@ -45,7 +43,7 @@ export async function walkTree(
   try {
     await visitor.enter(entryOf(directory, Buffer.from('.'), 0));
     const pending = [await namesIn(directory)];
-    let until = Date.now() + sliceMs;
+    const takeTurns = makeTurns(signal);
     while (pending.length > 0) {
       const name = pending.at(-1)?.pop();
       if (name === undefined) {
@@ -60,11 +58,7 @@ export async function walkTree(
         directory = replace(directory, openDirectory(directory, name));
         pending.push(await namesIn(directory));
       }
-      if (Date.now() >= until) {
-        await new Promise(setImmediate);
-        signal?.throwIfAborted();
-        until = Date.now() + sliceMs;
-      }
+      await takeTurns();
     }
   } finally {
     closeSync(directory);

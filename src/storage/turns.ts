@@ -1,0 +1,16 @@
+/** How long work on many files keeps the event loop to itself. */
+const sliceMs = 4;
+
+/**
+ * Returns what such work awaits after each file: it lets the rest of the daemon have its turn every few
+ * milliseconds, and throws once `signal` is aborted.
+ */
+export function makeTurns(signal: AbortSignal | undefined): () => Promise<void> {
+  let until = Date.now() + sliceMs;
+  return async () => {
+    if (Date.now() < until) return;
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
+    until = Date.now() + sliceMs;
+  };
+}
