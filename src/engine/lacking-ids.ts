@@ -5,7 +5,7 @@ import { WarrenError } from '../contract/errors.ts';
 import type { SliceRecord } from '../store/records.ts';
 import { parseSubidFile } from '../userns/grants.ts';
 import { planU0 } from '../userns/plan.ts';
-import { SLICE_SIZE } from '../userns/slices.ts';
+import { sliceSize } from '../userns/slices.ts';
 import type { Grant, IdMap } from '../userns/types.ts';
 import { grantedIds, planSlice, type SliceWish } from './slice-plan.ts';
 import type { EngineDeps } from './types.ts';
@@ -21,7 +21,7 @@ export function lacksIds(
   taken: readonly SliceRecord[],
   granted: number,
 ): WarrenError {
-  const size = wish.size ?? SLICE_SIZE;
+  const size = wish.size ?? sliceSize;
   const used = taken.reduce((sum, slice) => sum + slice.size, 0);
   const shares = taken.some(({ isolated }) => !isolated);
   const isOwn = wish.isolated === true;
@@ -37,7 +37,7 @@ export function lacksIds(
   return new WarrenError('host_lacks', {
     what: `give ${name} ${isOwn ? 'ids of its own' : 'ids'}`,
     found: `${ids.user} is granted ${granted} subordinate ids and machines have ${used} of them`,
-    wanted: `${size}${used > 0 ? ' more' : ''}${shares ? `, beside the ${SLICE_SIZE} that machines share` : ''}`,
+    wanted: `${size}${used > 0 ? ' more' : ''}${shares ? `, beside the ${sliceSize} that machines share` : ''}`,
     hint: remedy(ids, wish, taken, granted),
   });
 }
@@ -58,7 +58,7 @@ function remedy(
     return 'warren help idmaps    (with security.idmap.size=compact there is room)';
   }
   const first = nextSubordinateId();
-  const range = `${first}-${first + (wish.size ?? SLICE_SIZE) - 1}`;
+  const range = `${first}-${first + (wish.size ?? sliceSize) - 1}`;
   return `sudo usermod --add-subuids ${range} --add-subgids ${range} ${ids.user}`;
 }
 

@@ -3,7 +3,7 @@ import type { StringMap } from '../contract/api/instances.ts';
 import { readBool, readInteger, readString } from '../contract/config/read.ts';
 import type { SliceRecord } from '../store/records.ts';
 import { countIds } from '../userns/idmap.ts';
-import { SLICE_SIZE, sliceAt } from '../userns/slices.ts';
+import { sliceSize, sliceAt } from '../userns/slices.ts';
 import type { IdMap } from '../userns/types.ts';
 
 /** What a machine's config asks of its ids. */
@@ -32,7 +32,7 @@ export function planSlice(
   wish: SliceWish,
   preferred: readonly number[] = [],
 ): SliceRecord | undefined {
-  const size = wish.size ?? SLICE_SIZE;
+  const size = wish.size ?? sliceSize;
   const isFree = (start: number): boolean =>
     start >= 1 &&
     start + size - 1 <= granted &&
@@ -43,7 +43,7 @@ export function planSlice(
   }
   const shared = planShared(taken, granted);
   if (wish.isolated === false) return shared;
-  if (wish.isolated === undefined && wish.size === undefined && granted < 2 * SLICE_SIZE) {
+  if (wish.isolated === undefined && wish.size === undefined && granted < 2 * sliceSize) {
     return shared;
   }
   const first = sliceAt(0);
@@ -84,5 +84,5 @@ export function readSliceWish(config: StringMap): SliceWish {
 export function isWished(slice: SliceRecord, { isolated, size, base }: SliceWish): boolean {
   if (base !== undefined && slice.start !== base) return false;
   if (isolated !== undefined && slice.isolated !== isolated) return false;
-  return isolated === false || slice.size === (size ?? SLICE_SIZE);
+  return isolated === false || slice.size === (size ?? sliceSize);
 }

@@ -23,7 +23,7 @@ import {
 } from './cgroup.ts';
 import { keeperEnvironment } from './environment.ts';
 
-const LISTEN_TIMEOUT_MS = 30_000;
+const listenTimeoutMs = 30_000;
 
 /** Small heaps: the keeper lives as long as the machines, and holds nothing but descriptors. */
 const nodeOptions = ['--max-semi-space-size=1', '--max-old-space-size=64', '--v8-pool-size=1'];
@@ -47,7 +47,7 @@ export async function startKeeper(start: KeeperStart): Promise<void> {
   const keeper = record === undefined ? await makeU0(start) : await enterU0(start, record);
   try {
     keeper.go();
-    const line = await keeper.nextLine(LISTEN_TIMEOUT_MS);
+    const line = await keeper.nextLine(listenTimeoutMs);
     if (line !== keeperListens) throw keeperError(line, start.paths);
     keeper.release();
   } catch (error) {

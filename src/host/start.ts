@@ -10,7 +10,7 @@ import { prepareDirectories } from './directories.ts';
 import { startKeeper } from './keeper.ts';
 import { findUserManager, startService } from './systemd.ts';
 
-const LOCK_TIMEOUT_S = 60;
+const lockTimeoutSeconds = 60;
 
 export interface StartInput {
   readonly env: Environment;
@@ -78,11 +78,11 @@ export async function holdServiceLock({ runtimeDir }: Paths): Promise<Disposable
 async function holdLock(path: string): Promise<Disposable> {
   const fd = openSync(path, 'a', 0o600);
   for (let waitedMs = 0; !tryLock(fd); waitedMs += 20) {
-    if (waitedMs > LOCK_TIMEOUT_S * 1000) {
+    if (waitedMs > lockTimeoutSeconds * 1000) {
       closeSync(fd);
       throw new WarrenError('timeout', {
         what: 'start the keeper: another process is starting it',
-        seconds: LOCK_TIMEOUT_S,
+        seconds: lockTimeoutSeconds,
       });
     }
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -5,7 +5,7 @@ import { hasErrno } from '../sys/sys-error.ts';
 import type { Loop, Watch } from './loop.ts';
 
 /** Longest line taken from the other end: messages are small. */
-const MAX_LINE_BYTES = 64 * 1024;
+const maxLineBytes = 64 * 1024;
 
 /** JSON lines over a connected, non-blocking socket, which it owns. */
 export class Connection {
@@ -58,7 +58,7 @@ export class Connection {
       this.#incoming = this.#incoming.subarray(end + 1);
       this.#deliver(line);
     }
-    if (this.#incoming.length > MAX_LINE_BYTES) this.close();
+    if (this.#incoming.length > maxLineBytes) this.close();
   }
 
   #deliver(line: string): void {

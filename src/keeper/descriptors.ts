@@ -7,7 +7,7 @@ import { closeFd } from '../sys/kernel/socket.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import type { Loop, Watch } from './loop.ts';
 
-const MAX_DRAINED_BYTES = 64 * 1024;
+const maxDrainedBytes = 64 * 1024;
 
 interface Held {
   readonly kind: StoredDescriptor['kind'];
@@ -35,7 +35,7 @@ export class DescriptorStore {
     this.drop(name);
     // Shared with the daemon's duplicate, which libuv makes non-blocking anyway.
     if (kind === 'console') setNonBlocking(fd);
-    const held: Held = { kind, fd, drained: new ByteRing(MAX_DRAINED_BYTES), watch: undefined };
+    const held: Held = { kind, fd, drained: new ByteRing(maxDrainedBytes), watch: undefined };
     this.#held.set(name, held);
     if (this.#draining) this.#watch(held);
   }

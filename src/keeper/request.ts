@@ -1,7 +1,7 @@
 import type { KeeperRequest } from '../contract/keeper.ts';
 
 /** Longest name of a descriptor; they go into every welcome. */
-const MAX_NAME_LENGTH = 256;
+const maxNameLength = 256;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -42,5 +42,5 @@ function isCount(value: unknown): value is number {
 }
 
 function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH;
+  return typeof value === 'string' && value !== '' && value.length <= maxNameLength;
 }

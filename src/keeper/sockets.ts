@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 
 import { bindUnix, closeFd, listenOn, openUnixSocket } from '../sys/kernel/socket.ts';
 
-const BACKLOG = 512;
+const backlog = 512;
 
 /**
  * A listening unix socket of mode 0600 in place of whatever stale one lies there: the caller holds
@@ -21,6 +21,6 @@ export function listenAt(path: string): number {
   } finally {
     process.umask(before);
   }
-  listenOn(fd, BACKLOG);
+  listenOn(fd, backlog);
   return fd;
 }

@@ -14,11 +14,11 @@ import { readRecord, removeRecord, writeRecord } from './record.ts';
 
 const SIGTERM = 15;
 const SIGKILL = 9;
-const FIRST_DELAY_MS = 100;
-const MAX_DELAY_MS = 30_000;
+const firstDelayMs = 100;
+const maxDelayMs = 30_000;
 /** A daemon that served for so long was well: its death starts the back-off anew. */
-const WELL_AFTER_MS = 2000;
-const GRACE_MS = 10_000;
+const wellAfterMs = 2000;
+const graceMs = 10_000;
 
 export interface SupervisorOptions {
   readonly loop: Loop;
@@ -96,7 +96,7 @@ export class Supervisor {
     this.#whenEnded = whenEnded;
     // It is our child and not reaped: the number is still its own.
     process.kill(pid, SIGTERM);
-    this.#options.loop.after(GRACE_MS, () => {
+    this.#options.loop.after(graceMs, () => {
       if (this.#pid === pid) process.kill(pid, SIGKILL);
     });
   }
@@ -128,8 +128,8 @@ export class Supervisor {
 
   #retry(): void {
     const servedMs = performance.now() - (this.#servesSinceMs ?? Infinity);
-    this.#failures = servedMs >= WELL_AFTER_MS ? 1 : this.#failures + 1;
-    const delayMs = backoffMs(this.#failures - 1, FIRST_DELAY_MS, MAX_DELAY_MS);
+    this.#failures = servedMs >= wellAfterMs ? 1 : this.#failures + 1;
+    const delayMs = backoffMs(this.#failures - 1, firstDelayMs, maxDelayMs);
     this.#options.log(`the next daemon starts in ${delayMs} ms`);
     // One that never gets as far as serving cannot answer whoever waits: better an answer than a wait.
     this.#api.wait(this.#servesSinceMs === undefined && this.#failures >= 2 ? 'read' : 'none');
@@ -188,7 +188,7 @@ export class Supervisor {
       this.#rest();
       return;
     }
-    const killLater = loop.after(GRACE_MS, () => {
+    const killLater = loop.after(graceMs, () => {
       signalUnlessGone(pidfd, SIGKILL);
     });
     const watch = loop.watch(pidfd, 'read', () => {

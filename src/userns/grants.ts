@@ -6,7 +6,7 @@ import { hasErrno } from '../sys/sys-error.ts';
 import type { Grant } from './types.ts';
 
 /** Ids end at 2³²-2: the last value means "none". */
-const MAX_ID = 2 ** 32 - 2;
+const maxId = 2 ** 32 - 2;
 
 /** A user as the account database names it. */
 export interface Account {
@@ -72,6 +72,6 @@ function toGrant(startText: string | undefined, countText: string | undefined): 
   const decimal = /^\d{1,10}$/;
   if (!decimal.test(startText ?? '') || !decimal.test(countText ?? '')) return [];
   const start = Number(startText);
-  const count = Math.min(Number(countText), MAX_ID - start + 1);
-  return start > MAX_ID || count < 1 ? [] : [{ start, count }];
+  const count = Math.min(Number(countText), maxId - start + 1);
+  return start > maxId || count < 1 ? [] : [{ start, count }];
 }

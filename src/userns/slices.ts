@@ -3,14 +3,14 @@ import { countIds } from './idmap.ts';
 import type { IdMap, IdMapExtent, Slice } from './types.ts';
 
 /** Ids of one machine: what a full Linux system expects, with `nobody` at 65534. */
-export const SLICE_SIZE = 65_536;
+export const sliceSize = 65_536;
 
 /** U0's id 0 is the user; subordinate ids begin after it, so slices do too. */
-const FIRST_SLICE_START = 1;
+const firstSliceStart = 1;
 
 /** Slice number `index` (0-based) of U0: its ids `1 + 65536·index …`. */
 export function sliceAt(index: number): Slice {
-  return { start: FIRST_SLICE_START + SLICE_SIZE * index, size: SLICE_SIZE };
+  return { start: firstSliceStart + sliceSize * index, size: sliceSize };
 }
 
 /**
@@ -20,8 +20,8 @@ export function sliceAt(index: number): Slice {
  */
 export function countSlices(u0: IdMap): number {
   const subordinate = (map: readonly IdMapExtent[]): number =>
-    countIds(map.filter(({ inside }) => inside >= FIRST_SLICE_START));
-  return Math.floor(Math.min(subordinate(u0.uid), subordinate(u0.gid)) / SLICE_SIZE);
+    countIds(map.filter(({ inside }) => inside >= firstSliceStart));
+  return Math.floor(Math.min(subordinate(u0.uid), subordinate(u0.gid)) / sliceSize);
 }
 
 /** The map of a machine that owns `slice`, as its parent U0 sees it. */

@@ -6,7 +6,7 @@ import { mapArguments } from './idmap.ts';
 import { launch, type Launch, type LaunchOptions } from './launch.ts';
 import type { IdMap, IdMapExtent } from './types.ts';
 
-const READY_TIMEOUT_MS = 15_000;
+const readyTimeoutMs = 15_000;
 
 export type ProgramOptions = Omit<LaunchOptions, 'entry'>;
 
@@ -38,7 +38,7 @@ export async function createU0(options: CreateOptions): Promise<Launch> {
     ],
   });
   try {
-    if ((await child.nextLine(READY_TIMEOUT_MS)) !== 'ready') {
+    if ((await child.nextLine(readyTimeoutMs)) !== 'ready') {
       throw explainUnshare(await readUsernsSettings(), await child.errors());
     }
     await writeMap('newuidmap', child.pid, map.uid, account);
@@ -75,7 +75,7 @@ export async function joinU0(options: JoinOptions): Promise<Launch> {
       '--',
     ],
   });
-  if ((await child.nextLine(READY_TIMEOUT_MS)) === 'ready') return child;
+  if ((await child.nextLine(readyTimeoutMs)) === 'ready') return child;
   child.abandon();
   throw new WarrenError('program_failed', {
     what: 'enter the user namespace of your machines',

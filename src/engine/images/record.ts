@@ -4,7 +4,7 @@ import { WarrenError } from '../../contract/errors.ts';
 import { formatMetadata } from '../../image/metadata.ts';
 import type { ImageFiles, ImportedImage } from '../../image/types.ts';
 import type { OwnerRange, StagedLayer } from '../../storage/types.ts';
-import { SLICE_SIZE, sliceAt } from '../../userns/slices.ts';
+import { sliceSize, sliceAt } from '../../userns/slices.ts';
 import { removeUnusedLayers } from '../layers.ts';
 import { hasFeature } from '../projects/features.ts';
 import { getProject } from '../projects/list.ts';
@@ -34,11 +34,11 @@ export interface NewImage {
 /** Images are unpacked for the slice that machines share; others get copies. Throws `host_lacks`. */
 export function imageOwner(deps: Pick<EngineDeps, 'ids'>): OwnerRange {
   const granted = grantedIds(deps.ids.u0);
-  if (granted < SLICE_SIZE) {
+  if (granted < sliceSize) {
     throw new WarrenError('host_lacks', {
       what: 'unpack an image',
       found: `${deps.ids.user} is granted ${granted} subordinate ids`,
-      wanted: `${SLICE_SIZE}`,
+      wanted: `${sliceSize}`,
       hint: 'warren doctor',
     });
   }

@@ -7,9 +7,9 @@ import type { EngineDeps, WorkContext } from '../types.ts';
 import { countStored, findStorageProblems, type Found } from './find.ts';
 
 /** How long what is under way is waited for. */
-const QUIET_TIMEOUT_S = 60;
+const quietTimeoutSeconds = 60;
 /** Between two looks: what is about to get its row has it by then. */
-const SETTLE_MS = 300;
+const settleMs = 300;
 
 export interface StorageCheckInput {
   readonly repair: boolean;
@@ -29,7 +29,7 @@ export async function checkStorage(
   const first = await lookWhenQuiet(deps, isBusy, signal);
   let found: Found[] = [];
   if (first.length > 0) {
-    await sleep(SETTLE_MS, undefined, { signal });
+    await sleep(settleMs, undefined, { signal });
     const before = new Set(first.map(keyOf));
     found = (await lookWhenQuiet(deps, isBusy, signal)).filter((one) => before.has(keyOf(one)));
   }
@@ -49,10 +49,10 @@ async function lookWhenQuiet(
   signal: AbortSignal,
 ): Promise<Found[]> {
   for (let waitedMs = 0; isBusy() || !deps.live.locks.isIdle; waitedMs += 50) {
-    if (waitedMs > QUIET_TIMEOUT_S * 1000) {
+    if (waitedMs > quietTimeoutSeconds * 1000) {
       throw new WarrenError('timeout', {
         what: 'check the storage: the daemon is at work with machines or images',
-        seconds: QUIET_TIMEOUT_S,
+        seconds: quietTimeoutSeconds,
         hint: 'warren operation list',
       });
     }

@@ -1,7 +1,7 @@
 import { ok, readNumber, warning, type Check } from './check.ts';
 
 /** About how many of them a Debian with systemd takes. */
-const INOTIFY_INSTANCES_PER_MACHINE = 9;
+const inotifyInstancesPerMachine = 9;
 
 const settings = [
   {
@@ -9,7 +9,7 @@ const settings = [
     enough: 512,
     propose: 1024,
     effect: (found: number) =>
-      `about ${Math.floor(found / INOTIFY_INSTANCES_PER_MACHINE)} machines with systemd before they boot degraded`,
+      `about ${Math.floor(found / inotifyInstancesPerMachine)} machines with systemd before they boot degraded`,
   },
   {
     key: 'kernel.keys.maxkeys',

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { networkFileSystem } from '../directories.ts';
 import { fatal, ok, warning, type Check } from './check.ts';
 
-const GIB = 1024 ** 3;
+const gib = 1024 ** 3;
 
 /** Where machines will lie: not on the network, and with room for an image. */
 export const checkStorage: Check = ({ paths }) => {
@@ -18,7 +18,7 @@ export const checkStorage: Check = ({ paths }) => {
       'export WARREN_DIR=/a/local/directory',
     );
   }
-  const freeGib = (bavail * bsize) / GIB;
+  const freeGib = (bavail * bsize) / gib;
   const summary = `${freeGib.toFixed(1)} GiB free for machines in ${paths.dataDir}`;
   return freeGib < 1 ? warning(`only ${summary}`) : ok(summary);
 };

@@ -5,7 +5,7 @@ import { addGrantsCommand, explainGrants, highestGranted } from '../../userns/ex
 import { readGrants } from '../../userns/grants.ts';
 import { countIds } from '../../userns/idmap.ts';
 import { planU0 } from '../../userns/plan.ts';
-import { countSlices, SLICE_SIZE } from '../../userns/slices.ts';
+import { countSlices, sliceSize } from '../../userns/slices.ts';
 import { fatal, grouped, ok, warning, type Check } from './check.ts';
 
 /** The grant, and how many machines can have ids of their own with it. */
@@ -22,7 +22,7 @@ export const checkSubids: Check = async ({ user }) => {
   const summary = `${grouped(ids)} subordinate ids (${machines})`;
   if (slices > 0) return ok(summary);
   return warning(
-    `${summary}; a whole system wants ${grouped(SLICE_SIZE)}`,
+    `${summary}; a whole system wants ${grouped(sliceSize)}`,
     addGrantsCommand(user.name, highest),
   );
 };

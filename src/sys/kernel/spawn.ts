@@ -26,9 +26,9 @@ const posixSpawn = libc.func(
 );
 
 // glibc: 80 and 336 bytes on 64-bit; the excess is for a C library that grows them.
-const ACTIONS_BYTES = 256;
-const ATTRIBUTES_BYTES = 1024;
-const SIGSET_BYTES = 128;
+const actionsBytes = 256;
+const attributesBytes = 1024;
+const sigsetBytes = 128;
 
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
@@ -55,8 +55,8 @@ export interface SpawnOptions {
  * Throws the errno of a failed exec, such as `ENOENT`.
  */
 export function spawnChild(options: SpawnOptions): number {
-  const actions = Buffer.alloc(ACTIONS_BYTES);
-  const attributes = Buffer.alloc(ATTRIBUTES_BYTES);
+  const actions = Buffer.alloc(actionsBytes);
+  const attributes = Buffer.alloc(attributesBytes);
   // Above every target, so that no duplicate is overwritten before it was copied down.
   const sources = options.fds.map((fd) => duplicateFd(fd, 100));
   call(actionsInit, 'posix_spawn_file_actions_init', actions);
@@ -77,7 +77,7 @@ export function spawnChild(options: SpawnOptions): number {
       attributes,
       POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | session,
     );
-    call(setMask, 'posix_spawnattr_setsigmask', attributes, Buffer.alloc(SIGSET_BYTES));
+    call(setMask, 'posix_spawnattr_setsigmask', attributes, Buffer.alloc(sigsetBytes));
     call(setDefault, 'posix_spawnattr_setsigdefault', attributes, everySignal());
     const pid = Buffer.alloc(4);
     const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
@@ -98,7 +98,7 @@ function list(words: readonly string[]): (string | null)[] {
 
 /** All signals that have a disposition: SIGKILL and SIGSTOP have none, and glibc keeps 32 and 33. */
 function everySignal(): Buffer {
-  const set = Buffer.alloc(SIGSET_BYTES);
+  const set = Buffer.alloc(sigsetBytes);
   for (let signal = 1; signal <= 64; signal++) {
     const fixed = signal === constants.signals.SIGKILL || signal === constants.signals.SIGSTOP;
     if (fixed || signal === 32 || signal === 33) continue;

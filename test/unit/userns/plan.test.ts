@@ -5,7 +5,7 @@ import { rangesOverlap } from '../../../src/base/id-layout.ts';
 import { parseGetsubids, parseSubidFile } from '../../../src/userns/grants.ts';
 import { compose, countIds, hasOverlap, toOutside } from '../../../src/userns/idmap.ts';
 import { planU0 } from '../../../src/userns/plan.ts';
-import { countSlices, SLICE_SIZE, sliceAt, sliceMap } from '../../../src/userns/slices.ts';
+import { countSlices, sliceSize, sliceAt, sliceMap } from '../../../src/userns/slices.ts';
 
 const anyGrants = fc.array(
   fc.record({ start: fc.integer({ min: 0, max: 300 }), count: fc.integer({ min: 0, max: 80 }) }),
@@ -92,12 +92,12 @@ describe('slices', () => {
           const count = countSlices(u0);
           for (let index = 0; index < count; index++) {
             const slice = sliceAt(index);
-            expect(countIds(compose(sliceMap(slice), u0.uid))).toBe(SLICE_SIZE);
-            expect(countIds(compose(sliceMap(slice), u0.gid))).toBe(SLICE_SIZE);
+            expect(countIds(compose(sliceMap(slice), u0.uid))).toBe(sliceSize);
+            expect(countIds(compose(sliceMap(slice), u0.gid))).toBe(sliceSize);
             if (index > 0) expect(rangesOverlap(slice, sliceAt(index - 1))).toBe(false);
           }
           const next = compose(sliceMap(sliceAt(count)), Math.min(a, b) === a ? u0.uid : u0.gid);
-          expect(countIds(next)).toBeLessThan(SLICE_SIZE);
+          expect(countIds(next)).toBeLessThan(sliceSize);
         },
       ),
     );
