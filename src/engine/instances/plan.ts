@@ -87,14 +87,15 @@ export function planSpec(
 
 const initCandidates = ['/sbin/init', '/usr/sbin/init', '/lib/systemd/systemd', '/bin/init'];
 
-/**
- * The machine's init, and whether it is one that says READY=1. Throws `invalid` for a root file
- * system that has none.
- */
-export async function findInit(
-  name: string,
-  files: GuestFiles,
-): Promise<{ readonly command: readonly string[]; readonly isSystemd: boolean }> {
+/** What a machine starts as its process 1. */
+export interface Init {
+  readonly command: readonly string[];
+  /** Then it says READY=1 when it has booted. */
+  readonly isSystemd: boolean;
+}
+
+/** The init of the machine `name`. Throws `invalid` for a root file system that has none. */
+export async function getInit(name: string, files: GuestFiles): Promise<Init> {
   for (const candidate of initCandidates) {
     const stat = await files.stat(guestPath(candidate)).catch(() => undefined);
     if (stat === undefined || stat.type === 'directory') continue;

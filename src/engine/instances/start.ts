@@ -1,11 +1,14 @@
 import { closeSync } from 'node:fs';
 
+import type { HostPath } from '../../base/brand.ts';
 import { ownNameOf } from '../../base/names.ts';
+import type { ProcessIdentity } from '../../base/process-identity.ts';
 import { Revert } from '../../base/revert.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
 import { readBool } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
-import type { BindMount } from '../../runtime/types.ts';
+import type { BindMount, CreatedMachine } from '../../runtime/types.ts';
+import type { LiveMachine } from '../live/machines.ts';
 import { ensureNetworks } from '../networks/bridges.ts';
 import { freeHeldAddresses } from '../networks/held-addresses.ts';
 import { missingHwaddrs, planNics } from '../networks/nics.ts';
@@ -19,7 +22,7 @@ import { dropConsole } from './finish.ts';
 import { type IdentityTrigger, writeIdentity } from './identity.ts';
 import { countInotify, judgeInotify } from './inotify.ts';
 import { expandInstance, getInstance } from './list.ts';
-import { findInit, planLimits, planSpec } from './plan.ts';
+import { getInit, planLimits, planSpec, type Init } from './plan.ts';
 import { killAndWait } from './kill.ts';
 import { planProxies } from './proxies.ts';
 import { finishRestore } from './restoring.ts';
@@ -132,6 +135,32 @@ async function run(
   undo.push('remove the runtime state', () => runtime.delete(name));
   const created = await runtime.create(spec, { signal });
   undo.push('kill it', () => killAndWait(deps, name, created.init));
+  const machine = await takeOver(deps, record, created, undo);
+  await followBoot(deps, machine, init.isSystemd);
+  await attachNics(deps, name, expanded, { pid: created.init.pid, undo });
+  signal.throwIfAborted();
+  const inotify = init.isSystemd ? countInotify() : undefined;
+  const startedAtMs = deps.now();
+  await runtime.start(name);
+  recordRun(deps, record, { machine, init: created.init, startedAtMs }, undo);
+  for (const proxy of planProxies(name, expanded.devices)) {
+    undo.push('close a published port', () => networks.removeProxy(name, proxy.device));
+    await networks.addProxy(created.init.pid, proxy);
+  }
+  undo.keep();
+  reportSkipped(deps, name, limits.skipped);
+  if (inotify !== undefined) judgeInotify(deps, name, inotify, 'started');
+  deps.log.info({ instance: name, pid: created.init.pid }, 'instance started');
+}
+
+/** Hands the console to the keeper and the machine to this daemon. */
+async function takeOver(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  created: CreatedMachine,
+  undo: Revert,
+): Promise<LiveMachine> {
+  const { id } = record;
   const fds = { consoleFd: created.consoleFd, keepaliveFd: created.consoleKeepaliveFd };
   let adopted = false;
   undo.push('close the console', () => {
@@ -150,21 +179,34 @@ async function run(
   undo.push('let go of it', () => {
     deps.live.release(id);
   });
-  await followBoot(deps, machine, init.isSystemd);
+  return machine;
+}
+
+async function attachNics(
+  deps: EngineDeps,
+  name: string,
+  expanded: Expanded,
+  { pid, undo }: { readonly pid: number; readonly undo: Revert },
+): Promise<void> {
   await ensureNetworks(deps, expanded);
   if (await freeHeldAddresses(deps, expanded)) await ensureNetworks(deps, expanded);
   for (const nic of planNics(name, expanded)) {
-    undo.push('detach an interface', () => networks.detach(name, nic.device));
-    await networks.attach(created.init.pid, nic);
+    undo.push('detach an interface', () => deps.networks.detach(name, nic.device));
+    await deps.networks.attach(pid, nic);
   }
-  signal.throwIfAborted();
-  const inotify = init.isSystemd ? countInotify() : undefined;
-  const startedAtMs = deps.now();
-  await runtime.start(name);
-  // Recorded once init runs: what a death leaves before that is no machine, and recovery kills it.
+}
+
+/** Only once init runs: what a death leaves before that is no machine, and recovery kills it. */
+function recordRun(
+  { store, now }: EngineDeps,
+  { id }: InstanceRecord,
+  run: { readonly init: ProcessIdentity; readonly startedAtMs: number; readonly machine: LiveMachine },
+  undo: Revert,
+): void {
+  const { init, startedAtMs, machine } = run;
   store.transaction(() => {
-    const bootedAtMs = machine.boot.stage === 'starting' ? undefined : deps.now();
-    store.instances.setRun(id, { init: created.init, startedAtMs, bootedAtMs });
+    const bootedAtMs = machine.boot.stage === 'starting' ? undefined : now();
+    store.instances.setRun(id, { init, startedAtMs, bootedAtMs });
     store.instances.mergeConfig(id, {
       'volatile.last_state.power': 'RUNNING',
       'volatile.frozen': undefined,
@@ -177,14 +219,6 @@ async function run(
       store.instances.mergeConfig(id, { 'volatile.last_state.power': 'STOPPED' });
     });
   });
-  for (const proxy of planProxies(name, expanded.devices)) {
-    undo.push('close a published port', () => networks.removeProxy(name, proxy.device));
-    await networks.addProxy(created.init.pid, proxy);
-  }
-  undo.keep();
-  reportSkipped(deps, name, limits.skipped);
-  if (inotify !== undefined) judgeInotify(deps, name, inotify, 'started');
-  deps.log.info({ instance: name, pid: created.init.pid }, 'instance started');
 }
 
 /** What must be in the machine's directories before init runs. */
@@ -192,11 +226,11 @@ async function prepareRoot(
   deps: EngineDeps,
   record: InstanceRecord,
   expanded: Expanded,
-  root: Awaited<ReturnType<EngineDeps['storage']['mountRoot']>>,
+  root: HostPath,
   signal: AbortSignal,
-): Promise<{ init: Awaited<ReturnType<typeof findInit>>; plain: BindMount[] }> {
+): Promise<{ readonly init: Init; readonly plain: readonly BindMount[] }> {
   using files = deps.storage.openFiles(root, record.slice);
-  const init = await findInit(record.name, files);
+  const init = await getInit(record.name, files);
   const trigger = record.config['volatile.apply_template'];
   if (trigger !== undefined) {
     await writeIdentity(files, ownNameOf(record.name), trigger as IdentityTrigger);

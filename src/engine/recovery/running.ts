@@ -9,7 +9,7 @@ import { applied, findApplying } from '../instances/applying.ts';
 import { applyAgain } from '../instances/apply-live.ts';
 import { isFrozenByUser, notTakenUp } from '../instances/finish.ts';
 import { expandInstance } from '../instances/list.ts';
-import { findInit } from '../instances/plan.ts';
+import { getInit } from '../instances/plan.ts';
 import { planProxies } from '../instances/proxies.ts';
 import { isRunning } from '../instances/state.ts';
 import type { LiveMachine } from '../live/machines.ts';
@@ -131,5 +131,5 @@ async function resumeBoot(
 
 async function hasSystemd(deps: EngineDeps, record: InstanceRecord): Promise<boolean> {
   using files = deps.storage.openFiles(deps.storage.rootPath(record.id), record.slice);
-  return (await findInit(record.name, files)).isSystemd;
+  return (await getInit(record.name, files)).isSystemd;
 }
