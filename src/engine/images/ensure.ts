@@ -27,7 +27,7 @@ export async function ensureImage(
   const alias = deps.store.aliases.find(project, reference);
   const existing = findImage(deps, project, alias?.fingerprint ?? reference);
   if (existing !== undefined) return existing;
-  const recipe = findImageRecipe(deps, project, reference);
+  const recipe = getImageRecipe(deps, project, reference);
   using _ = deps.live.imagesUnderWay.hold(project);
   checkImagePolicy(deps, `build ${recipe.alias}`, { kind: 'recipe', alias: recipe.alias });
   const built =
@@ -46,7 +46,7 @@ export async function ensureImage(
 }
 
 /** What `reference` would be built from. Throws `not_found` with the nearest name of an image or recipe. */
-export function findImageRecipe(deps: EngineDeps, project: string, reference: string): ImageRecipe {
+export function getImageRecipe(deps: EngineDeps, project: string, reference: string): ImageRecipe {
   const recipe = deps.images.findRecipe(reference);
   if (recipe !== undefined) return recipe;
   const names = [
@@ -64,7 +64,7 @@ export function findImageRecipe(deps: EngineDeps, project: string, reference: st
  * The image a new machine is to be made from. What `GET /1.0/images/RECIPE` gave out as fingerprint
  * of an image that is not built yet is a recipe's name.
  */
-export async function findImageForSource(
+export async function getImageForSource(
   deps: EngineDeps,
   project: string,
   source:

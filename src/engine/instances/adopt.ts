@@ -75,7 +75,7 @@ export async function followBoot(
   machine.holds.push(
     await deps.runtime.listenNotify(machine.name, () => {
       noteBooted(deps, machine);
-      void findFailedUnits(deps, machine);
+      void noteFailedUnits(deps, machine);
     }),
   );
 }
@@ -93,7 +93,7 @@ export async function catchUpWithBoot(deps: EngineDeps, machine: LiveMachine): P
 }
 
 /** Asks systemd once whether everything came up; with failed units the machine counts as degraded. */
-export async function findFailedUnits(deps: EngineDeps, machine: LiveMachine): Promise<void> {
+export async function noteFailedUnits(deps: EngineDeps, machine: LiveMachine): Promise<void> {
   await askSystemd(deps, machine, (state) => {
     judgeUnits(deps, machine, state);
   });

@@ -5,7 +5,7 @@ import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
 import { dropEmpty } from '../../contract/config/validate.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { LayerId } from '../../storage/types.ts';
-import { findImageForSource } from '../images/ensure.ts';
+import { getImageForSource } from '../images/ensure.ts';
 import type { RemoteImage } from '../images/remote.ts';
 import { chainFor, removeUnusedLayers } from '../layers.ts';
 import { missingHwaddrs } from '../networks/nics.ts';
@@ -127,7 +127,7 @@ export async function createInstance(
     const trigger = isCopy ? 'copy' : undefined;
     return await make(deps, input, { ...noOrigin, architecture, trigger, fill }, context);
   }
-  const image = await findImageForSource(deps, imagesFor(deps, name), source, context);
+  const image = await getImageForSource(deps, imagesFor(deps, name), source, context);
   checkUseOfImage(deps, `create ${name}`, image);
   return await make(deps, input, originOfImage(deps, image), context);
 }

@@ -2,7 +2,7 @@ import {
   adopt,
   catchUpWithBoot,
   consoleNames,
-  findFailedUnits,
+  noteFailedUnits,
   followBoot,
 } from '../instances/adopt.ts';
 import { applied, findApplying } from '../instances/applying.ts';
@@ -126,7 +126,7 @@ async function resumeBoot(
     return;
   }
   machine.boot.finish();
-  if (isSystemd && !machine.frozen) void findFailedUnits(deps, machine);
+  if (isSystemd && !machine.frozen) void noteFailedUnits(deps, machine);
 }
 
 async function hasSystemd(deps: EngineDeps, record: InstanceRecord): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { deleteImage } from '../../../engine/images/delete.ts';
-import { findImageRecipe } from '../../../engine/images/ensure.ts';
+import { getImageRecipe } from '../../../engine/images/ensure.ts';
 import { findImage, getImage, listImages } from '../../../engine/images/list.ts';
 import { refreshImage } from '../../../engine/images/refresh.ts';
 import { updateImage } from '../../../engine/images/update.ts';
@@ -31,7 +31,7 @@ export function imageRoutes(app: FastifyInstance, context: DaemonContext): void 
     const record = findImage(engine, project, reference);
     // The stock client launches only what it has seen: a recipe is an image that is yet to be built.
     if (record === undefined) {
-      return syncBody(recipeView(findImageRecipe(engine, project, reference), engine.architecture));
+      return syncBody(recipeView(getImageRecipe(engine, project, reference), engine.architecture));
     }
     void reply.header('ETag', etagOf(writablePart(record)));
     return syncBody(imageView(record));
