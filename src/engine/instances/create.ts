@@ -278,7 +278,7 @@ function check(
   { name }: CreateInstanceInput,
   settings: ReturnType<typeof settingsOf>,
 ): void {
-  checkInstance(deps, `create ${name}`, name, settings);
+  checkInstance(deps, `create ${name}`, { machine: name, settings, moment: 'start' });
 }
 
 /** One transaction: the ids, the row, and its hold on the layers, so that nobody removes them. */

@@ -93,7 +93,8 @@ export async function startLocked(
   // Its last run ended while nobody looked, or its end is still waiting for the lock we hold.
   if (found.run !== undefined) await endRun(deps, found, undefined);
   await finishRestore(deps, found);
-  checkInstance(deps, `start ${name}`, name, found, found, 'start');
+  const candidate = { machine: name, settings: found, current: found, moment: 'start' } as const;
+  checkInstance(deps, `start ${name}`, candidate);
   const record = ensureHwaddrs(deps, found);
   const expanded = expandInstance(deps, record);
   await refuseHeldAddresses(deps, `start ${name}`, expanded.devices, found.id);
@@ -200,7 +201,11 @@ async function attachNics(
 function recordRun(
   { store, now }: EngineDeps,
   { id }: InstanceRecord,
-  run: { readonly init: ProcessIdentity; readonly startedAtMs: number; readonly machine: LiveMachine },
+  run: {
+    readonly init: ProcessIdentity;
+    readonly startedAtMs: number;
+    readonly machine: LiveMachine;
+  },
   undo: Revert,
 ): void {
   const { init, startedAtMs, machine } = run;
@@ -231,13 +236,14 @@ async function prepareRoot(
 ): Promise<{ readonly init: Init; readonly plain: readonly BindMount[] }> {
   using files = deps.storage.openFiles(root, record.slice);
   const init = await getInit(record.name, files);
+  const machine = { record, expanded, files };
   const trigger = record.config['volatile.apply_template'];
   if (trigger !== undefined) {
     await writeIdentity(files, ownNameOf(record.name), trigger as IdentityTrigger);
-    await applyTemplates(deps, record, expanded, files, trigger as IdentityTrigger, signal);
+    await applyTemplates(deps, machine, trigger as IdentityTrigger, signal);
     deps.store.instances.mergeConfig(record.id, { 'volatile.apply_template': undefined });
   }
-  await applyTemplates(deps, record, expanded, files, 'start', signal);
+  await applyTemplates(deps, machine, 'start', signal);
   const plain: BindMount[] = [];
   if (readBool(expanded.config, 'security.nesting') === true) {
     // The kernel refuses an overlay whose upper directory lies on an overlay.

@@ -15,6 +15,12 @@ import { describeInstance } from './metadata.ts';
 
 const warningType = 'Template not applied';
 
+export interface TemplatedMachine {
+  readonly record: InstanceRecord;
+  readonly expanded: Expanded;
+  readonly files: GuestFiles;
+}
+
 /**
  * Writes the files that the templates of the machine's image make at this trigger, before init runs.
  * A template that is not understood, or whose file cannot be written, is told of in a warning and the
@@ -23,9 +29,7 @@ const warningType = 'Template not applied';
  */
 export async function applyTemplates(
   deps: EngineDeps,
-  record: InstanceRecord,
-  expanded: Expanded,
-  files: GuestFiles,
+  { record, expanded, files }: TemplatedMachine,
   trigger: IdentityTrigger | 'start',
   signal: AbortSignal,
 ): Promise<void> {

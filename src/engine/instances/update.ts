@@ -68,7 +68,8 @@ export async function updateInstance(
         ? current.config
         : merged(current.config, { ...base.config, ...input.config }),
   };
-  checkInstance(deps, `change ${name}`, name, wanted, current);
+  const candidate = { machine: name, settings: wanted, current, moment: 'change' } as const;
+  checkInstance(deps, `change ${name}`, candidate);
   const before = expandInstance(deps, current);
   const { devices, config } = expandInstance(deps, wanted);
   checkWishedIds(deps, current, config);

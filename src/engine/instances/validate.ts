@@ -51,19 +51,27 @@ export function instanceIssues(
   return issues;
 }
 
+/** A machine as it would be. */
+interface Candidate {
+  readonly machine: string;
+  readonly settings: Settings;
+  /** The machine as it is, when there is one. */
+  readonly current?: InstanceRecord;
+  /**
+   * A change or a restore is not refused for what all machines of the user have together unless it adds
+   * to that; a start is, and so is a new machine, which counts as one.
+   */
+  readonly moment: 'start' | 'restore' | 'change';
+}
+
 /**
  * Throws `invalid` with every issue, `policy` with every one that the administrator's rules have with
- * it, and `forbidden` for the limits of its project. `current` is the machine as it is, when there is
- * one: a change to it, or its restore, is not refused for what all machines of the user have together unless
- * it adds to that. A start is.
+ * the candidate, and `forbidden` for the limits of its project. `what` is for the error: `start web`.
  */
 export function checkInstance(
   deps: EngineDeps,
   what: string,
-  machine: string,
-  settings: Settings,
-  current?: InstanceRecord,
-  moment: 'start' | 'restore' | 'change' = current === undefined ? 'start' : 'change',
+  { machine, settings, current, moment }: Candidate,
 ): void {
   refuseIssues(what, instanceIssues(deps, machine, settings));
   const expanded = expandInstance(deps, settings);

@@ -30,7 +30,12 @@ export async function restoreSnapshot(
   const record = getInstance(deps, instance);
   const snapshot = getSnapshot(deps, instance, name);
   const restored = settingsOf(deps, record, snapshot);
-  checkInstance(deps, `restore ${instance}`, instance, restored, record, 'restore');
+  checkInstance(deps, `restore ${instance}`, {
+    machine: instance,
+    settings: restored,
+    current: record,
+    moment: 'restore',
+  });
   const { devices } = expandInstance(deps, restored);
   await refuseHeldAddresses(deps, `restore ${instance}`, devices, record.id);
 

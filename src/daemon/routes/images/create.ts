@@ -58,7 +58,8 @@ function startFrom(
     source?.issue('type', 'is missing');
     fields.done();
   } else if (type === 'image' || type === 'url') {
-    return startEnsure(context, request, reply, fields, source, type);
+    const remote = type === 'url' ? readUrl(source) : readRemote(source);
+    return startEnsure(context, request, reply, fields, remote);
   } else if (type === 'instance' || type === 'container' || type === 'snapshot') {
     return startPublish(context, request, reply, fields, source);
   }
@@ -74,11 +75,9 @@ function startEnsure(
   request: FastifyRequest,
   reply: FastifyReply,
   fields: Fields,
-  source: Fields,
-  type: 'image' | 'url',
+  remote: RemoteImage,
 ): AsyncResponse {
   const { engine } = context;
-  const remote = type === 'url' ? readUrl(source) : readRemote(source);
   const { server, reference } = remote;
   const project = ownerOfImages(engine, request);
   const input = {
