@@ -1,9 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 
-import { WarrenError } from '../contract/errors.ts';
 import { resolvePaths, type Paths } from '../contract/paths.ts';
-import { mapsRealRoot, parseIdMap } from '../sys/proc/idmap.ts';
 import type { Account } from '../userns/grants.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -32,13 +30,4 @@ export function currentUser(env: Environment): User {
 
 export function userPaths(env: Environment, { home, runUserDir }: User): Paths {
   return resolvePaths({ env, home, runUserDir });
-}
-
-/**
- * Throws `real_root` for uid 0 of the host. By the uid map, since root of a user namespace, as in an
- * unprivileged container, is an ordinary user.
- */
-export function refuseRealRoot(): void {
-  const map = parseIdMap(readFileSync('/proc/self/uid_map', 'utf8'));
-  if (process.getuid?.() === 0 && mapsRealRoot(map)) throw new WarrenError('real_root', {});
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 
+import { refuseRealRoot } from '../client/real-root.ts';
 import { nearestName } from '../base/text.ts';
 import {
   doctorTopics,
@@ -8,7 +9,7 @@ import {
   type DoctorTopic,
 } from '../contract/doctor.ts';
 import { catalogue, WarrenError } from '../contract/errors.ts';
-import { currentUser, refuseRealRoot, userPaths, type Environment } from './account.ts';
+import { currentUser, userPaths, type Environment } from './account.ts';
 import { checkCgroup } from './checks/cgroup.ts';
 import { fatal, type Check, type CheckContext, type Finding } from './checks/check.ts';
 import { checkCrun } from './checks/crun.ts';

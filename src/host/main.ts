@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 
+import { refuseRealRoot } from '../client/real-root.ts';
 import { catalogue } from '../contract/errors.ts';
 import { describeFailure } from '../contract/host.ts';
-import { currentUser, refuseRealRoot, userPaths, type Environment } from './account.ts';
+import { currentUser, userPaths, type Environment } from './account.ts';
 import { install, uninstall } from './install.ts';
 import { start } from './start.ts';
 import { stopForManager } from './stop.ts';

@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { createConnection } from 'node:net';
 
+import { refuseRealRoot } from '../client/real-root.ts';
 import { WarrenError } from '../contract/errors.ts';
 import type { Paths } from '../contract/paths.ts';
 import { closeInheritedOnExec, tryLock } from '../sys/kernel/process.ts';
-import { currentUser, refuseRealRoot, userPaths, type Environment } from './account.ts';
+import { currentUser, userPaths, type Environment } from './account.ts';
 import { prepareDirectories } from './directories.ts';
 import { startKeeper } from './keeper.ts';
 import { findUserManager, startService } from './systemd.ts';
