@@ -28,8 +28,8 @@ export function lacksIds(
   if (wish.base !== undefined) {
     const isBeyond = wish.base < 1 || wish.base + size - 1 > granted;
     return new WarrenError('host_lacks', {
-      what: `give ${name} the ${size} ids from the ${wish.base}th of those that ${ids.user} is granted`,
-      found: isBeyond ? `they are ${granted}` : 'other machines have some of these',
+      what: `give ${name} ids ${wish.base} to ${wish.base + size - 1} of those that ${ids.user} is granted`,
+      found: isBeyond ? `there are ${granted}` : 'other machines have some of these',
       wanted: `a place for ${size} that no machine has, from 1 on`,
       hint: remedy(ids, wish, taken, granted),
     });

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
-import { refuseRealRoot } from '../client/real-root.ts';
 import { nearestName } from '../base/text.ts';
+import { refuseRealRoot } from '../client/real-root.ts';
 import {
   doctorTopics,
   type DoctorCheck,

@@ -91,7 +91,7 @@ function refuseBeyondGrant(deps: EngineDeps, { name, slice }: InstanceRecord): v
   const { user } = deps.ids;
   throw new WarrenError('host_lacks', {
     what: `start ${name}`,
-    found: `its files belong to the subordinate ids up to the ${last}th, and ${user} is granted ${granted}`,
+    found: `its files belong to subordinate ids up to number ${last}, and ${user} is granted ${granted}`,
     wanted: 'the ranges that were granted when it was made, in the same order',
     hint: `grep ^${user}: /etc/subuid /etc/subgid    (an administrator grants them again: man 5 subuid)`,
   });
