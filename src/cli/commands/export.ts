@@ -1,13 +1,10 @@
 import { fetchBackup } from '../../client/backups.ts';
 import { apiPath } from '../../client/client.ts';
 import { formatSize } from '../../base/units.ts';
-import { compressions } from '../../contract/compression.ts';
 import { defineCommand } from '../command.ts';
+import { expiryOfCopy, exportOptions } from '../export-options.ts';
 import { stripRemote } from '../names.ts';
 import { frozenNote } from '../render/frozen.ts';
-
-/** The server's copy is removed once it is fetched; should that fail, it goes by itself. */
-const keepMs = 24 * 3600 * 1000;
 
 export const exportInstance = defineCommand({
   name: 'export',
@@ -24,15 +21,10 @@ export const exportInstance = defineCommand({
     file: { kind: 'optional', summary: 'File to write', complete: 'file' },
   },
   options: {
-    force: { kind: 'flag', alias: 'f', summary: 'Replace a file that is there' },
+    force: exportOptions.force,
     'instance-only': { kind: 'flag', summary: 'Without its snapshots' },
-    compression: {
-      kind: 'text',
-      value: 'HOW',
-      summary: 'How to pack it',
-      choices: compressions,
-    },
-    'optimized-storage': { kind: 'flag', summary: 'Has no effect here', hidden: true },
+    compression: exportOptions.compression,
+    'optimized-storage': exportOptions.optimized,
   },
   next: 'warren import FILE NAME',
   async run({ client, progress }, args) {
@@ -40,7 +32,7 @@ export const exportInstance = defineCommand({
     progress.start(`Exporting ${instance}`);
     const request = {
       name: '',
-      expires_at: new Date(Date.now() + keepMs).toISOString(),
+      expires_at: expiryOfCopy(),
       instance_only: args['instance-only'],
       optimized_storage: false,
       compression_algorithm: args.compression ?? '',

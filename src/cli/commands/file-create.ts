@@ -3,15 +3,10 @@ import { WarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
 import { ownershipOptions, parseOwnership } from '../files/ownership.ts';
 import { ensureParents, findGuestType, type GuestPlace } from '../files/push.ts';
+import { guestPathWord, parentsOption } from '../files/words.ts';
 import { parseGuestPath } from '../names.ts';
 import { forEachInOrder } from '../together.ts';
 import { UsageError } from '../usage-error.ts';
-
-const parents = {
-  kind: 'flag',
-  alias: 'p',
-  summary: 'Make directories above it as needed',
-} as const;
 
 export const mkdir = defineCommand({
   name: 'file mkdir',
@@ -21,15 +16,10 @@ export const mkdir = defineCommand({
     { line: 'warren file mkdir -p web/srv/a/b --uid 1000', does: 'with those above it' },
   ],
   positionals: {
-    directories: {
-      kind: 'some',
-      label: 'INSTANCE/PATH',
-      summary: 'Where in which machine',
-      complete: 'instance-path',
-    },
+    directories: { kind: 'some', ...guestPathWord },
   },
   options: {
-    parents: { ...parents, summary: 'Those above it too; one that is there is fine' },
+    parents: { ...parentsOption, summary: 'Those above it too; one that is there is fine' },
     ...ownershipOptions,
   },
   next: 'warren file push -r DIRECTORY NAME/PATH',
@@ -57,12 +47,7 @@ export const create = defineCommand({
     { line: 'warren file create --type directory web/srv/site', does: 'the same as file mkdir' },
   ],
   positionals: {
-    file: {
-      kind: 'required',
-      label: 'INSTANCE/PATH',
-      summary: 'Where in which machine',
-      complete: 'instance-path',
-    },
+    file: { kind: 'required', ...guestPathWord },
     target: { kind: 'optional', summary: 'What a symbolic link points to' },
   },
   options: {
@@ -72,7 +57,7 @@ export const create = defineCommand({
       choices: ['file', 'directory', 'symlink'],
       summary: 'file, directory or symlink',
     },
-    'create-dirs': parents,
+    'create-dirs': parentsOption,
     force: { kind: 'flag', alias: 'f', summary: 'In place of a file or link that is there' },
     ...ownershipOptions,
   },

@@ -9,6 +9,7 @@ import { editText } from '../editor.ts';
 import { pullTree } from '../files/pull.ts';
 import { ensureParents, pushTree, targetFor, type PushInput } from '../files/push.ts';
 import { ownershipOptions, parseOwnership } from '../files/ownership.ts';
+import { guestPathWord, parentsOption } from '../files/words.ts';
 import { parseGuestPath } from '../names.ts';
 import { forEachInOrder } from '../together.ts';
 import { UsageError } from '../usage-error.ts';
@@ -25,16 +26,11 @@ export const push = defineCommand({
   ],
   positionals: {
     sources: { kind: 'some', summary: 'Files here; - is standard input', complete: 'file' },
-    target: {
-      kind: 'required',
-      label: 'INSTANCE/PATH',
-      summary: 'Where in which machine',
-      complete: 'instance-path',
-    },
+    target: { kind: 'required', ...guestPathWord },
   },
   options: {
     recursive,
-    'create-dirs': { kind: 'flag', alias: 'p', summary: 'Make directories above it as needed' },
+    'create-dirs': parentsOption,
     ...ownershipOptions,
   },
   next: 'warren exec NAME -- ls -l PATH',
@@ -80,12 +76,7 @@ export const pull = defineCommand({
     { line: 'warren file pull web/etc/hosts -', does: 'to standard output' },
   ],
   positionals: {
-    sources: {
-      kind: 'some',
-      label: 'INSTANCE/PATH',
-      summary: 'Where in which machine',
-      complete: 'instance-path',
-    },
+    sources: { kind: 'some', ...guestPathWord },
     target: {
       kind: 'required',
       summary: 'File or directory here; - is standard output',
@@ -94,7 +85,7 @@ export const pull = defineCommand({
   },
   options: {
     recursive,
-    'create-dirs': { kind: 'flag', alias: 'p', summary: 'Make directories above it as needed' },
+    'create-dirs': parentsOption,
   },
   next: 'warren file push FILE NAME/PATH',
   async run(context, args) {
@@ -157,12 +148,7 @@ export const edit = defineCommand({
   summary: 'Edit a file of a machine; its owner and mode stay',
   examples: [{ line: 'warren file edit web/etc/hosts', does: 'opens $EDITOR' }],
   positionals: {
-    file: {
-      kind: 'required',
-      label: 'INSTANCE/PATH',
-      summary: 'Where in which machine',
-      complete: 'instance-path',
-    },
+    file: { kind: 'required', ...guestPathWord },
   },
   options: {},
   next: 'warren file pull NAME/PATH -',
@@ -194,12 +180,7 @@ export const deleteFile = defineCommand({
     { line: 'warren file delete -r web/srv/site', does: 'a directory and all that is in it' },
   ],
   positionals: {
-    files: {
-      kind: 'some',
-      label: 'INSTANCE/PATH',
-      summary: 'Where in which machine',
-      complete: 'instance-path',
-    },
+    files: { kind: 'some', ...guestPathWord },
   },
   options: {
     recursive: { ...recursive, summary: 'Directories with all that is in them' },

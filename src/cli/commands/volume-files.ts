@@ -1,12 +1,9 @@
 import { formatSize } from '../../base/units.ts';
 import { fetchBackup, sendVolumeBackup } from '../../client/backups.ts';
-import { compressions } from '../../contract/compression.ts';
 import { defineCommand } from '../command.ts';
+import { expiryOfCopy, exportOptions } from '../export-options.ts';
 import { stripRemote } from '../names.ts';
 import { poolWord, volumePath, volumeWord } from '../volumes.ts';
-
-/** The server's copy is removed once it is fetched; should that fail, it goes by itself. */
-const keepMs = 24 * 3600 * 1000;
 
 export const exportVolume = defineCommand({
   name: 'storage volume export',
@@ -26,15 +23,10 @@ export const exportVolume = defineCommand({
     file: { kind: 'optional', summary: 'File to write', complete: 'file' },
   },
   options: {
-    force: { kind: 'flag', alias: 'f', summary: 'Replace a file that is there' },
+    force: exportOptions.force,
     'volume-only': { kind: 'flag', summary: 'Without its snapshots' },
-    compression: {
-      kind: 'text',
-      value: 'HOW',
-      summary: 'How to pack it',
-      choices: compressions,
-    },
-    'optimized-storage': { kind: 'flag', summary: 'Has no effect here', hidden: true },
+    compression: exportOptions.compression,
+    'optimized-storage': exportOptions.optimized,
   },
   next: 'warren storage volume import POOL FILE NAME',
   async run({ client, progress }, { pool, volume, file, ...args }) {
@@ -43,7 +35,7 @@ export const exportVolume = defineCommand({
       name: volume,
       request: {
         name: '',
-        expires_at: new Date(Date.now() + keepMs).toISOString(),
+        expires_at: expiryOfCopy(),
         volume_only: args['volume-only'],
         optimized_storage: false,
         compression_algorithm: args.compression ?? '',
