@@ -7,7 +7,9 @@ export interface Clock {
 }
 
 const minuteMs = 60_000;
-/** A clock that is set back by more counts its minutes again; by less, each is had once. */
+/**
+ * A clock that is set back by less than this repeats no minute; by more, its minutes count anew.
+ */
 const mostBackMinutes = 60;
 
 /**

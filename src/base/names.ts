@@ -21,13 +21,16 @@ export function isMachineName(name: string): boolean {
   return isProjectName(one) && one !== 'default' && isInstanceName(other) && more.length === 0;
 }
 
-/** What the machine that a project calls `name` is known as. Of a name that is none, another that is none. */
+/**
+ * The engine's name of the machine that a project calls `name`. An invalid name gives an invalid
+ * one.
+ */
 export function machineName(project: string, name: string): string {
   if (project !== 'default') return `${project}_${name}`;
   return name.includes('_') ? `_${name}` : name;
 }
 
-/** What its project calls a machine; its host name. */
+/** The name that its project has for a machine, given as the engine knows it; its host name. */
 export function ownNameOf(machine: string): string {
   return machine.slice(machine.indexOf('_') + 1);
 }
@@ -46,12 +49,12 @@ export function nameIn(project: string, name: string): string {
   return name.includes('/') ? `/${name}` : name;
 }
 
-/** What its project calls it. */
+/** The name that the project has for what `nameIn` named. */
 export function nameWithout(named: string): string {
   return named.slice(named.indexOf('/') + 1);
 }
 
-/** The project that has it. */
+/** The project of what `nameIn` named. */
 export function projectWith(named: string): string {
   const at = named.indexOf('/');
   return at === -1 ? 'default' : named.slice(0, at);

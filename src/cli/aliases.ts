@@ -27,7 +27,7 @@ export async function readAliases(file: string): Promise<Aliases> {
   throw new WarrenError('invalid', { what: 'read your aliases', issues });
 }
 
-/** Whole or not at all. */
+/** Replaces the file as a whole: nobody reads half of it. */
 export async function writeAliases(file: string, aliases: Aliases): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await writeFile(`${file}.part`, `${JSON.stringify(aliases, null, 2)}\n`, { mode: 0o600 });

@@ -11,7 +11,7 @@ import type { Instance, InstanceState } from '../contract/api/instances.ts';
 /** Longest wait for init to say that it is done, and after that for an address. */
 const bootTimeoutMs = 120_000;
 const addressTimeoutMs = 10_000;
-/** How long the daemon keeps a question until it has good news, in seconds. */
+/** How long the daemon may hold one request until the machine has booted. */
 const patienceSeconds = 30;
 /** A tiny machine has its address 100 ms after it is up: looking often makes the answer prompt; later it does not. */
 const lookMs = (waitedMs: number): number => (waitedMs < 2000 ? 25 : 250);
@@ -31,7 +31,7 @@ export async function waitForBoot(context: Context, instance: Instance): Promise
       bootedAt === undefined ? { 'wait-for': 'booted', timeout: patienceSeconds } : {};
     const asked = client.get<InstanceState>(path, { disk: 'last', ...patience });
     const state = await asked.catch((error: unknown) => {
-      // Its daemon has ended while it kept the question; the next one has the machine too.
+      // The daemon ended while it held the request; the next one has the machine too.
       if (!isWarrenError(error, 'daemon_unreachable')) throw error;
       return client.get<InstanceState>(path, { disk: 'last' });
     });

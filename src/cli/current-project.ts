@@ -8,7 +8,7 @@ function projectFile({ dataDir }: Pick<Paths, 'dataDir'>): string {
   return `${dataDir}/project`;
 }
 
-/** What commands are about that name no project: `WARREN_PROJECT`, or what was switched to. */
+/** The project of commands that name none: `WARREN_PROJECT`, or the one that was switched to. */
 export function readCurrentProject(
   paths: Pick<Paths, 'dataDir'>,
   env: Readonly<Record<string, string | undefined>>,

@@ -40,8 +40,8 @@ export async function readRedirectedYaml(context: Context): Promise<object | und
 }
 
 /**
- * The same of a command that would make an empty object without it: a pipe or a here document is read as well. Throws
- * `UsageError` for what is no object.
+ * The same for a command that would make an empty object without it: a pipe or a here document is
+ * read as well. Throws `UsageError` for what is no object.
  */
 export async function readGivenYaml(context: Context): Promise<object | undefined> {
   const value = await parseYaml((await readGiven(context)) ?? '', 'standard input');
@@ -67,8 +67,8 @@ function peekInput(): string {
 }
 
 /**
- * The same of a command whose object is nothing but that text: a pipe is read as well. Undefined for
- * a terminal and for a device such as /dev/null.
+ * The same for a command whose object is nothing but that text: a pipe is read as well. Undefined
+ * for a terminal and for a device such as /dev/null.
  */
 export async function readGiven({ stdin }: Context): Promise<string | undefined> {
   const type = stdin.isTTY === true ? undefined : typeOfInput();

@@ -75,7 +75,7 @@ function mended(error: WarrenError, words: readonly string[]): string | undefine
     const lacking = lackingParents(words);
     if (lacking !== undefined) return lacking;
   }
-  // `rename b1x b1` means another one than `b1`, which it names itself.
+  // In `rename b1x b1` the nearest name, `b1`, is the other word of the command: it was not meant.
   if (nearest === undefined || !words.includes(name) || words.includes(nearest)) return undefined;
   return `warren ${quoteWords(words.map((word) => (word === name ? nearest : word)))}`;
 }
@@ -89,7 +89,7 @@ function lackingParents([group = '', verb = '', ...rest]: readonly string[]): st
     : `warren ${group} ${verb} ${option} ${quoteWords(rest)}`;
 }
 
-/** For what the catalogue names no command, since it does not know what was typed. */
+/** The hint for errors that have none in the catalogue, which does not know what was typed. */
 function fallback({ code, details }: WarrenError, words: readonly string[]): string | undefined {
   if (code === 'invalid') return topicOfGroup(details as ErrorDetails<'invalid'>, words);
   if (code === 'stale') return `warren ${quoteWords(words)}`;

@@ -308,7 +308,7 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, one]) => [key, sorted(one)]));
 }
 
-/** A snapshot for a person: without what it has twice. */
+/** A snapshot as a person is shown it: its settings once, its own or the expanded ones. */
 export function shownSnapshot(snapshot: InstanceSnapshot, isExpanded: boolean): object {
   const { expanded_config: config, expanded_devices: devices, ...shown } = snapshot;
   return inOrder(isExpanded ? { ...shown, config, devices } : shown);

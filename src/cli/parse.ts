@@ -70,7 +70,7 @@ function withLetter({ options }: AnyCommand): OptionRows {
   return isTaken ? globalOptions : { ...globalOptions, format: { ...format, alias: 'f' } };
 }
 
-/** The parser takes an option at the very end for one that was given nothing, and says so nowhere. */
+/** The parser gives an option at the very end the empty value, without a word. */
 function refuseWithoutValue(command: AnyCommand, rows: OptionRows, words: readonly string[]): void {
   const end = words.indexOf('--');
   const own = end === -1 ? words : words.slice(0, end);

@@ -135,7 +135,7 @@ export class Client {
     return { headers: response.headers, answer };
   }
 
-  /** Throws what an answer says that is none of what was asked for. */
+  /** Throws the error that an answer other than the expected one carries. */
   async fail(response: Response): Promise<never> {
     throw errorOfBody(await this.transport.text(response), response.status);
   }
@@ -157,7 +157,7 @@ const finished: Operation = {
   location: 'none',
 };
 
-/** What an answer says that is none of what was asked for. */
+/** The error in the body of an answer other than the expected one. */
 export function errorOfBody(text: string, status: number): Error {
   const answer = parseEnvelope(text, status);
   return answer.type === 'error'

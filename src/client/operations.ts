@@ -50,7 +50,7 @@ export class OperationWatch {
     }
   }
 
-  /** Asks the server to cancel whatever is waited for. False when it is nothing. */
+  /** Asks the server to cancel whatever is waited for. False when nothing is. */
   async cancelAll(): Promise<boolean> {
     const paths = [...this.#waitingFor];
     await Promise.all(paths.map((path) => this.#client.change('DELETE', path)));

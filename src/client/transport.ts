@@ -24,7 +24,7 @@ export interface Response {
 
 export interface TransportOptions {
   readonly socket: string;
-  /** What requests are about that name no project. */
+  /** The project of requests that name none. */
   readonly project?: string | undefined;
   /** Called once when nobody listens on the socket; resolves when somebody does. */
   readonly startDaemon?: (() => Promise<void>) | undefined;

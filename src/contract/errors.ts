@@ -219,7 +219,7 @@ function listOfOwner(kind: string, owner: string): string | undefined {
   return commands[kind];
 }
 
-/** The list of what a request names and there is not. */
+/** The command that lists the kind of object that a request names and that is not there. */
 function listOfMissing(issues: readonly Issue[]): string | undefined {
   const kinds = issues.map(({ problem }) => /^there is no ([a-z ]+) "/.exec(problem)?.[1]);
   return kinds.map((kind) => listCommands[kind ?? '']).find((command) => command !== undefined);

@@ -44,7 +44,7 @@ export function findOutsideId(mappings: readonly OciIdMapping[], id: number): nu
   return undefined;
 }
 
-/** Likewise, of an id that was checked before. */
+/** The same for an id that was checked before. */
 export function outsideId(mappings: readonly OciIdMapping[], id: number): number {
   const outside = findOutsideId(mappings, id);
   if (outside === undefined) throw new Error(`the id map has no ${id}`);

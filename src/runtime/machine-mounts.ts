@@ -21,7 +21,7 @@ export function readMounts(fd: number): string | undefined {
   }
 }
 
-/** The same of a process by its number; undefined also when it has ended. */
+/** The same for a process by its number; undefined also when it has ended. */
 export function readMountsOf(pid: number): string | undefined {
   try {
     const fd = openSync(`/proc/${pid}/mountinfo`, 'r');

@@ -5,8 +5,8 @@ import { isLayerId, type TreeKind } from './layers.ts';
 import type { StorageLook } from './types.ts';
 
 /**
- * What is on disk at one moment: nothing of this process comes in between. What `isLeaving` is no
- * part of it.
+ * What is on disk at one moment: nothing of this process comes in between. Paths for which
+ * `isLeaving` holds are left out.
  */
 export function lookAt(
   paths: Pick<Paths, 'layersDir' | 'instancesDir' | 'volumesDir'>,

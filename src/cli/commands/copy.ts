@@ -75,7 +75,7 @@ export const copy = defineCommand({
     progress.stop(frozenMs === null ? `${name} is a copy of ${args.source}` : undefined);
     return { name, frozen_ms: frozenMs };
   },
-  // Quiet, but for what nobody could know.
+  // Silent, unless the machine stood still for it.
   render: ({ name, frozen_ms: frozenMs }, _look, args) =>
     frozenMs === null
       ? undefined

@@ -21,7 +21,7 @@ import type { Profile } from '../../contract/api/profiles.ts';
 import type { DaemonPost, DaemonStatus, Server } from '../../contract/api/server.ts';
 import type { StorageVolume } from '../../contract/api/storage-pools.ts';
 
-/** The daemon's own word, or undefined when none runs: asking must not start it. */
+/** The status that the daemon tells, or undefined when none runs: asking must not start it. */
 async function findStatus({ paths }: Context): Promise<DaemonStatus | undefined> {
   const transport = new Transport({ socket: paths.socket });
   try {
@@ -158,7 +158,7 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
   const images = projects.flatMap(({ used_by: users }) =>
     users.filter((url) => url.startsWith('/1.0/images/')),
   );
-  // At once: removing the files of one waits for the disk most of the time.
+  // All at once, for each deletion mostly waits for the disk.
   await forEachOf(images, async (url) => {
     await client.operate('DELETE', url);
   });
@@ -167,7 +167,7 @@ async function deleteEverything({ client, progress }: Context): Promise<void> {
   }
 }
 
-/** One whose machines and volumes are gone, with its profiles. */
+/** Deletes a project with its profiles. Its machines and volumes must be gone. */
 async function deleteProject(
   client: Context['client'],
   { name, used_by: users }: Project,
@@ -179,7 +179,7 @@ async function deleteProject(
   await client.change('DELETE', apiPath('projects', name));
 }
 
-/** Machines are gone: what still has a volume is a profile. */
+/** Removes a volume from a profile's devices: machines, the other users of volumes, are gone. */
 async function detachEverywhere(
   client: Context['client'],
   url: string,

@@ -68,7 +68,7 @@ export const diff = defineCommand({
   }),
 });
 
-/** What of it is another, besides its content. */
+/** Which of mode and owner changed, and from what to what. */
 function attributes({ mode, owner }: SnapshotChange): string {
   return Object.entries({ mode, owner })
     .map(([name, one]) => (one === null ? '' : `  ${name} ${one.before} → ${one.after}`))
@@ -81,7 +81,10 @@ function sizes({ before, after }: SnapshotChange, wanted: boolean): string {
   return `  ${old === now ? (old ?? '') : `${old ?? ''} → ${now ?? ''}`}`;
 }
 
-/** Below the line of its file. For a terminal, what is in the file moves no cursor there. */
+/**
+ * The patch, for below the line of its file. On a terminal the file's control characters do
+ * nothing.
+ */
 function formatPatch({ patch }: SnapshotChange, look: Look): string {
   if (patch === null || patch === '') return '';
   const lines = patch.replace(/\n$/, '').split('\n');

@@ -112,7 +112,7 @@ export async function runInside(
   context.exitCode = status;
 }
 
-/** The machine's own word on who a name is; the API takes ids only. */
+/** Looks a name up in the machine's own accounts: the API takes ids only. */
 async function idOf(
   { client }: Context,
   instance: string,

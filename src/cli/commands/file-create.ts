@@ -29,7 +29,7 @@ export const mkdir = defineCommand({
       const { instance, path } = parseGuestPath(word);
       const place: GuestPlace = { client, instance, ownership };
       if (!args.parents) await refuseThere(place, path, 'directory');
-      // With the dot, a link to one is one.
+      // With the dot, a link to a directory counts as one.
       else if ((await findGuestType(place, `${path}/.`)) === 'directory') return;
       else await ensureParents(place, path);
       await make(place, path, { type: 'directory' });
@@ -96,7 +96,7 @@ async function refuseThere(place: GuestPlace, path: string, kind: string): Promi
   throw new WarrenError('exists', { kind, name: `${place.instance}${path}` });
 }
 
-/** What is there goes, unless it is a directory. */
+/** Deletes what is there. Throws `wrong_state` for a directory. */
 async function clear(place: GuestPlace, path: string): Promise<void> {
   const type = await findGuestType(place, path);
   if (type === undefined) return;

@@ -125,7 +125,7 @@ async function makeTargetDirectory(target: string): Promise<void> {
   await mkdir(target.endsWith('/') ? target : dirname(target), { recursive: true });
 }
 
-/** Into the target, or to it? The person's own path here may be a link to a directory. */
+/** Whether files are copied into the target, not to it. It may be a link to a directory. */
 async function isInto(target: string, several: boolean): Promise<boolean> {
   if (several || target.endsWith('/')) return true;
   return await stat(target).then(

@@ -36,7 +36,8 @@ export const launch = defineCommand({
     const state = args['no-wait']
       ? context.client.get<InstanceState>(apiPath('instances', name, 'state'))
       : waitForBoot(context, instance);
-    // It is on its way by itself now, and how far it came is what a person may want to see.
+    // Ctrl-c from here on leaves the machine alone: it boots by itself, and a person may want to
+    // look.
     const left = ctrlC.asked.then(() => {
       context.warn(
         `${name} is there, running: warren console ${name}, or warren delete -f ${name}`,
@@ -48,7 +49,7 @@ export const launch = defineCommand({
   render: ({ name, state }, look) => ({ text: formatRunning(name, state, look) }),
 });
 
-/** A new machine, started; after ctrl-c none. */
+/** Creates and starts a machine; after ctrl-c there is none. */
 async function startNew(
   context: Context,
   ctrlC: CtrlC,

@@ -86,7 +86,7 @@ function matches(instance: InstanceFull, filters: readonly Filter[]): boolean {
   return fits && filters.every((filter) => filter.kind === 'name' || fieldFits(instance, filter));
 }
 
-/** By its beginning, or as lxc has it by a regular expression from there on. */
+/** By how its name begins, or as in lxc by a regular expression for that. */
 function isNamed(name: string, text: string): boolean {
   if (name.startsWith(text)) return true;
   if (!/[\^$.*+?()[\]{}|\\]/.test(text)) return false;

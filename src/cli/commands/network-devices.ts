@@ -76,7 +76,7 @@ function detachFrom(group: KeyedGroup): AnyCommand {
   });
 }
 
-/** The two ways to say it. */
+/** The network of a nic, in either of LXD's spellings. */
 function bridgeOf(keys: StringMap): string | undefined {
   return keys['network'] ?? keys['parent'];
 }

@@ -43,7 +43,7 @@ export const snapshot = defineCommand({
     progress.stop();
     return { snapshot: String(metadata['snapshot']), frozen_ms: metadata['frozen_ms'] ?? null };
   },
-  // Quiet, but for what nobody could know.
+  // Silent, unless the name is the server's choice or the machine stood still.
   render: ({ snapshot: name, frozen_ms: frozenMs }, _look, args) => {
     const { instance, snapshot: wanted } = refOf(args);
     return wanted !== undefined && frozenMs === null
@@ -81,7 +81,7 @@ export const restore = defineCommand({
     progress.stop(restarted ? undefined : `${instance} is as it was at ${name}`);
     return { instance, snapshot: name, restarted };
   },
-  // Whoever was in it lost what was open.
+  // A restart is said: sessions in the machine were lost by it.
   render: ({ instance, snapshot: name, restarted }) =>
     restarted
       ? { text: `${instance} is as it was at ${name}, and was restarted for it` }

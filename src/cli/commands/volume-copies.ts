@@ -113,7 +113,7 @@ export const snapshot = defineCommand({
     progress.stop();
     return { snapshot: String(metadata['snapshot']) };
   },
-  // Quiet, but for what nobody could know.
+  // Silent, unless the name is the server's choice.
   render: ({ snapshot: made }, _look, { volume, name }) =>
     name === undefined ? { text: `${volume}/${made} is taken` } : undefined,
 });

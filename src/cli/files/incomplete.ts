@@ -3,7 +3,7 @@ import { WarrenError, type Issue } from '../../contract/errors.ts';
 /** Most entries that an error names. */
 const maxNamed = 10;
 
-/** A copy of a tree that came to its end without what is named here. */
+/** The error for a tree that was copied without what `skipped` names. */
 export function incomplete(tree: string, skipped: readonly Issue[]): WarrenError {
   const more = skipped.length - maxNamed;
   const rest = more > 0 ? [{ path: '', problem: `and ${more} more` }] : [];

@@ -50,7 +50,7 @@ async function pullEntry(
   if (depth > maxDepth) throw new LeftOut(`it is more than ${maxDepth} directories deep`);
   input.onFile(guestPath);
   const file = await readGuestFile(client, instance, guestPath).catch((error: unknown) => {
-    // Of the tree itself it is the answer; of what is in it, one thing that the guest keeps from us.
+    // For the tree itself that is the answer; within it, one entry that the guest keeps from us.
     if (depth > 0 && isWarrenError(error, 'hostile')) throw new LeftOut(error.details.found);
     throw error;
   });
@@ -109,15 +109,15 @@ function skippable(error: unknown, name: string): string | undefined {
   return error.details.issues.map(({ problem }) => problem).join('; ');
 }
 
-/** Of an entry that is left out, while the rest of its tree is copied. */
+/** Thrown for an entry that is left out while the rest of its tree is copied. */
 class LeftOut extends Error {}
 
-/** One component of a path, and no way out of a directory. */
+/** Whether `name` is one component of a path that stays in its directory. */
 export function isFileName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
 }
 
-/** A directory that is one itself and no link to one. */
+/** Makes a directory, or accepts one that is there and is no link. */
 async function ensureDirectory(path: string, mode: number): Promise<void> {
   try {
     // Ours while we fill it, whatever the guest's mode.

@@ -4,7 +4,7 @@ export interface SnapshotDiff {
   /** Null: the machine as it is now. */
   readonly to: string | null;
   readonly changes: readonly SnapshotChange[];
-  /** There is more that is not told. */
+  /** More changed than is listed. */
   readonly truncated: boolean;
 }
 

@@ -17,7 +17,7 @@ export const compressionKeys = [
   },
 ] as const satisfies readonly KeyRow[];
 
-/** The same of images: what was fetched for a launch is kept by these. */
+/** The same for images: how long those that a launch fetched are kept. */
 export const imageCacheKeys = [
   {
     key: 'images.remote_cache_expiry',

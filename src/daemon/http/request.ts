@@ -31,7 +31,7 @@ export function projectOfRequest(request: FastifyRequest): string {
   return project === '' ? 'default' : project;
 }
 
-/** What the engine knows a machine as that the request calls `name`. */
+/** The engine's name of the machine that the request calls `name`. */
 export function machineOf(request: FastifyRequest, name: string): string {
   return machineName(projectOfRequest(request), name);
 }

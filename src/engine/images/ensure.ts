@@ -38,7 +38,7 @@ export async function ensureImage(
       buildImage(deps, project, recipe, shared),
     ));
   const { fingerprint } = built;
-  // Who else had asked for the build may be another project.
+  // The build that was joined may have been begun for another project.
   if (built.project !== project && deps.store.images.find(project, fingerprint) === undefined) {
     shareImage(deps, getImage(deps, built.project, fingerprint), imageOf(project, recipe));
   }
@@ -93,7 +93,10 @@ export async function getImageForSource(
   throw new WarrenError('not_found', { kind: 'image', name });
 }
 
-/** In place of `old`, where that is given, as which it may turn out. */
+/**
+ * Builds the image of a recipe, in place of `old` where that is given; what comes out may be `old`
+ * again.
+ */
 export async function buildImage(
   deps: EngineDeps,
   project: string,

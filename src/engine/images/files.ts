@@ -26,7 +26,10 @@ export function imageFiles(deps: Pick<EngineDeps, 'paths'>, image: ImageRecord):
   return image.format === 'split' ? { metadata, rootfs } : { metadata };
 }
 
-/** Moves files of ours into the image store, at once: rows that name them follow in the same breath. */
+/**
+ * Moves files of ours into the image store. Synchronous: nothing may come in between before the
+ * rows that name them are written.
+ */
 export function placeImageFiles(
   deps: Pick<EngineDeps, 'paths'>,
   fingerprint: string,

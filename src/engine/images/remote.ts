@@ -89,7 +89,7 @@ async function findOrDownload(
   try {
     found = await server.find(remote.reference, context);
   } catch (error) {
-    // A server that does not answer keeps no machine from what was fetched there before.
+    // While a server does not answer, a launch makes do with what was fetched from it before.
     const isAway = input.cached && isWarrenError(error, 'host_lacks');
     const kept = isAway ? findKept(deps, project, remote) : undefined;
     if (kept === undefined) throw error;
@@ -106,7 +106,7 @@ async function findOrDownload(
       download(deps, found, input, undefined, shared),
     );
   }
-  // Who else had asked for it may be another project.
+  // The download that was joined may have been begun for another project.
   return deps.store.images.find(project, fingerprint) ?? share(deps, found, input, undefined);
 }
 

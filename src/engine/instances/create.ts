@@ -52,7 +52,7 @@ export type CreateSource =
       readonly type: 'backup';
       /** Canonical name, such as `x86_64`; undefined is this host's. */
       readonly architecture: string | undefined;
-      /** Whether it is another machine than the one of the backup, and needs an identity of its own. */
+      /** Whether the machine is not the one of the backup, and needs an identity of its own. */
       readonly isCopy: boolean;
       /** Stands the new machine on layers, and its snapshots too. */
       readonly fill: FillInstance;
@@ -132,7 +132,9 @@ export async function createInstance(
   return await make(deps, input, originOfImage(deps, image), context);
 }
 
-/** Those of the request, and those of its profiles unless the machine was whole before. */
+/**
+ * The devices that are to be there, as far as the request says; a copy or backup brings its own.
+ */
 function devicesAsked(deps: EngineDeps, input: CreateInstanceInput): DeviceMap {
   const { source, profiles } = input;
   return source.type === 'image' || source.type === 'none' || profiles !== undefined

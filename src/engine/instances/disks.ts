@@ -78,7 +78,7 @@ export async function bindShares(
   return binds;
 }
 
-/** The same of paths of the host alone. */
+/** The same for paths of the host alone. */
 async function bindPaths(
   deps: Pick<EngineDeps, 'policy' | 'ids'>,
   what: string,

@@ -45,12 +45,12 @@ export function imagesFor(deps: Pick<EngineDeps, 'store'>, machine: string): str
   return ownerOfFeature(deps, projectOf(machine), 'features.images');
 }
 
-/** What the engine knows a storage volume as that a device of a machine calls `name`. */
+/** The engine's name of the storage volume that a machine's device calls `name`. */
 export function volumeFor(deps: Pick<EngineDeps, 'store'>, machine: string, name: string): string {
   return nameIn(ownerOfFeature(deps, projectOf(machine), 'features.storage.volumes'), name);
 }
 
-/** The same of a profile's device. */
+/** The same for a profile's device. */
 export function volumeForProfile(
   deps: Pick<EngineDeps, 'store'>,
   profile: string,

@@ -77,7 +77,7 @@ export async function fetchFile(
     }
   };
   async function* checked(): AsyncGenerator<Buffer> {
-    // Encoded, a file is another one than what was announced.
+    // A file with a content encoding is not the one that was announced.
     for await (const part of bodyOf(url, options, { 'Accept-Encoding': 'identity' }, look)) {
       bytes += part.length;
       if (bytes > (announced ?? maxBytes)) {

@@ -122,7 +122,7 @@ function readUrl(source: Fields): RemoteImage {
   return { server: parseWebUrl(url).origin, protocol: 'direct', reference: url };
 }
 
-/** Without what leads to a file of that name. */
+/** The file name that was asked for, without directories. */
 function fileName(fields: Fields): string | undefined {
   const name = (fields.string('filename') ?? '').replace(/.*\//, '').slice(0, 255);
   return name === '' ? undefined : name;

@@ -121,7 +121,7 @@ function startUpdate(
   });
 }
 
-/** Throws `stale` for a machine that is no more as the client knew it. */
+/** Throws `stale` for a machine that has changed since the client read it. */
 function checkOf(request: FastifyRequest, name: string): (current: InstanceRecord) => void {
   const ifMatch = header(request, 'if-match');
   return (current) => {

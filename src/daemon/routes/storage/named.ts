@@ -5,12 +5,12 @@ import { param, projectOfRequest } from '../../http/request.ts';
 import type { FastifyRequest } from 'fastify';
 import type { EngineDeps } from '../../../engine/types.ts';
 
-/** The project whose storage volumes those of a project are. */
+/** The project that has the volumes of `project`: itself or `default`. */
 export function ownerOfVolumes(engine: EngineDeps, project: string): string {
   return ownerOfFeature(engine, project, 'features.storage.volumes');
 }
 
-/** What the engine knows the volume as that a request calls `name`, its path's without one. */
+/** The engine's name of the volume that a request calls `name`, by default the one in its path. */
 export function volumeOf(
   engine: EngineDeps,
   request: FastifyRequest,
