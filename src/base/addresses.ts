@@ -12,6 +12,7 @@ export function parseIpv4(text: string): number | undefined {
   return address;
 }
 
+/** `10.77.0.1` for what `parseIpv4` makes of it. */
 export function formatIpv4(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
 }

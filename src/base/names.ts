@@ -35,6 +35,7 @@ export function ownNameOf(machine: string): string {
   return machine.slice(machine.indexOf('_') + 1);
 }
 
+/** The project of a machine, given as the engine knows it. */
 export function projectOf(machine: string): string {
   const at = machine.indexOf('_');
   return at === -1 ? 'default' : machine.slice(0, at);

@@ -22,6 +22,7 @@ export function readCurrentProject(
   }
 }
 
+/** Makes `name` the project of commands that name none; `default` forgets the choice. */
 export async function writeCurrentProject(
   paths: Pick<Paths, 'dataDir'>,
   name: string,

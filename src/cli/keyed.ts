@@ -134,6 +134,7 @@ export function refuseUnknownFields(what: string, given: object, known: readonly
   throw new UsageError(`Cannot ${what}: unknown key "${plain(unknown.slice(0, 80))}"; ${rest}`);
 }
 
+/** The entries of an object that have these names. */
 export function pick(value: object, names: readonly string[]): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(value).filter(([name]) => names.includes(name)));
 }

@@ -26,6 +26,7 @@ export function stripRemote(name: string): string {
   return rest;
 }
 
+/** A machine, or a snapshot of one. Throws `UsageError`. */
 export function parseInstanceRef(word: string): InstanceRef {
   const [instance = '', snapshot, ...more] = stripRemote(word).split('/');
   if (instance === '' || snapshot === '' || more.length > 0) {
@@ -83,6 +84,7 @@ export function parseAssignments(words: readonly string[]): Readonly<Record<stri
   return Object.fromEntries(words.map(parseAssignment));
 }
 
+/** One `KEY=VALUE`. Throws `UsageError`. */
 export function parseAssignment(word: string): readonly [key: string, value: string] {
   const equals = word.indexOf('=');
   if (equals <= 0) throw new UsageError(`Cannot use "${word}": wanted KEY=VALUE`);

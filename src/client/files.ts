@@ -45,6 +45,7 @@ export interface GuestFileWrite {
   readonly content?: string | Uint8Array | Readable;
 }
 
+/** Creates a file, directory or link, or replaces a file's content. Throws the daemon's errors. */
 export async function writeGuestFile(
   client: Client,
   instance: string,

@@ -28,6 +28,7 @@ export function currentUser(env: Environment): User {
   };
 }
 
+/** Where everything of the user lies. */
 export function userPaths(env: Environment, { home, runUserDir }: User): Paths {
   return resolvePaths({ env, home, runUserDir });
 }

@@ -22,6 +22,7 @@ export function cgroupView(mounts: readonly MountEntry[]): CgroupView {
   return mounts.some(({ type }) => type === 'cgroup2') ? 'unified' : 'none';
 }
 
+/** The mounts that a process sees. */
 export function readMounts(pid: number | 'self'): readonly MountEntry[] {
   return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
 }

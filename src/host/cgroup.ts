@@ -126,6 +126,7 @@ export function moveToLeaf({ directory }: CgroupPart, pid: number): void {
   moveTo(leafOf({ directory }), pid);
 }
 
+/** The directory of U0's part in which keeper and daemon live. */
 export function leafOf({ directory }: CgroupPart): string {
   return `${directory}/${leaf}`;
 }

@@ -139,6 +139,7 @@ export function unitPath(env: Environment, { home }: User, paths: Paths): string
   return `${env['XDG_CONFIG_HOME'] ?? `${home}/.config`}/systemd/user/${serviceName(paths)}`;
 }
 
+/** `systemctl --user`. Throws `program_failed` for other exit codes than 0 and `okExitCodes`. */
 export async function systemctl(
   { env }: UserManager,
   args: readonly string[],

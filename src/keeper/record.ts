@@ -37,6 +37,7 @@ export function readRecord<T>(path: string): Partial<T> | undefined {
   }
 }
 
+/** Absent is fine. */
 export function removeRecord(path: string): void {
   rmSync(path, { force: true });
 }

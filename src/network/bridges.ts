@@ -36,6 +36,7 @@ export interface Bridges {
 /** A failed start of the uplink is not tried again sooner. */
 const uplinkRetryMs = 30_000;
 
+/** The bridges of a switch. Makes nothing before the first change is asked for. */
 export function makeBridges(deps: {
   readonly net: Switch;
   readonly places: Places;

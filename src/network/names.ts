@@ -55,6 +55,7 @@ const confined = [
   '--',
 ];
 
+/** DHCP and DNS for the bridge `first`, whose configuration `ensure` may change later. */
 export function makeNameService(net: Switch, places: Places, first: BridgeConfig): NameService {
   let bridge = first;
   let helper: Helper | undefined;

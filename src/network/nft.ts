@@ -76,6 +76,7 @@ export function guardPort(port: string, hwaddr: string, ipv4: string | undefined
   );
 }
 
+/** Takes the guard of a port away, which must have one. */
 export function unguardPort(port: string): string {
   return lines(
     `delete element bridge warren ports { "${port}" }`,

@@ -77,6 +77,7 @@ export class UplinkError extends Error {
   override readonly name = 'UplinkError';
 }
 
+/** Ends it and waits for that. */
 export async function stopUplink(uplink: Uplink): Promise<void> {
   await stopHelper(uplink.helper);
 }

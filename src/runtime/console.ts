@@ -57,6 +57,7 @@ export function listenForConsole(directory: string): ConsoleSocket {
   };
 }
 
+/** The error for a runtime that delivered no pty; `outcome` is a clause with it as subject. */
 export function noConsole(outcome: string): WarrenError {
   const what = 'open the console';
   return new WarrenError('program_failed', { what, program: 'OCI runtime', outcome, output: '' });

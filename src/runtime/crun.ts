@@ -13,6 +13,7 @@ export interface OciProgram {
   run(what: string, args: readonly string[], timeoutMs: number): Promise<void>;
 }
 
+/** The OCI runtime `program` with its state in `ociDir` and what the cgroup driver wants of it. */
 export function ociProgram(program: string, ociDir: string, cgroup: CgroupDriver): OciProgram {
   const globalArgs = ['--root', ociDir, ...cgroup.runtimeArgs];
   const env = cgroup.runtimeEnv;

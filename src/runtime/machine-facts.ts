@@ -29,6 +29,7 @@ export function readFacts(bundleDir: string, name: string): MachineFacts {
   return factsOf(JSON.parse(text) as OciSpec);
 }
 
+/** The facts in a machine's OCI document, be it new or read back. */
 export function factsOf({ process, linux, mounts }: OciSpec): MachineFacts {
   const { noNewPrivileges, rlimits = [] } = process;
   const { uidMappings, gidMappings } = linux;

@@ -53,6 +53,7 @@ export function sendSignal(identity: ProcessIdentity, signal: number): boolean {
   }
 }
 
+/** SIGKILL, unless that very process has ended. */
 export function kill(identity: ProcessIdentity): void {
   sendSignal(identity, SIGKILL);
 }

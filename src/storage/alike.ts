@@ -20,6 +20,7 @@ export async function isAlike(
   return await hasSameContent(one, other, signal);
 }
 
+/** Whether two directories are the same themselves, whatever is in them. */
 export function isAlikeDirectory(one: TreeFile, other: TreeFile): boolean {
   return one.stat.mtimeNs === other.stat.mtimeNs && hasSameAttributes(one, other);
 }

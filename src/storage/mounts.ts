@@ -22,6 +22,7 @@ export function instancesLink(paths: Pick<Paths, 'mountDir'>): string {
   return `${paths.mountDir}/i`;
 }
 
+/** Where the roots of machines are mounted. */
 export function rootsDir(paths: Pick<Paths, 'mountDir'>): string {
   return `${paths.mountDir}/roots`;
 }

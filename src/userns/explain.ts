@@ -13,6 +13,7 @@ export interface UsernsSettings {
   readonly appArmor: string | undefined;
 }
 
+/** The settings of this host. */
 export async function readUsernsSettings(): Promise<UsernsSettings> {
   const [clone, max, appArmor] = await Promise.all([
     readSetting('/proc/sys/kernel/unprivileged_userns_clone'),

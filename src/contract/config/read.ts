@@ -26,6 +26,7 @@ export function readBool(config: StringMap, key: InstanceKey): boolean | undefin
   return parseBool(readString(config, key) ?? '');
 }
 
+/** Undefined when unset without a default. The config must have been validated. */
 export function readInteger(config: StringMap, key: InstanceKey): number | undefined {
   const value = readString(config, key);
   return value === undefined ? undefined : Number(value);
@@ -46,6 +47,7 @@ export function readPrefix(config: StringMap, prefix: InstanceKey & `${string}.*
   );
 }
 
+/** The lines of `raw.idmap`; none when it is unset. */
 export function readIdmap(config: StringMap): RawIdmap[] {
   return parseIdmapLines(readString(config, 'raw.idmap') ?? '') ?? [];
 }

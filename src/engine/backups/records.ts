@@ -104,6 +104,7 @@ export interface StagedBackup extends AsyncDisposable {
   commit(record: BackupRecord): Promise<void>;
 }
 
+/** Begins a backup, under a name that no list shows. */
 export async function stageBackup(
   deps: Pick<EngineDeps, 'paths'>,
   owner: BackupOwner,

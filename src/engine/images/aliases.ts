@@ -55,6 +55,7 @@ export function createAlias(
   return getAlias(deps, project, name);
 }
 
+/** What is undefined stays; `target` may be a fingerprint's prefix. Throws `not_found`. */
 export function updateAlias(
   deps: EngineDeps,
   input: {
@@ -74,6 +75,7 @@ export function updateAlias(
   return getAlias(deps, project, name);
 }
 
+/** Throws `invalid`, `exists`, `not_found`. */
 export function renameAlias(
   deps: EngineDeps,
   project: string,
@@ -87,6 +89,7 @@ export function renameAlias(
   tell(deps, 'renamed', project, newName);
 }
 
+/** Takes away the name alone; the image stays. Throws `not_found`. */
 export function deleteAlias(deps: EngineDeps, project: string, name: string): void {
   deps.store.transaction(() => {
     deps.store.aliases.delete(project, getAlias(deps, project, name).name);

@@ -15,6 +15,7 @@ export interface UpdateImageInput {
   readonly check?: ((current: ImageRecord) => void) | undefined;
 }
 
+/** Throws `not_found`, and what `check` throws. */
 export function updateImage(deps: EngineDeps, input: UpdateImageInput): ImageRecord {
   const { project } = input;
   const updated = deps.store.transaction(() => {

@@ -44,6 +44,7 @@ export async function readConsoleLog(deps: EngineDeps, name: string): Promise<Bu
   return readConsoleLogFile(consoleLogPath(deps, id));
 }
 
+/** Forgets what a machine wrote to its console. Throws `not_found`. */
 export async function clearConsoleLog(deps: EngineDeps, name: string): Promise<void> {
   const { id } = getInstance(deps, name);
   const console = deps.live.find(id)?.console;

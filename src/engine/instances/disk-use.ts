@@ -15,6 +15,7 @@ export interface DiskUse {
   ofLayers(layers: readonly LayerId[]): Promise<number>;
 }
 
+/** `DiskUse` by the rows of `store`, asking `storage` once for each layer. */
 export function makeDiskUse(
   store: Pick<Store, 'instances' | 'snapshots'>,
   storage: Pick<StorageService, 'upperSizes' | 'layerSize'>,

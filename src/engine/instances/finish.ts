@@ -53,6 +53,7 @@ export async function finishRun(
   deps.log.info({ instance: name, exit: reason }, 'instance stopped');
 }
 
+/** Has the keeper close a machine's console. Absent is fine. */
 export async function dropConsole(deps: EngineDeps, id: number): Promise<void> {
   const names = consoleNames(id);
   await deps.keeper.drop(names.master);
@@ -74,6 +75,7 @@ async function inTurn(
   }
 }
 
+/** Whether a person froze the machine, not the daemon for a copy of its files. */
 export function isFrozenByUser(record: InstanceRecord): boolean {
   return parseBool(record.config['volatile.frozen'] ?? '') === true;
 }

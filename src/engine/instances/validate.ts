@@ -99,6 +99,7 @@ export async function refuseHeldAddresses(
   refuseIssues(what, await heldAddressIssues(deps, devices, id, before));
 }
 
+/** Throws `invalid` unless there are no issues. */
 export function refuseIssues(what: string, issues: readonly Issue[]): void {
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
 }

@@ -17,6 +17,7 @@ export async function deleteNetwork(deps: EngineDeps, name: string): Promise<voi
   });
 }
 
+/** Throws `in_use` while a machine or a profile has a nic on the network. */
 export function refuseUsed(deps: EngineDeps, name: string): void {
   const { instances, profiles } = usersOfNetwork(deps, name);
   const users = [...instances, ...profiles.map((profile) => `profile ${profile}`)];

@@ -65,6 +65,10 @@ export function staleHwaddrs(config: StringMap, devices: DeviceMap): readonly st
   return Object.keys(config).filter((key) => /^volatile\..+\.hwaddr$/.test(key) && !kept.has(key));
 }
 
+/**
+ * The hardware address of a nic, its own or the one chosen for it, in lower case; undefined before
+ * that.
+ */
 export function hwaddrOf(config: StringMap, name: string, device: StringMap): string | undefined {
   const own = device['hwaddr'] ?? '';
   return (own === '' ? config[`volatile.${name}.hwaddr`] : own)?.toLowerCase();

@@ -24,6 +24,7 @@ export function checkProfile(
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
 }
 
+/** What is wrong with the name of a profile, if anything. */
 export function nameIssues(name: string): Issue[] {
   if (isObjectName(name)) return [];
   return [

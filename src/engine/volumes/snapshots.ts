@@ -77,6 +77,7 @@ export async function restoreVolume(
   });
 }
 
+/** Throws `not_found`. A death after the row is gone leaves a directory that recovery removes. */
 export async function deleteVolumeSnapshot(
   deps: EngineDeps,
   volumeName: string,

@@ -57,6 +57,7 @@ export function readNumber(path: string): number | undefined {
   }
 }
 
+/** Whether this process may read and write what is at `path`. */
 export function isReadWritable(path: string): boolean {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);
@@ -64,9 +65,4 @@ export function isReadWritable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** `65,536`. */
-export function grouped(value: number): string {
-  return value.toLocaleString('en-US');
 }

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 
 import { compactSize } from '../../base/id-layout.ts';
+import { formatCount } from '../../base/units.ts';
 import { addGrantsCommand, explainGrants, highestGranted } from '../../userns/explain.ts';
 import { readGrants } from '../../userns/grants.ts';
 import { countIds } from '../../userns/idmap.ts';
 import { planU0 } from '../../userns/plan.ts';
 import { countSlices, sliceSize } from '../../userns/slices.ts';
-import { fatal, grouped, ok, warning, type Check } from './check.ts';
+import { fatal, ok, warning, type Check } from './check.ts';
 
 /** The grant, and how many machines can have ids of their own with it. */
 export const checkSubids: Check = async ({ user }) => {
@@ -19,10 +20,10 @@ export const checkSubids: Check = async ({ user }) => {
   const slices = countSlices(u0);
   const compact = Math.floor(ids / compactSize);
   const machines = `${slices} isolated machine${slices === 1 ? '' : 's'}, or ${compact} compact`;
-  const summary = `${grouped(ids)} subordinate ids (${machines})`;
+  const summary = `${formatCount(ids)} subordinate ids (${machines})`;
   if (slices > 0) return ok(summary);
   return warning(
-    `${summary}; a whole system wants ${grouped(sliceSize)}`,
+    `${summary}; a whole system wants ${formatCount(sliceSize)}`,
     addGrantsCommand(user.name, highest),
   );
 };

@@ -40,6 +40,7 @@ function detectCompression(start: Uint8Array): Compression {
   return found?.compression ?? 'none';
 }
 
+/** What a file is packed with, by its first bytes. */
 export async function readCompression(file: HostPath): Promise<Compression> {
   await using handle = await open(file, 'r');
   const start = new Uint8Array(8);

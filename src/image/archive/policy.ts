@@ -1,7 +1,7 @@
 import { WarrenError } from '../../contract/errors.ts';
 import type { ImageLimits } from '../deps.ts';
 import { describeGuestIds, fromGuestId, type IdRange } from '../../base/id-layout.ts';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import { HostileNameError, normalisePath, showName } from './names.ts';
 import type { TarEntry } from './reader.ts';
 
@@ -129,7 +129,7 @@ export class ArchivePolicy {
     this.#entries += 1;
     this.#bytes += entry.size;
     if (this.#entries > limits.maxEntries) {
-      this.#exceeds(`more than ${limits.maxEntries.toLocaleString('en')} files`);
+      this.#exceeds(`more than ${formatCount(limits.maxEntries)} files`);
     }
     if (this.#bytes > limits.maxBytes) this.#exceeds(`more than ${formatSize(limits.maxBytes)}`);
     if (entry.realSize > limits.maxBytes || entry.realSize < 0) {

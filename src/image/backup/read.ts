@@ -96,6 +96,10 @@ interface Segment {
   pieces: Buffer[];
 }
 
+/**
+ * Opens a backup for unpacking, with the ids of the machine that owns `slice`. The caller disposes
+ * of the reader.
+ */
 export async function openBackup(
   { sandbox, limits, log }: BackupReadDeps,
   file: HostPath,

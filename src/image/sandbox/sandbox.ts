@@ -39,6 +39,10 @@ export interface SandboxDeps {
   readonly ociRuntime: string;
 }
 
+/**
+ * A sandbox of its own for one daemon: what an earlier one left in `workDir` is removed at first
+ * use.
+ */
 export function makeSandbox({ workDir, ociRuntime }: SandboxDeps): Sandbox {
   const root = hostPath(`${workDir}/root`);
   const stateDir = `${workDir}/state`;

@@ -24,6 +24,7 @@ interface Entry {
   readonly parts: readonly Disposable[];
 }
 
+/** `onError` is told of connections that fail; the port stays published. */
 export function makeProxies(
   thread: NetnsThread,
   onError: (proxy: ProxySpec, error: unknown) => void,

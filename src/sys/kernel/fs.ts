@@ -92,6 +92,7 @@ export function mknodAt(dirFd: number, name: FileName, mode: number, device: num
   checkName(mknodat(dirFd, nulEnded(name), mode, device), 'mknodat', name);
 }
 
+/** symlinkat(2). Throws `EEXIST`. */
 export function symlinkAt(target: FileName, dirFd: number, name: FileName): void {
   checkName(symlinkat(nulEnded(target), dirFd, nulEnded(name)), 'symlinkat', name);
 }

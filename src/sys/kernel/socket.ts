@@ -54,11 +54,13 @@ export function bindUnix(fd: number, path: string): void {
   check(bind(fd, address, address.length) as number, 'bind', path);
 }
 
+/** connect(2). Throws `ENOENT`, `ECONNREFUSED` when nobody listens there. */
 export function connectUnix(fd: number, path: string): void {
   const address = unixAddress(path);
   check(connect(fd, address, address.length) as number, 'connect', path);
 }
 
+/** listen(2). */
 export function listenOn(fd: number, backlog: number): void {
   check(listen(fd, backlog) as number, 'listen');
 }
