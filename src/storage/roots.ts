@@ -114,7 +114,7 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
       if (state === 'mounted') return root;
       if (state === 'dead') unmount(root, MNT_DETACH);
       refuseHeld(instanceId, 'mount');
-      await uppers.settleFreeze(instanceId, chain);
+      await uppers.freezes.settle(instanceId, chain);
       const upper = uppers.upperPath(instanceId);
       const plan = planRoot({
         tier,

@@ -110,14 +110,14 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
     },
     freezeUpper: async (instanceId, owner) => {
       roots.refuseHeld(instanceId, 'snapshot');
-      return await uppers.freeze(instanceId, owner);
+      return await uppers.freezes.freeze(instanceId, owner);
     },
     isUntouched: (instanceId, top) => {
       roots.refuseHeld(instanceId, 'copy');
       return uppers.isUntouched(instanceId, top);
     },
-    keepFreeze: (instanceId) => uppers.keepFreeze(instanceId),
-    undoFreeze: (instanceId, layer) => uppers.undoFreeze(instanceId, layer),
+    keepFreeze: (instanceId) => uppers.freezes.forget(instanceId),
+    undoFreeze: (instanceId, layer) => uppers.freezes.undo(instanceId, layer),
     copyUpper: (instanceId, options) => uppers.copy(instanceId, options),
 
     mountRoot: (instanceId, chain) => roots.mount(instanceId, chain),
@@ -170,7 +170,7 @@ export const makeStorage: MakeStorage = async ({ paths, log, tier: wanted }) => 
       await uppers.sweep();
       await volumes.sweep();
     },
-    undoUnrecordedFreezes: (known) => uppers.undoUnrecordedFreezes(known),
+    undoUnrecordedFreezes: (known) => uppers.freezes.undoUnrecorded(known),
     close: (patienceMs) => layers.close(patienceMs),
     look: () => lookAt(paths, (path) => layers.isLeaving(path)),
     removeUnfinished: async (path) => {

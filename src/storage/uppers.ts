@@ -1,27 +1,18 @@
-import {
-  chmod,
-  chown,
-  lstat,
-  mkdir,
-  readdir,
-  readlink,
-  rename,
-  rm,
-  rmdir,
-  symlink,
-} from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, rename, rmdir } from 'node:fs/promises';
 
 import { hostPath, type HostPath } from '../base/brand.ts';
 import { isObjectName } from '../base/names.ts';
-import { isWarrenError, WarrenError } from '../contract/errors.ts';
+import { isWarrenError } from '../contract/errors.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { spaceError } from './files/errors.ts';
 import { isAlikeDirectory, type TreeFile } from './alike.ts';
 import { copyAttributes } from './attributes.ts';
-import { asLayer, asUpper, readKind, writeKind, type Layers } from './layers.ts';
+import { makeFreezes, type Freezes } from './freezes.ts';
+import { asLayer, readKind, type Layers } from './layers.ts';
 import { makeShift, makeTreeShift } from './owners.ts';
-import { copyTree, exists, removeTree, syncDirectory } from './trees.ts';
-import type { LayerId, OwnerRange, StorageLog, UndoneFreezes } from './types.ts';
+import { copyTree, exists, removeTree } from './trees.ts';
+import type { LayerId, OwnerRange, StorageLog } from './types.ts';
+import { upperPlaces } from './upper-places.ts';
 import { walkTree } from './walk.ts';
 
 /**
@@ -48,7 +39,7 @@ export interface Uppers {
     options: { readonly signal?: AbortSignal },
   ): Promise<void>;
   list(): Promise<number[]>;
-  freeze(instanceId: number, owner: OwnerRange): Promise<LayerId>;
+  readonly freezes: Freezes;
   copy(
     instanceId: number,
     options: { readonly signal?: AbortSignal; readonly copied?: () => Promise<void> },
@@ -56,18 +47,8 @@ export interface Uppers {
   plainDirectory(instanceId: number, name: string, owner: OwnerRange): Promise<HostPath>;
   /** Whether there is nothing in the upper, and its own attributes are those that `create` took from `top`. */
   isUntouched(instanceId: number, top: LayerId): Promise<boolean>;
-  /** After a freeze was recorded. */
-  keepFreeze(instanceId: number): Promise<void>;
-  /** Puts the files back that became `layer`. */
-  undoFreeze(instanceId: number, layer: LayerId): Promise<void>;
-  /**
-   * Throws unless the machine stands on what its last freeze made: the files of one that was neither
-   * recorded nor undone would be missing. Then that freeze is past undoing.
-   */
-  settleFreeze(instanceId: number, chain: readonly LayerId[]): Promise<void>;
   /** Removes what was being made or removed when a daemon died. */
   sweep(): Promise<void>;
-  undoUnrecordedFreezes(known: ReadonlySet<LayerId>): Promise<UndoneFreezes>;
 }
 
 const overlays = [
@@ -77,15 +58,7 @@ const overlays = [
 const ours = [...overlays, 'plain'];
 
 export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppers {
-  const home = (instanceId: number): string => {
-    if (!Number.isSafeInteger(instanceId) || instanceId < 0) {
-      throw new Error(`${instanceId} is no instance id`);
-    }
-    return `${dir}/${instanceId}`;
-  };
-  const upperPath = (instanceId: number): HostPath => hostPath(`${home(instanceId)}/upper`);
-  const workPath = (instanceId: number): HostPath => hostPath(`${home(instanceId)}/work`);
-  const freezing = (instanceId: number): string => `${home(instanceId)}/freezing`;
+  const { home, upperPath, workPath } = upperPlaces(dir);
 
   const create = async (instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void> => {
     try {
@@ -110,49 +83,7 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
     return found.sort((a, b) => a - b);
   };
 
-  const forgetFreeze = (instanceId: number): Promise<void> =>
-    rm(freezing(instanceId), { force: true });
-
-  /** Puts `layer` back as the upper of a machine whose new upper nobody has used yet. */
-  const putBack = async (instanceId: number, layer: LayerId): Promise<void> => {
-    const upper = upperPath(instanceId);
-    try {
-      await rmdir(upper);
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT')) throw error;
-    }
-    await writeKind(upper, asUpper(await layers.kindOf(layer)));
-    await rename(layers.path(layer), upper);
-    await writeKind(layers.path(layer), { kind: 'plain' });
-    await syncDirectory(home(instanceId));
-  };
-
-  const undoFreeze = async (instanceId: number, layer: LayerId): Promise<void> => {
-    if (await exists(layers.path(layer))) await putBack(instanceId, layer);
-    await forgetFreeze(instanceId);
-  };
-
-  const settleFreeze = async (instanceId: number, chain: readonly LayerId[]): Promise<void> => {
-    const layer = await linkedLayer(instanceId);
-    if (layer === undefined) return;
-    if (!chain.includes(layer) && (await exists(layers.path(layer)))) {
-      throw new WarrenError('unsupported', {
-        what: `use the files of machine ${instanceId}`,
-        why: `a snapshot of it failed and its files are still in layer ${layer}, which a new daemon puts back`,
-        hint: 'warren daemon restart',
-      });
-    }
-    await forgetFreeze(instanceId);
-  };
-
-  const linkedLayer = async (instanceId: number): Promise<LayerId | undefined> => {
-    try {
-      return await readlink(freezing(instanceId));
-    } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return undefined;
-      throw error;
-    }
-  };
+  const freezes = makeFreezes({ dir, layers, log, create, list });
 
   const removeOverlay = async (instanceId: number): Promise<void> => {
     const directory = home(instanceId);
@@ -180,9 +111,7 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
     workPath,
     create,
     list,
-    keepFreeze: forgetFreeze,
-    undoFreeze,
-    settleFreeze,
+    freezes,
 
     remove: async (instanceId) => {
       const directory = home(instanceId);
@@ -226,29 +155,8 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
       await rename(part, staged);
     },
 
-    freeze: async (instanceId, owner) => {
-      const upper = upperPath(instanceId);
-      const layer = await layers.newId();
-      await settleFreeze(instanceId, []);
-      // Death from here on until the caller has recorded the layer is mended by `undoUnrecordedFreezes`.
-      try {
-        await symlink(layer, freezing(instanceId));
-        await syncDirectory(home(instanceId));
-        await layers.adopt(upper, layer, asLayer(await readKind(upper)));
-        await writeKind(upper, { kind: 'plain' });
-        await create(instanceId, owner, layer);
-        await syncDirectory(home(instanceId));
-      } catch (error) {
-        await undoFreeze(instanceId, layer).catch((err: unknown) => {
-          log.error({ err, instanceId, layer }, 'a failed freeze could not be undone');
-        });
-        throw spaceError(error, `freeze the files of machine ${instanceId}`, dir);
-      }
-      return layer;
-    },
-
     isUntouched: async (instanceId, top) => {
-      await settleFreeze(instanceId, [top]);
+      await freezes.settle(instanceId, [top]);
       const upper = upperPath(instanceId);
       if ((await readdir(upper)).length > 0) return false;
       return isAlikeDirectory(await treeFile(upper), await treeFile(layers.path(top)));
@@ -281,25 +189,6 @@ export function makeUppers(dir: HostPath, layers: Layers, log: StorageLog): Uppe
           for (const name of left) await removeTree(`${directory}/${name}`);
         }
       }
-    },
-
-    undoUnrecordedFreezes: async (known) => {
-      const mended: number[] = [];
-      const left: LayerId[] = [];
-      for (const instanceId of await list()) {
-        const layer = await linkedLayer(instanceId);
-        if (layer === undefined) continue;
-        try {
-          const unrecorded = !known.has(layer) && (await exists(layers.path(layer)));
-          if (unrecorded) await putBack(instanceId, layer);
-          await forgetFreeze(instanceId);
-          if (unrecorded) mended.push(instanceId);
-        } catch (error) {
-          log.error({ err: error, instanceId, layer }, 'an unrecorded freeze cannot be undone');
-          left.push(layer);
-        }
-      }
-      return { mended, left };
     },
   };
 }

@@ -36,7 +36,7 @@ export function makeViews({ paths, log, tier, layers, uppers }: RootsDeps): View
   return {
     mount: async (chain, upperOf) => {
       const upper = upperOf === undefined ? undefined : uppers.upperPath(upperOf);
-      if (upperOf !== undefined) await uppers.settleFreeze(upperOf, chain);
+      if (upperOf !== undefined) await uppers.freezes.settle(upperOf, chain);
       const plan = planRoot({
         tier,
         upper: upper === undefined ? { kind: 'plain' } : await kindOfUpper(upper),
