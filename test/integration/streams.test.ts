@@ -132,17 +132,20 @@ describe('exec', () => {
   });
 
   test('has a terminal of the wanted size that can be resized', async () => {
-    const operation = await exec(['sh', '-c', 'stty size; read x; stty size; exit 3'], {
-      interactive: true,
-      width: 91,
-      height: 31,
-    });
+    const untilResized = 'until [ "$(stty size)" = "40 100" ]; do sleep 0.02; done';
+    const operation = await exec(
+      ['sh', '-c', `stty size; read x; ${untilResized}; stty size; exit 3`],
+      {
+        interactive: true,
+        width: 91,
+        height: 31,
+      },
+    );
     expect(Object.keys(operation.metadata['fds'] as object).sort()).toEqual(['0', 'control']);
     const [control, terminal] = await connect(operation, ['control', '0']);
     await terminal?.until(() => terminal.text.includes('31 91'));
     const args = { width: '100', height: '40' };
     control?.ws.send(JSON.stringify({ command: 'window-resize', args, signal: 0 }));
-    await new Promise((resolve) => setTimeout(resolve, 50));
     terminal?.ws.send(Buffer.from('\n'), { binary: true });
     await terminal?.until(() => terminal.text.includes('40 100'));
     expect((await ended(operation)).metadata['return']).toBe(3);
