@@ -132,7 +132,7 @@ export function imageTable(db: Database) {
       const row = selectOne.get(project, fingerprint);
       return row === undefined ? undefined : complete(row);
     },
-    /** The oldest of these bytes, whose project it may be. */
+    /** The oldest image of these bytes, in any project. */
     findAnywhere(fingerprint: string): ImageRecord | undefined {
       const row = selectAny.get(fingerprint);
       return row === undefined ? undefined : complete(row);

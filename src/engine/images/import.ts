@@ -9,7 +9,7 @@ import { checkAliasName } from './aliases.ts';
 import { imageOwner, recordImage, refuseExisting, shareImage } from './record.ts';
 
 export interface ImportImageInput {
-  /** Which is to have it. */
+  /** The project that is to have it. */
   readonly project: string;
   /** On disk in `paths.imagesDir`, so that they can be renamed; moved into the store, or removed on failure. */
   readonly files: ImageFiles;

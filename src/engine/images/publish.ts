@@ -24,7 +24,7 @@ import { extensionOf } from './files.ts';
 import { importImage } from './import.ts';
 
 export interface PublishImageInput {
-  /** Which is to have the image. */
+  /** The project that is to have the image. */
   readonly project: string;
   readonly instance: string;
   readonly snapshot: string | undefined;

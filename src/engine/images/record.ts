@@ -15,7 +15,7 @@ import { getImage } from './list.ts';
 
 /** What is recorded of an image besides what its files say. */
 export interface NewImage {
-  /** Which is to have it. */
+  /** The project that is to have it. */
   readonly project: string;
   readonly filename: string;
   readonly properties: StringMap;

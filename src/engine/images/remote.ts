@@ -27,7 +27,7 @@ export interface RemoteImage {
 }
 
 export interface FetchImageInput {
-  /** Which is to have it. */
+  /** The project that is to have it. */
   readonly project: string;
   readonly remote: RemoteImage;
   readonly public: boolean;

@@ -60,8 +60,8 @@ export function adopt(
 }
 
 /**
- * Follows the boot of a machine that says READY=1: records when, and whether units failed. Of one
- * that cannot say it, started is booted.
+ * Follows the boot of a machine that says READY=1: records when, and whether units failed. One that
+ * cannot say it counts as booted once it is started.
  */
 export async function followBoot(
   deps: EngineDeps,

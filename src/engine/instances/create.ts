@@ -22,7 +22,7 @@ import type {
 import { copySnapshots, planCopy, type MadeInstance } from './copy.ts';
 import { dropEmptyKeys } from './devices.ts';
 import { checkSources } from './disks.ts';
-import { ownLayers, refuseBeyond, rootDisk } from './disk-use.ts';
+import { refuseLargeCopy } from './disk-use.ts';
 import type { IdentityTrigger } from './identity.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { noteFixedAddresses } from '../networks/held-addresses.ts';
@@ -113,7 +113,9 @@ export async function createInstance(
   if (source.type === 'copy') {
     return await planCopy(deps, source, context, async (origin) => {
       const copy: Origin = { ...noOrigin, ...origin, trigger: 'copy' };
-      await refuseLargeCopy(deps, input, copy, source.instance);
+      const { devices } = expandInstance(deps, settingsOf(deps, input, copy));
+      const beyond = { what: `create ${name}`, kept: source.instance, name };
+      await refuseLargeCopy(deps, beyond, copy, devices);
       return { ...(await make(deps, input, copy, context)), frozenMs: origin.frozenMs };
     });
   }
@@ -256,23 +258,6 @@ async function make(
     context: { type: 'container' },
   });
   return getInstance(deps, name);
-}
-
-/** A copy begins with all that its source keeps, which may be more than it may keep itself. */
-async function refuseLargeCopy(
-  deps: EngineDeps,
-  input: CreateInstanceInput,
-  origin: Origin,
-  kept: string,
-): Promise<void> {
-  const { name } = input;
-  const { sizeBytes } = rootDisk(expandInstance(deps, settingsOf(deps, input, origin)).devices);
-  if (sizeBytes === undefined) return;
-  const { snapshotsOf } = origin;
-  const snapshots = snapshotsOf === undefined ? [] : deps.store.snapshots.list(snapshotsOf);
-  const chains = [origin, ...snapshots].map((one) => ownLayers(one));
-  const bytes = await deps.live.diskUse.ofLayers(chains.flat());
-  refuseBeyond({ what: `create ${name}`, kept, name }, bytes, sizeBytes);
 }
 
 function check(

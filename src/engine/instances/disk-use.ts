@@ -110,6 +110,24 @@ export function refuseBeyond(
   });
 }
 
+/**
+ * Throws `no_space` when the machine `kept` keeps more than its copy may on its root disk, which is among
+ * the expanded `devices`: a copy begins with all of that.
+ */
+export async function refuseLargeCopy(
+  deps: EngineDeps,
+  beyond: Beyond,
+  origin: Pick<InstanceRecord, 'layers' | 'config'> & { readonly snapshotsOf: number | undefined },
+  devices: DeviceMap,
+): Promise<void> {
+  const { sizeBytes } = rootDisk(devices);
+  if (sizeBytes === undefined) return;
+  const { snapshotsOf } = origin;
+  const snapshots = snapshotsOf === undefined ? [] : deps.store.snapshots.list(snapshotsOf);
+  const chains = [origin, ...snapshots].map((one) => ownLayers(one));
+  refuseBeyond(beyond, await deps.live.diskUse.ofLayers(chains.flat()), sizeBytes);
+}
+
 const warningType = 'Disk limit exceeded';
 
 /** Tells of machines beyond their disk limit by warnings, and takes those back that hold no more. */

@@ -2,7 +2,7 @@ import { WarrenError } from '../../contract/errors.ts';
 import { chainFor, removeUnusedLayers } from '../layers.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { copySnapshots, planCopyLocked, type CopyOrigin, type CopySource } from './copy.ts';
-import { ownLayers, refuseBeyond, rootDisk } from './disk-use.ts';
+import { refuseLargeCopy } from './disk-use.ts';
 import { endRun } from './end.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { ownerOf } from './owner.ts';
@@ -47,7 +47,8 @@ export async function refreshInstance(
   }
   if (target.run !== undefined) await endRun(deps, target, undefined);
   await planCopyLocked(deps, source, context, async (origin) => {
-    await refuseLarge(deps, what, target, source.instance, origin);
+    const beyond = { what, kept: source.instance, name };
+    await refuseLargeCopy(deps, beyond, origin, expandInstance(deps, target).devices);
     await takeOver(deps, target, origin, context);
   });
   await removeUnusedLayers(deps);
@@ -93,26 +94,10 @@ async function takeFiles(
   await emptyUpper(deps, target);
 }
 
-/** Those that the source has not, or has another of the same name of. */
+/** Deletes the snapshots that the source lacks, or has another one of under the same name. */
 function dropOldSnapshots({ store }: EngineDeps, sourceId: number, target: InstanceRecord): void {
   const times = new Map(store.snapshots.list(sourceId).map((one) => [one.name, one.createdAtMs]));
   for (const { id, name, createdAtMs } of store.snapshots.list(target.id)) {
     if (times.get(name) !== createdAtMs) store.snapshots.delete(id);
   }
-}
-
-async function refuseLarge(
-  deps: EngineDeps,
-  what: string,
-  target: InstanceRecord,
-  kept: string,
-  origin: CopyOrigin,
-): Promise<void> {
-  const { sizeBytes } = rootDisk(expandInstance(deps, target).devices);
-  if (sizeBytes === undefined) return;
-  const { snapshotsOf } = origin;
-  const snapshots = snapshotsOf === undefined ? [] : deps.store.snapshots.list(snapshotsOf);
-  const chains = [origin, ...snapshots].map((one) => ownLayers(one));
-  const bytes = await deps.live.diskUse.ofLayers(chains.flat());
-  refuseBeyond({ what, kept, name: target.name }, bytes, sizeBytes);
 }

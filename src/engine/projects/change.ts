@@ -62,7 +62,9 @@ export function updateProject(deps: EngineDeps, input: UpdateProjectInput): void
   tell(deps, 'updated', name);
 }
 
-/** Of an empty one, as in LXD: names of what it has have the project's in them. Throws `in_use`. */
+/**
+ * Renames an empty project, as in LXD: the names of what one has contain its own. Throws `in_use`.
+ */
 export function renameProject(deps: EngineDeps, name: string, newName: string): void {
   const what = `rename the project ${name}`;
   const issues = nameIssues(newName);

@@ -116,7 +116,7 @@ async function resumeBoot(
   booted: boolean,
 ): Promise<void> {
   const isSystemd = await hasSystemd(deps, record).catch((error: unknown) => {
-    // Of one whose init cannot be found out about, started is booted.
+    // A machine whose init cannot be looked at counts as booted.
     machine.boot.finish();
     throw error;
   });
