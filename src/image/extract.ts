@@ -48,7 +48,8 @@ export async function unpackStream(
     const tar = await sandbox.start(
       {
         kind: 'files',
-        command: extractCommand(layout),
+        // A unified archive's entries begin with `rootfs/` themselves.
+        command: extractCommand(layout === 'unified' ? '/image' : sandboxTree),
         ids: slice,
         mounts: [{ source: target, destination: sandboxTree, readonly: false }],
         maxFileBytes: limits.maxBytes,
@@ -75,13 +76,13 @@ export async function unpackStream(
   if (devices > 0) log.debug({ target, devices }, 'dropped device nodes of an image');
 }
 
-/** Extraction of standard input; a unified archive's entries begin with `rootfs/` themselves. */
-function extractCommand(layout: Layout): string[] {
+/** tar that extracts its standard input below `directory`, with owners by number and every attribute. */
+export function extractCommand(directory: string): string[] {
   // prettier-ignore
   return [
     'tar', '--extract', '--file=-', '--numeric-owner', '--same-owner', '--same-permissions',
     '--xattrs', '--xattrs-include=*', '--acls', '--delay-directory-restore',
-    '--warning=no-timestamp', `--directory=${layout === 'unified' ? '/image' : sandboxTree}`,
+    '--warning=no-timestamp', `--directory=${directory}`,
   ];
 }
 

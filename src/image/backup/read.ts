@@ -6,6 +6,7 @@ import { ArchivePolicy } from '../archive/policy.ts';
 import { TarReader, type TarEntry } from '../archive/reader.ts';
 import { openArchive, type ArchiveSource } from '../archive/source.ts';
 import type { ImageLimits, ImageLog } from '../deps.ts';
+import { extractCommand } from '../extract.ts';
 import type { Child } from '../sandbox/child.ts';
 import { childFailure, throwIfCancelled } from '../sandbox/failure.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -182,7 +183,7 @@ export async function openBackup(
       const tar = await sandbox.start(
         {
           kind: 'files',
-          command: extractCommand,
+          command: extractCommand('/image'),
           ids: slice,
           mounts: [
             { source: places.path, destination: '/image/backup', readonly: true },
@@ -216,13 +217,6 @@ export async function openBackup(
     [Symbol.asyncDispose]: () => source.close(),
   };
 }
-
-// prettier-ignore
-const extractCommand: readonly string[] = [
-  'tar', '--extract', '--file=-', '--numeric-owner', '--same-owner', '--same-permissions',
-  '--xattrs', '--xattrs-include=*', '--acls', '--delay-directory-restore',
-  '--warning=no-timestamp', '--directory=/image',
-];
 
 function isKept({ kind, part, policy }: Segment, entry: TarEntry): boolean {
   const { path, isDevice } = policy.check(entry);
