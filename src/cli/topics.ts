@@ -125,9 +125,10 @@ limits.cpu=2 is the time of two CPUs, and programs inside count two. A set such 
 machine to them. Where lxcfs runs (warren doctor lxcfs), free(1) and uptime(1) inside show the
 machine's own memory and time; not with security.nesting, which needs /proc as it is, and not those
 of busybox, which do not look there. limits.kernel.* are the limits of setrlimit(2) for all that runs
-inside, and take effect at the next start, as linux.sysctl.* does. Rates of a disk hold for the block
-device below it: disks that share one share the tighter rate, and a file system on none (tmpfs, a
-network) is an error.`,
+inside, and take effect at the next start, as linux.sysctl.* does: those that a machine has for itself
+(net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*), with values that the kernel takes, or the
+machine does not start. Rates of a disk hold for the block device below it: disks that share one share
+the tighter rate, and a file system on none (tmpfs, a network) is an error.`,
     keys: 'limits',
   },
   idmaps: {
@@ -192,6 +193,7 @@ Of a stopped machine it costs nothing: its files become a layer that it goes on 
 one is frozen for the moment of the copy. Restoring and copying take no time either way. Two things
 behave as they never did before: a directory older than the last snapshot cannot be renamed in one
 step (programs copy it instead), and writing to one name of a hard-linked file leaves the others.
+Storage volumes and directories of the host are part of none: warren storage volume snapshot.
 
   $ warren export web                    writes web.tar.zst: the machine and its snapshots
   $ warren import web.tar.zst web2       here or elsewhere; exports of LXD and Incus do as well

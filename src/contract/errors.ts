@@ -232,7 +232,7 @@ function topicOf(paths: readonly string[]): string | undefined {
 }
 
 const topicsOfPaths: readonly (readonly [RegExp, string])[] = [
-  [/^config\.(warren\.)?limits\./, 'limits'],
+  [/^config\.((warren\.)?limits|linux\.sysctl)\./, 'limits'],
   [/^config\.snapshots\./, 'snapshots'],
   [/^config\.(security\.idmap|raw\.idmap)/, 'idmaps'],
   [/^config\.(ipv4|ipv6|dns|bridge)\./, 'networks'],

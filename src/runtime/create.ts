@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 
 import { Revert } from '../base/revert.ts';
 import type { ProcessIdentity } from '../base/process-identity.ts';
-import { WarrenError } from '../contract/errors.ts';
+import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { setCpuAffinity } from '../sys/kernel/process.ts';
 import { closeFd } from '../sys/kernel/socket.ts';
 import { openPtyPeer } from '../sys/kernel/tty.ts';
@@ -18,6 +18,7 @@ import { rootOf, type Owner } from './machine-facts.ts';
 import { buildSpec, formatSpec } from './oci/spec.ts';
 import type { OciSpec } from './oci/types.ts';
 import type { Places } from './places.ts';
+import { sysctlRefusal } from './sysctl-refusal.ts';
 import type { BindMount, CreatedMachine, MachineSpec } from './types.ts';
 
 /** `crun create` makes namespaces and mounts and takes 10 ms; this is for a host that swaps. */
@@ -64,7 +65,12 @@ export async function createMachine(
   const pidFile = `${places.bundleDir}/init.pid`;
   const { bundleDir } = places;
   const options = ['--bundle', bundleDir, '--console-socket', socket.path, '--pid-file', pidFile];
-  await oci.run(`create ${name}`, ['create', ...options, name], createTimeoutMs);
+  await oci
+    .run(`create ${name}`, ['create', ...options, name], createTimeoutMs)
+    .catch((error: unknown) => {
+      if (!isWarrenError(error, 'program_failed')) throw error;
+      throw sysctlRefusal(name, machine.sysctl, error.details.output) ?? error;
+    });
   // The runtime has sent it before it ended: nothing to wait for.
   const consoleFd = socket.take();
   if (consoleFd === undefined) throw noConsole('sent no console');

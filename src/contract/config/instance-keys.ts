@@ -5,7 +5,7 @@ const rlimits =
 
 /** Sysctls that the kernel keeps per network or ipc namespace: the only ones a machine has for itself. */
 const ownSysctl =
-  /^(?:net\.[A-Za-z0-9_.\-/]+|fs\.mqueue\.[a-z_]+|kernel\.(?:domainname|msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced))$/;
+  /^(?:net\.[A-Za-z0-9_.\-/]+|fs\.mqueue\.[a-z_]+|kernel\.(?:msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced))$/;
 
 /**
  * Every instance config key that warren knows. Names, meaning and defaults are LXD's; warren's own
@@ -167,7 +167,7 @@ export const instanceKeys = [
     rest: {
       pattern: ownSysctl,
       wanted:
-        'a sysctl that a machine has for itself: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm* or kernel.domainname',
+        'a sysctl that a machine has for itself: net.*, fs.mqueue.*, kernel.msg*, kernel.sem or kernel.shm*',
     },
     summary: 'Kernel setting inside the machine',
   },

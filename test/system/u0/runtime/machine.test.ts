@@ -164,6 +164,20 @@ describe('a machine', () => {
     expect(stdout.trim().split('\n').pop()).toBe('0');
   });
 
+  it('is not made with a sysctl that the kernel refuses, and says which', async () => {
+    const problemOf = async (name: string, sysctl: Record<string, string>): Promise<string> => {
+      const refused: unknown = await ground.run(name, { sysctl }).catch((e: unknown) => e);
+      expect(await ground.runtime.list()).not.toContain(name);
+      return (refused as Error).message;
+    };
+    expect(await problemOf('words', { 'net.core.somaxconn': 'many' })).toBe(
+      'Cannot start words: config.linux.sysctl.net.core.somaxconn: the kernel refuses "many" (Invalid argument), wanted a value that it takes',
+    );
+    expect(await problemOf('absent', { 'net/core/no_such': '1' })).toMatch(
+      /config\.linux\.sysctl\.net\/core\/no_such: the kernel refuses "1" \(No such file .*\), wanted a sysctl that this kernel gives to machines$/,
+    );
+  });
+
   it('under an allow-list can start and can do only what is on it', async () => {
     const seccomp = {
       denyDefault: true,

@@ -99,6 +99,7 @@ describe('validateConfig', () => {
     ['raw.idmap', 'both 10-20 10-21', /not valid/],
     ['linux.sysctl.vm.swappiness', '1', /that a machine has for itself/],
     ['linux.sysctl.kernel.core_pattern', '|/x', /that a machine has for itself/],
+    ['linux.sysctl.kernel.domainname', 'lab', /that a machine has for itself/],
     ['security.privileged', 'true', /"true" is not supported by warren: every machine/],
     ['raw.lxc', 'x', /"raw.lxc" is not supported by warren: machines do not run under liblxc/],
     ['cloud-init.user-data', 'x', /is not supported by warren: its images carry no cloud-init/],
