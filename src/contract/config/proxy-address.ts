@@ -16,8 +16,9 @@ const maxPorts = 256;
 export function parseProxyAddress(text: string): ProxyEndpoint | undefined {
   const [, kind, rest = ''] = /^(tcp|udp|unix):(.*)$/.exec(text) ?? [];
   if (kind === 'unix') {
-    // sun_path holds 107 bytes and a NUL.
-    return /^\/[^\0]{1,106}$/.test(rest) ? { kind, path: rest } : undefined;
+    // sun_path holds 107 bytes and a NUL. What a policy says of paths is not got round by `..`.
+    const isPlain = /^\/[^\0]{1,106}$/.test(rest) && !rest.split('/').includes('..');
+    return isPlain ? { kind, path: rest } : undefined;
   }
   if (kind !== 'tcp' && kind !== 'udp') return undefined;
   const [, bracketed, plain, portText = ''] =

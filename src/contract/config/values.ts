@@ -21,7 +21,8 @@ interface Rule {
 
 const proxyRule: Rule = {
   ok: (value) => parseProxyAddress(value) !== undefined,
-  wanted: 'tcp:ADDRESS:PORTS, udp:ADDRESS:PORTS or unix:/PATH such as tcp:127.0.0.1:8080',
+  wanted:
+    'tcp:ADDRESS:PORTS, udp:ADDRESS:PORTS or unix:/PATH without .., such as tcp:127.0.0.1:8080',
 };
 
 const rules: Readonly<Record<ValueType, Rule>> = {

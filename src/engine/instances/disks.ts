@@ -13,6 +13,7 @@ import { findPolicy } from '../policy/policy.ts';
 import type { EngineDeps } from '../types.ts';
 import { holdVolume, type Holder } from '../volumes/hold.ts';
 import { volumeOfDevice } from '../volumes/list.ts';
+import { planProxies, refuseProxyPaths } from './proxies.ts';
 import { volumeFor } from '../projects/features.ts';
 
 /** A disk or unix-char device as it is configured; whether its source is there is not asked yet. */
@@ -21,6 +22,8 @@ export interface Share {
   /** A path of the host, or the name that the project of the machine has for a storage volume. */
   readonly source: string;
   readonly isVolume: boolean;
+  /** A device node, and nothing else: of a `unix-char`. */
+  readonly isNode: boolean;
   /** In the machine. */
   readonly target: string;
   readonly readonly: boolean;
@@ -46,6 +49,7 @@ function shareOf(device: string, keys: StringMap): Share | undefined {
     device,
     source,
     isVolume: volumeOfDevice(keys) !== undefined,
+    isNode: !isDisk,
     target,
     readonly: parseBool(keys['readonly'] ?? '') === true,
     recursive: parseBool(keys['recursive'] ?? '') === true,
@@ -91,7 +95,7 @@ async function bindPaths(
   for (const share of shares) {
     const { device, source, target, readonly, recursive, required } = share;
     if (share.isVolume) continue;
-    const found = await kindOf(source);
+    const found = await kindOf(source, share.isNode);
     if (typeof found !== 'string') {
       const { path, kind } = found;
       // A link may lead to where the source itself could not be.
@@ -122,6 +126,8 @@ export async function checkSources(
   after: DeviceMap,
 ): Promise<void> {
   await bindPaths(deps, what, changesOf(planShares(before), planShares(after)).added);
+  const proxies = changesOf(planProxies('', before), planProxies('', after));
+  await refuseProxyPaths(deps, what, proxies.added);
 }
 
 /** What is there no more and what is new; one that changed is both. */
@@ -141,12 +147,18 @@ function filled(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/** Each type hands out what it is for: a policy may allow the one and not the other. */
 async function kindOf(
   source: string,
+  isNode: boolean,
 ): Promise<string | { readonly path: string; readonly kind: BindMount['kind'] }> {
   try {
     const path = await realpath(source);
     const found = await stat(path);
+    if (isNode && !found.isCharacterDevice()) return 'is no character device';
+    if (!isNode && (found.isCharacterDevice() || found.isBlockDevice())) {
+      return 'is a device, wanted a directory or file, or the type unix-char';
+    }
     if (found.isDirectory()) await access(path, constants.R_OK | constants.X_OK);
     else if (found.isFile()) await access(path, constants.R_OK);
     return { path, kind: found.isDirectory() ? 'directory' : 'file' };

@@ -24,7 +24,7 @@ import { countInotify, judgeInotify } from './inotify.ts';
 import { expandInstance, getInstance } from './list.ts';
 import { getInit, planLimits, planSpec, type Init } from './plan.ts';
 import { killAndWait } from './kill.ts';
-import { planProxies } from './proxies.ts';
+import { planProxies, refuseProxyPaths } from './proxies.ts';
 import { finishRestore } from './restoring.ts';
 import { moveToWishedIds } from './other-ids.ts';
 import { checkRlimits } from './rlimits.ts';
@@ -117,6 +117,8 @@ async function run(
     store.volumes.releaseAll(id);
   });
   const binds = await bindShares(deps, `start ${name}`, record, planShares(expanded.devices));
+  const proxies = planProxies(name, expanded.devices);
+  await refuseProxyPaths(deps, `start ${name}`, proxies);
 
   await using undo = new Revert((what, error) => {
     deps.log.warn({ err: error, instance: name, what }, 'a failed start was not undone completely');
@@ -144,7 +146,7 @@ async function run(
   const startedAtMs = deps.now();
   await runtime.start(name);
   recordRun(deps, record, { machine, init: created.init, startedAtMs }, undo);
-  for (const proxy of planProxies(name, expanded.devices)) {
+  for (const proxy of proxies) {
     undo.push('close a published port', () => networks.removeProxy(name, proxy.device));
     await networks.addProxy(created.init.pid, proxy);
   }

@@ -75,6 +75,8 @@ export async function updateInstance(
   checkWishedIds(deps, current, config);
   await checkSources(deps, `change ${name}`, before.devices, devices);
   await refuseHeldAddresses(deps, `change ${name}`, devices, current.id, before.devices);
+  // Again, for another may have taken meanwhile what was left of what all have together.
+  checkInstance(deps, `change ${name}`, candidate);
   const hwaddrs = missingHwaddrs({ config, devices });
   const stale = staleHwaddrs(wanted.config, devices);
   const kept = Object.entries(wanted.config).filter(([key]) => !stale.includes(key));

@@ -65,12 +65,15 @@ export async function updateProfile(
     devices: input.devices === undefined ? current.devices : dropEmptyKeys(input.devices),
   };
   checkProfile(deps, `change profile ${name}`, next);
-  await checkUsers(deps, users, next);
+  const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
+  await checkUsers(deps, records, next);
+  judgeUsers(deps, records, next);
   if (users.length > 0) {
     await checkSources(deps, `change profile ${name}`, current.devices, next.devices);
   }
+  // Again, for others may have taken meanwhile what was left of what all have together.
+  judgeUsers(deps, records, next);
 
-  const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
   const running = new Map(
     records
       .filter((record) => isRunning(deps, record))
@@ -125,11 +128,10 @@ export async function updateProfile(
 /** The profile may be right by itself and wrong for a machine that uses it. */
 async function checkUsers(
   deps: EngineDeps,
-  users: readonly string[],
+  records: readonly InstanceRecord[],
   next: ProfileRecord,
 ): Promise<void> {
   const what = `change profile ${next.name}`;
-  const records = users.flatMap((user) => deps.store.instances.find(user) ?? []);
   const issues: Issue[] = [];
   const expandNext = expander(deps, next);
   let known: AddressHolders | undefined;
@@ -141,6 +143,15 @@ async function checkUsers(
     }
   }
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
+}
+
+/** What the policy, the ids that there are and the projects have against machines with the profile as it shall be. */
+function judgeUsers(
+  deps: EngineDeps,
+  records: readonly InstanceRecord[],
+  next: ProfileRecord,
+): void {
+  const what = `change profile ${next.name}`;
   const judged = records.map((record) => ({ record, next: expandInstance(deps, record, next) }));
   checkPolicyOfUsers(deps, what, judged, expander(deps));
   for (const one of judged) checkWishedIds(deps, one.record, one.next.config);

@@ -61,6 +61,8 @@ export async function copyVolume(
     }
     undo.keep();
     return await record(deps, made, () => {
+      // Again, for others may have been made while the files were copied.
+      checkVolumePolicy(deps, what, undefined, { name, config });
       const inserted = deps.store.volumes.insert({
         ...origin,
         parentId: undefined,

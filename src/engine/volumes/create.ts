@@ -20,14 +20,17 @@ export async function createVolume(
 ): Promise<VolumeRecord> {
   const { name, description } = input;
   const config = dropEmpty(input.config);
+  const what = `create the storage volume ${name}`;
   checkVolume('create the storage volume', name, config);
   refuseTaken(deps, name);
-  checkVolumePolicy(deps, `create the storage volume ${name}`, undefined, { name, config });
+  checkVolumePolicy(deps, what, undefined, { name, config });
   // The ids that machines share: what others will not have to change.
   const owner = sliceAt(0);
   const tree = await deps.storage.volumes.create(owner);
-  const volume = await record(deps, [tree], () =>
-    deps.store.volumes.insert({
+  const volume = await record(deps, [tree], () => {
+    // Again, for another may have been made meanwhile and have taken what was left.
+    checkVolumePolicy(deps, what, undefined, { name, config });
+    return deps.store.volumes.insert({
       parentId: undefined,
       name,
       description,
@@ -36,8 +39,8 @@ export async function createVolume(
       config,
       tree,
       owner,
-    }),
-  );
+    });
+  });
   const subject = { kind: 'volume', name } as const;
   deps.events.lifecycle({ action: 'storage-volume-created', subject, context: {} });
   return volume;

@@ -26,6 +26,7 @@ test.each([
     'unix:relative',
     'unix:@abstract',
     `unix:/${'x'.repeat(200)}`,
+    'unix:/srv/../run/x.sock',
     'sctp:1.2.3.4:5',
     'udp:[::g]:1',
   ],
