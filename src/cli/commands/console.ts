@@ -1,9 +1,12 @@
 import { attachConsole } from '../../client/console.ts';
 import { apiPath } from '../../client/client.ts';
+import { readText } from '../../client/transport.ts';
 import { defineCommand } from '../command.ts';
 import { detachFilter, parseDetachKeys } from '../detach-keys.ts';
 import { stripRemote } from '../names.ts';
+import { plainConsole } from '../render/look.ts';
 import { UsageError } from '../usage-error.ts';
+import { write } from '../write.ts';
 
 import { pipeline } from 'node:stream/promises';
 
@@ -38,7 +41,8 @@ export const console = defineCommand({
     const instance = stripRemote(args.instance);
     if (args['show-log']) {
       const { body } = await client.download(apiPath('instances', instance, 'console'));
-      await pipeline(body, stdout, { end: false });
+      if (stdout.isTTY === true) await write(stdout, plainConsole(await readText(body)));
+      else await pipeline(body, stdout, { end: false });
       return undefined;
     }
     const keys = args['detach-keys'] ?? 'ctrl-a,q';

@@ -1,4 +1,5 @@
 import { defineCommand } from '../command.ts';
+import { formatJson } from '../render/format.ts';
 import { UsageError } from '../usage-error.ts';
 
 import type { ApiResponse } from '../../contract/api/envelope.ts';
@@ -38,7 +39,7 @@ export const query = defineCommand({
     if (args.wait && answer.type === 'async') return await client.wait(answer.metadata);
     return args.raw ? answer : answer.metadata;
   },
-  render: (data) => ({ text: JSON.stringify(data, null, 2) }),
+  render: (data, look) => ({ text: formatJson(data, look) }),
 });
 
 function parseBody(text: string): unknown {

@@ -1,4 +1,5 @@
 import { formatCsv, formatTable } from './table.ts';
+import { plainLines } from './look.ts';
 import { UsageError } from '../usage-error.ts';
 
 import type { Look } from './look.ts';
@@ -16,17 +17,22 @@ export async function formatAnswer(
   view: () => View | undefined,
   look: Look,
 ): Promise<string> {
-  if (format === 'json') return data === undefined ? '' : `${JSON.stringify(data, null, 2)}\n`;
-  if (format === 'yaml') return data === undefined ? '' : await formatYaml(data);
+  if (format === 'json') return data === undefined ? '' : formatJson(data, look);
+  if (format === 'yaml') return data === undefined ? '' : plainLines(look, await formatYaml(data));
   const shown = view();
   if (shown === undefined) return '';
   if (!('table' in shown)) {
     if (format === 'csv') throw new UsageError('Cannot print this as csv: it is no table');
-    if ('yaml' in shown) return await formatYaml(shown.yaml);
+    if ('yaml' in shown) return plainLines(look, await formatYaml(shown.yaml));
     return shown.text === '' || shown.text.endsWith('\n') ? shown.text : `${shown.text}\n`;
   }
-  if (format === 'csv') return formatCsv(shown.table);
+  if (format === 'csv') return plainLines(look, formatCsv(shown.table));
   return formatTable(shown.table, look, format === 'compact' ? 1 : 3);
+}
+
+/** JSON leaves control characters above U+007F as they are, which a machine may have in a name. */
+export function formatJson(data: unknown, look: Look): string {
+  return plainLines(look, `${JSON.stringify(data, null, 2)}\n`);
 }
 
 /** YAML as lxc prints it: no anchors, no folding. The library is loaded when first needed. */

@@ -1,3 +1,5 @@
+import { plain } from './look.ts';
+
 const levels: Readonly<Record<number, string>> = {
   10: 'trace',
   20: 'debug',
@@ -16,14 +18,15 @@ export function formatLogLine(line: string): string {
   try {
     record = JSON.parse(line) as Record<string, unknown>;
   } catch {
-    return line;
+    return plain(line);
   }
   const { level, time, msg, err, pid: _pid, hostname: _host, ...rest } = record;
-  if (typeof msg !== 'string') return line;
+  if (typeof msg !== 'string') return plain(line);
   const at = typeof time === 'string' || typeof time === 'number' ? formatTime(time) : '';
   const name = levels[Number(level ?? 30)] ?? String(level);
   const more = Object.entries(rest).map(([key, value]) => ` ${key}=${formatValue(value)}`);
-  return [`${at}${name.padEnd(5)} ${msg}${more.join('')}`, ...formatError(err)].join('\n');
+  const lines = [`${at}${name.padEnd(5)} ${msg}${more.join('')}`, ...formatError(err)];
+  return lines.map(plain).join('\n');
 }
 
 function formatTime(time: string | number): string {

@@ -7,6 +7,7 @@ import { info as networkInfo } from '../../../src/cli/commands/network.ts';
 import { formatEvent } from '../../../src/cli/commands/monitor.ts';
 import { formatReport } from '../../../src/cli/render/doctor-report.ts';
 import { formatStorageReport } from '../../../src/cli/render/storage-report.ts';
+import { plainConsole } from '../../../src/cli/render/look.ts';
 import { formatInstance } from '../../../src/cli/render/instance-info.ts';
 import { machine } from './machine.ts';
 
@@ -163,6 +164,14 @@ test('a line of the log is told, not dumped', () => {
     'error failed what="a b"\n    Error: no\n    at f (a.js:1:2)',
   );
   expect(formatLogLine('plain words')).toBe('plain words');
+  const nasty = { level: 30, msg: 'm\u001b[2J', key: 'k\u009bx', err: { message: 'e\u0007' } };
+  expect(formatLogLine(JSON.stringify(nasty))).toBe('info  m?[2J key=k?x\n    e?');
+});
+
+test('the log of a console keeps its colours and lines, and nothing a terminal would do or answer', () => {
+  const said =
+    'a\u001b[31mred\u001b[0m\r\n\u001b[6n\u001b[2J\u001b]0;title\u0007\u001bP$q"p\u001b\\b\u001bc\u009b6n\u001b';
+  expect(plainConsole(said)).toBe('a\u001b[31mred\u001b[0m\r\nb?c?6n?\u001b[0m');
 });
 
 test('a storage report says what is wrong, what was removed and what to type', () => {

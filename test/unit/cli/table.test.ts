@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { idCell, sizeCell, timeCell } from '../../../src/cli/render/cells.ts';
 import { paintState } from '../../../src/cli/render/look.ts';
+import { formatAnswer } from '../../../src/cli/render/format.ts';
 import { displayWidth, formatCsv, formatTable } from '../../../src/cli/render/table.ts';
 
 const look = { color: false, width: undefined, now: 0 };
@@ -81,4 +82,17 @@ test('csv has no header, quotes what must be quoted, and leaves out dashes that 
     rows: [['a,b', 'say "x"', '-', { text: 'running', painted: '\u001b[32mrunning\u001b[0m' }]],
   });
   expect(csv).toBe('"a,b","say ""x""",,running\n');
+});
+
+test('what a machine has in a name does nothing to a terminal, in whatever format', async () => {
+  const nasty = 'eth\u001b]0;x\u0007\u009b2J';
+  const view = () => ({ table: { columns: [{ title: 'NAME' }], rows: [[nasty]] } });
+  for (const format of ['table', 'json', 'yaml', 'csv', 'compact'] as const) {
+    const text = await formatAnswer(format, { name: nasty }, view, { ...look, width: 80 });
+    expect(text, format).toMatch(/eth.*2J/);
+    expect(text, format).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  }
+  // A program gets it as it is.
+  const toProgram = await formatAnswer('csv', undefined, view, { ...look, width: undefined });
+  expect(toProgram).toBe(`${nasty}\n`);
 });
