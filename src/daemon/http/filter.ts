@@ -102,7 +102,7 @@ function scalar(value: unknown): string | number | boolean | null | undefined {
 
 function matchesText(text: string, value: string): boolean {
   const equal = text.toLowerCase() === value.toLowerCase();
-  if (equal || !isCheapPattern(value) || text.length > 1024) return equal;
+  if (equal || !isCheapPattern(value, text.length)) return equal;
   const anchored = /[$^]/.test(value) ? value : `^${value}$`;
   try {
     return new RegExp(anchored, 'i').test(text);
@@ -111,10 +111,18 @@ function matchesText(text: string, value: string): boolean {
   }
 }
 
-/** A backtracking matcher must not be given what can hang it: repeated groups and many ways to match. */
-function isCheapPattern(pattern: string): boolean {
+/** Steps that one text may take, of which a list has thousands: what three signs need for the longest name. */
+const maxSteps = 63 ** 3;
+
+/**
+ * A backtracking matcher must not be given what can hang it: repeated groups and many ways to match. Each
+ * sign of repetition may be tried from every place of the text.
+ */
+function isCheapPattern(pattern: string, length: number): boolean {
   if (pattern.length > 256 || /\)\s*[*+?{]/.test(pattern) || /\\[1-9k]/.test(pattern)) return false;
-  return (pattern.match(/[*+{?|]/g) ?? []).length <= 3;
+  const signs = (pattern.match(/[*+{?|]/g) ?? []).length;
+  const isTriedAnywhere = pattern.includes('$') && !pattern.startsWith('^');
+  return signs <= 3 && length ** Math.max(1, signs + (isTriedAnywhere ? 1 : 0)) <= maxSteps;
 }
 
 function badFilter(problem: string): WarrenError {

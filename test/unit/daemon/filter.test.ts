@@ -51,6 +51,11 @@ describe('filter', () => {
     expect(parseFilter('name eq .*.*.*.*.*.*b')(evil)).toBe(false);
     expect(parseFilter(`name eq ${'(a|a)'.repeat(30)}b`)(evil)).toBe(false);
     expect(parseFilter(`name eq ${'a?'.repeat(60)}${'a'.repeat(60)}b`)(evil)).toBe(false);
+    // What no name is as long as.
+    const long = { name: 'a'.repeat(1000) };
+    expect(parseFilter('name eq .*.*.*b')(long)).toBe(false);
+    expect(parseFilter('name eq a*a*b$')(long)).toBe(false);
     expect(performance.now() - before).toBeLessThan(200);
+    expect(parseFilter('name eq ^a.*a.*a+$')(evil)).toBe(true);
   });
 });
