@@ -16,6 +16,12 @@ export interface PolicyOptions {
   readonly ids: IdRange | undefined;
 }
 
+/**
+ * Bytes of the names that we keep, of links, and tar, of directories: a small archive may hold a million
+ * names of 4,000 bytes. A desktop's are some ten million.
+ */
+const maxNameBytes = 128 * 1024 ** 2;
+
 const allIds: IdRange = { start: 0, size: 2 ** 32 };
 
 /** Entry with its path as `normalisePath` gives it. */
@@ -36,6 +42,7 @@ export class ArchivePolicy {
   #lastParent = '';
   #entries = 0;
   #bytes = 0;
+  #nameBytes = 0;
 
   constructor(options: PolicyOptions) {
     this.#options = options;
@@ -87,9 +94,11 @@ export class ArchivePolicy {
         }
         this.#addLink(path);
         return;
+      case '5':
+        this.#countName(path);
+        return;
       case '3':
       case '4':
-      case '5':
       case '6':
       case 'S':
         return;
@@ -99,6 +108,7 @@ export class ArchivePolicy {
   }
 
   #addLink(path: string): void {
+    this.#countName(path);
     this.#links.add(path);
     this.#lastParent = '';
   }
@@ -138,6 +148,12 @@ export class ArchivePolicy {
         `is ${formatSize(entry.realSize)} long, wanted at most ${formatSize(limits.maxBytes)}`,
       );
     }
+  }
+
+  #countName({ length }: string): void {
+    this.#nameBytes += length;
+    if (this.#nameBytes > maxNameBytes)
+      this.#exceeds(`more than ${formatSize(maxNameBytes)} of names`);
   }
 
   #exceeds(found: string): never {

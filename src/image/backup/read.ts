@@ -33,6 +33,7 @@ const what = 'import the backup';
 export const maxIndexBytes = 1024 * 1024;
 /** How much of an archive may come before its index: LXD puts it first. */
 const maxEntriesBeforeIndex = 1000;
+const maxBytesBeforeIndex = 64 * 1024 * 1024;
 const progressIntervalMs = 200;
 
 /** The bytes of `backup/index.yaml`. Throws `invalid` for a file that is no backup. */
@@ -44,10 +45,12 @@ export async function readBackupIndex(
   const source = await openArchive(file, { what, sandbox, signal });
   let found: Buffer | undefined;
   let entries = 0;
+  let bytes = 0;
   const reader = new TarReader({
     entry: (entry) => {
       if (found !== undefined || normalise(entry.name) !== backupIndexPath) {
-        if (++entries > maxEntriesBeforeIndex) throw notABackup();
+        bytes += entry.size;
+        if (++entries > maxEntriesBeforeIndex || bytes > maxBytesBeforeIndex) throw notABackup();
         return 'drop';
       }
       if (entry.type !== '0') throw notABackup();
@@ -132,12 +135,17 @@ export async function openBackup(
   };
   let passing: Segment | undefined;
   const beside = new BesideCollector();
+  let droppedBytes = 0;
   const reader = new TarReader({
     entry: (entry) => {
       passing = undefined;
       const path = normalise(entry.name);
       const part = partOf(path, kind);
-      if (part === undefined) return beside.wants(path, entry) ? 'collect' : 'drop';
+      if (part === undefined) {
+        droppedBytes += entry.size;
+        if (droppedBytes > limits.maxBytes) throw invalid('it holds more than a machine has');
+        return beside.wants(path, entry) ? 'collect' : 'drop';
+      }
       const segment = segmentOf(part);
       if (!isKept(segment, entry)) return 'drop';
       passing = segment;

@@ -70,6 +70,21 @@ describe('ArchivePolicy', () => {
     expect(judge(...entries)).toBe('hostile');
   });
 
+  it.each(['2', '5'])('refuses a small archive of a million long names (type %s)', (type) => {
+    const many = { ...limits, maxEntries: 1_000_000 };
+    const policy = new ArchivePolicy({ what: 'unpack', limits: many, ids: undefined });
+    const long = 'x'.repeat(250);
+    const path = Array.from({ length: 15 }, () => long).join('/');
+    let taken = 0;
+    const takeAll = (): void => {
+      for (; taken < 1_000_000; taken++) {
+        policy.check(entryOf(`${path}/${taken}`, { type, linkName: 'x' }));
+      }
+    };
+    expect(takeAll).toThrow(/unpacks to more than 128 MiB of names/);
+    expect(taken).toBeGreaterThan(30_000);
+  });
+
   it('refuses owners a machine has not', () => {
     expect(judge(entryOf('a', { uid: 65_536 }))).toBe('invalid');
     expect(judge(entryOf('a', { gid: -1 }))).toBe('invalid');

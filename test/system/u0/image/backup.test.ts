@@ -87,6 +87,7 @@ it.each<[string, 'hostile' | 'invalid', readonly RawEntry[]]>([
   ],
   ['an owner without an id', 'invalid', [root, { name: `${machine}/x`, uid: 70_000 }]],
   ['too much', 'hostile', [root, { name: `${machine}/x`, size: 9_000_000 }]],
+  ['too much beside it', 'invalid', [root, { name: 'x', content: Buffer.alloc(9_000_000) }]],
 ])('a backup is refused that has %s', async (_what, code, entries) => {
   const content = archive(...head, ...entries);
   expect((await failure(unpackAll(content))).code).toBe(code);
@@ -101,5 +102,7 @@ it('reads the index from the beginning alone, and only a small one', async () =>
   const large = { name: 'backup/index.yaml', content: Buffer.alloc(1024 * 1024 + 1) };
   expect((await failure(read(archive(large)))).code).toBe('invalid');
   expect((await failure(read(archive(root)))).code).toBe('invalid');
+  const before = { name: 'x', content: Buffer.alloc(65 * 1024 * 1024) };
+  expect((await failure(read(archive(before, ...head)))).code).toBe('invalid');
   expect((await failure(read(Buffer.from('no archive')))).code).toBe('invalid');
 });
