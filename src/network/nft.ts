@@ -1,3 +1,4 @@
+import { bridgeHwaddr } from './addressing.ts';
 import type { BridgeConfig } from './types.ts';
 
 /** What the rules need to know of the uplink. */
@@ -35,7 +36,11 @@ export function switchRules(
     '  chain forward {',
     '    type filter hook forward priority filter; policy drop;',
     '    ct state established,related accept',
-    ...bridges.map(({ name }) => `    iifname "${name}" oifname "${name}" accept`),
+    ...bridges.flatMap(({ name }) => [
+      // What the gateway is to hand on to the bridge that it came from: the way round a port's isolation.
+      `    iifname "${name}" oifname "${name}" ether daddr ${bridgeHwaddr(name)} drop`,
+      `    iifname "${name}" oifname "${name}" accept`,
+    ]),
     ...(uplink === undefined
       ? []
       : [`    ip daddr { ${uplink.subnet}, 127.0.0.0/8, 169.254.0.0/16 } drop`]),
@@ -62,6 +67,8 @@ export function guardPort(port: string, hwaddr: string, ipv4: string | undefined
     `add chain bridge warren port-${port}`,
     `flush chain bridge warren port-${port}`,
     rule(`ether saddr != ${hwaddr} drop`),
+    // Who gets a frame with a tag of VLAN 0 takes it for one without, and no rule below sees into it.
+    rule('ether type { 8021q, 8021ad } drop'),
     rule(`ether type arp arp saddr ether != ${hwaddr} drop`),
     ...(ipv4 === undefined
       ? []
@@ -70,7 +77,7 @@ export function guardPort(port: string, hwaddr: string, ipv4: string | undefined
           rule(`ether type arp arp saddr ip != { ${ipv4}, 0.0.0.0 } drop`),
           rule('ether type ip ip saddr 0.0.0.0 udp dport != 67 drop'),
           rule(`ether type ip ip saddr != { ${ipv4}, 0.0.0.0 } drop`),
-          rule('ether type ip6 drop'),
+          rule('ether type != { ip, arp } drop'),
         ]),
     `add element bridge warren ports { "${port}" : jump port-${port} }`,
   );

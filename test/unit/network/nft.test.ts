@@ -57,7 +57,7 @@ describe('switchRules', () => {
   it('works without an uplink and without an address', () => {
     const rules = switchRules([{ ...bridge, ipv4: undefined }], undefined);
     expect(rules).toContain('iifname "warrenbr0" oifname "warrenbr0" accept');
-    expect(rules).not.toMatch(/masquerade|dport|daddr/);
+    expect(rules).not.toMatch(/masquerade|dport|ip daddr/);
   });
 });
 
@@ -78,9 +78,11 @@ describe('a guarded port', () => {
     const mac = guardPort('veth1', '00:16:3e:00:00:01', undefined);
     expect(mac).toContain('ether saddr != 00:16:3e:00:00:01 drop');
     expect(mac).not.toContain('ip saddr');
+    expect(mac).toContain('ether type { 8021q, 8021ad } drop');
     const address = guardPort('veth1', '00:16:3e:00:00:01', '10.77.0.9');
     expect(address).toContain('arp saddr ip != { 10.77.0.9, 0.0.0.0 } drop');
     expect(address).toContain('ether type ip ip saddr != { 10.77.0.9, 0.0.0.0 } drop');
+    expect(address).toContain('ether type != { ip, arp } drop');
   });
 
   it('goes with its chain', () => {

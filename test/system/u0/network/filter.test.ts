@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
 import type { NicSpec } from '../../../../src/network/types.ts';
@@ -5,6 +6,8 @@ import { needs } from '../../../helpers/needs.ts';
 import { bridge, openGround, startMachine, type Machine } from './ground.ts';
 
 const test = needs('network');
+/** How long an entry is kept whatever ARP says, and a bit more (arp(7), locktime). */
+const locktimeMs = 1200;
 const networks = openGround([]).networks();
 const machines: Machine[] = [];
 
@@ -29,6 +32,42 @@ function setHwaddr(of: Machine, hwaddr: string): void {
 function setAddress(of: Machine, address: string): void {
   of.run('busybox', 'ip', '-4', 'addr', 'flush', 'dev', 'eth0');
   of.run('busybox', 'ip', 'addr', 'add', `${address}/24`, 'dev', 'eth0');
+}
+
+/** The hardware address that `of` has learned for an address. */
+function neighbour(of: Machine, address: string): string {
+  const escaped = address.replaceAll('.', String.raw`\.`);
+  const line = new RegExp(`\\(${escaped}\\) at (\\S+)`).exec(
+    of.run('busybox', 'arp', '-n', address),
+  );
+  return line?.[1] ?? '';
+}
+
+/** An ARP reply as a frame of its own, with what stands before its type. */
+function sayByArp(
+  from: Machine,
+  { mac, address, to }: { mac: string; address: string; to: Machine },
+  ...tag: readonly string[]
+): void {
+  const hex = (text: string, separator: string, base: number): string =>
+    text
+      .split(separator)
+      .map((part) => Number.parseInt(part, base).toString(16).padStart(2, '0'))
+      .join('');
+  const sender = hex(mac, ':', 16);
+  const target = hex(to.nic.hwaddr, ':', 16);
+  const frame = [
+    ...[target, sender, ...tag, '0806', '0001080006040002'],
+    ...[sender, hex(address, '.', 10), target, hex(to.address(), '.', 10)],
+  ].join('');
+  const index = /^\d+/.exec(from.run('busybox', 'ip', '-o', 'link', 'show', 'eth0'))?.[0] ?? '';
+  from.run(
+    'perl',
+    '-e',
+    'socket(S, 17, 3, 0) or die $!; send(S, pack("H*", $ARGV[0]) . "\\0" x 18, 0, pack("SnlSCCa8", 17, 0, $ARGV[1], 0, 0, 6, "")) or die $!',
+    frame,
+    index,
+  );
 }
 
 let web: Machine;
@@ -91,6 +130,27 @@ describe('a port', () => {
     expect(web.run('busybox', 'arp', '-n')).toBe(learned);
     setAddress(made, '10.77.0.220');
     expect(ping(made, web.address())).toBe(true);
+    // Nor in a frame with a tag of VLAN 0, which is taken for one without.
+    const gateway = '10.77.0.1';
+    expect(ping(web, gateway)).toBe(true);
+    const known = neighbour(web, gateway);
+    await sleep(locktimeMs);
+    sayByArp(made, { mac: hwaddr, address: gateway, to: web }, '8100', '0000');
+    sayByArp(made, { mac: hwaddr, address: gateway, to: web }, '88a8', '0000');
+    expect(neighbour(web, gateway)).toBe(known);
+  });
+
+  test('without a filter is believed by ARP, with a tag of VLAN 0 and without', async () => {
+    const liar = await machine('liar');
+    const claim = { mac: liar.nic.hwaddr, address: '10.77.0.1', to: web };
+    for (const tag of [[], ['8100', '0000']]) {
+      expect(ping(web, '10.77.0.1')).toBe(true);
+      expect(neighbour(web, '10.77.0.1')).not.toBe(liar.nic.hwaddr);
+      await sleep(locktimeMs);
+      sayByArp(liar, claim, ...tag);
+      expect(neighbour(web, '10.77.0.1')).toBe(liar.nic.hwaddr);
+      web.run('busybox', 'arp', '-d', '10.77.0.1');
+    }
   });
 
   test('loses its filter when it is detached', async () => {
@@ -111,6 +171,15 @@ describe('a port', () => {
     expect(ping(one, web.address())).toBe(true);
     expect(ping(one, '10.77.0.1')).toBe(true);
     expect(ping(one, two.address())).toBe(false);
+    // Nor by way of the gateway, which would hand on to the bridge what it got from there.
+    const echoes = (): number =>
+      Number(/^Icmp: (?:\d+ ){8}(\d+)/m.exec(two.run('cat', '/proc/net/snmp'))?.[1]);
+    expect(ping(two, '127.0.0.1')).toBe(true);
+    const before = echoes();
+    expect(before).toBeGreaterThan(0);
+    one.run('busybox', 'ip', 'route', 'add', two.address(), 'via', '10.77.0.1');
+    expect(ping(one, two.address())).toBe(false);
+    expect(echoes()).toBe(before);
   });
 
   test('on one network is apart from another network', async () => {
