@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 
 import { formatIpv4 } from '../base/addresses.ts';
 import type { InstanceStateNetwork } from '../contract/api/instances.ts';
-import { openRouteSocket } from '../sys/kernel/netlink.ts';
+import { openRouteSocket, type NetlinkMessage } from '../sys/kernel/netlink.ts';
 import type { NetnsThread } from '../sys/kernel/netns.ts';
 
 import {
@@ -12,6 +12,7 @@ import {
   parseLinks,
   type Address,
   type Link,
+  type Request,
 } from './rtnetlink.ts';
 
 const IFF_UP = 1;
@@ -26,17 +27,27 @@ export interface NetnsContent {
   readonly addresses: readonly Address[];
 }
 
+/** Most that is asked of a machine, whose root makes interfaces and addresses by the hundred thousand. */
+export const mostOfMachine = { links: 1000, addresses: 4000 };
+
 /**
  * Interfaces and addresses in the network namespace of a file (`/proc/PID/ns/net`), asked of the
- * kernel itself: nothing that is mounted in the machine has a say.
+ * kernel itself: nothing that is mounted in the machine has a say. No more than `most` of them.
  */
-export async function readNetns(file: string, thread: NetnsThread): Promise<NetnsContent> {
+export async function readNetns(
+  file: string,
+  thread: NetnsThread,
+  most = { links: Infinity, addresses: Infinity },
+): Promise<NetnsContent> {
   const fd = openSync(file, 'r');
-  try {
+  const ask = async (what: string, request: Request, atMost: number): Promise<NetlinkMessage[]> => {
     using route = openRouteSocket(await thread.openSocket(fd, 'route'));
+    return route.request(what, request, atMost);
+  };
+  try {
     return {
-      links: parseLinks(route.request('list interfaces', listLinks())),
-      addresses: parseAddresses(route.request('list addresses', listAddresses())),
+      links: parseLinks(await ask('list interfaces', listLinks(), most.links)),
+      addresses: parseAddresses(await ask('list addresses', listAddresses(), most.addresses)),
     };
   } finally {
     closeSync(fd);
@@ -48,7 +59,11 @@ export function describeInterfaces(
   { links, addresses }: NetnsContent,
   hostName: (link: Link) => string,
 ): Record<string, InstanceStateNetwork> {
-  return Object.fromEntries(links.map((link) => [link.name, describe(link, addresses, hostName)]));
+  const byIndex = new Map<number, Address[]>(links.map(({ index }) => [index, []]));
+  for (const address of addresses) byIndex.get(address.index)?.push(address);
+  return Object.fromEntries(
+    links.map((link) => [link.name, describe(link, byIndex.get(link.index) ?? [], hostName)]),
+  );
 }
 
 function describe(
@@ -64,14 +79,12 @@ function describe(
     hwaddr: (link.flags & IFF_LOOPBACK) === 0 ? link.hwaddr : '',
     host_name: hostName(link),
     mtu: link.mtu,
-    addresses: addresses
-      .filter(({ index }) => index === link.index)
-      .map((address) => ({
-        family: address.family,
-        address: formatAddress(address),
-        netmask: `${address.prefix}`,
-        scope: scopeOf(address.scope),
-      })),
+    addresses: addresses.map((address) => ({
+      family: address.family,
+      address: formatAddress(address),
+      netmask: `${address.prefix}`,
+      scope: scopeOf(address.scope),
+    })),
     counters: {
       bytes_received: bytesIn,
       bytes_sent: bytesOut,

@@ -5,7 +5,7 @@ import type { Paths } from '../contract/paths.ts';
 import { openNetnsThread } from '../sys/kernel/netns.ts';
 
 import { makeBridges, type Bridges } from './bridges.ts';
-import { describeInterfaces, readNetns } from './interfaces.ts';
+import { describeInterfaces, mostOfMachine, readNetns } from './interfaces.ts';
 import { guardPort, parseGuarded, unguardPort } from './nft.ts';
 import type { NetworkLog } from './log.ts';
 import { networkPlaces } from './places.ts';
@@ -156,7 +156,7 @@ export function makeNetworks({
     },
 
     async interfaces(initPid) {
-      const content = await readNetns(`/proc/${initPid}/ns/net`, thread);
+      const content = await readNetns(`/proc/${initPid}/ns/net`, thread, mostOfMachine);
       const ports = open?.net.links() ?? [];
       return describeInterfaces(
         content,

@@ -30,8 +30,15 @@ export interface NetlinkMessage {
  * before send(2) returns, so nothing here waits for anybody but the kernel's own lock.
  */
 export interface RouteSocket extends Disposable {
-  /** Sends one request and answers its replies; throws the kernel's errno with `what` as its path. */
-  request(what: string, message: NetlinkMessage & { readonly flags: number }): NetlinkMessage[];
+  /**
+   * Sends one request and answers its replies; throws the kernel's errno with `what` as its path. After
+   * `most` replies no more are asked for: the rest stays in the socket, which is of no use from then on.
+   */
+  request(
+    what: string,
+    message: NetlinkMessage & { readonly flags: number },
+    most?: number,
+  ): NetlinkMessage[];
 }
 
 /** Speaks over `fd`, a netlink socket that it takes over (`NetnsThread.openSocket`). Disposing closes it. */
@@ -43,7 +50,7 @@ export function openRouteSocket(fd: number): RouteSocket {
   const buffer = Buffer.alloc(256 << 10);
   let sequence = 0;
   return {
-    request(what, { type, flags, payload }) {
+    request(what, { type, flags, payload }, most = Infinity) {
       sequence = (sequence + 1) >>> 0;
       const packet = Buffer.alloc(headerBytes + payload.length);
       packet.writeUInt32LE(packet.length, 0);
@@ -60,6 +67,7 @@ export function openRouteSocket(fd: number): RouteSocket {
           what,
         );
         if (takeReplies(buffer.subarray(0, length), { sequence, what, replies })) return replies;
+        if (replies.length >= most) return replies.slice(0, most);
       }
     },
     [Symbol.dispose]: () => {
