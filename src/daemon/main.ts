@@ -7,6 +7,7 @@ import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { noSpaceToStart } from '../contract/host.ts';
 import { pathsIn } from '../contract/paths.ts';
 import { closeEngine, createEngine } from '../engine/engine.ts';
+import { openRootOf } from '../engine/instances/root-of.ts';
 import { connectKeeper } from '../engine/keeper/link.ts';
 import { startPeriodicWork } from '../engine/periodic.ts';
 import { autostart } from '../engine/recovery/autostart.ts';
@@ -124,7 +125,7 @@ async function serve(env: Environment, { ids, paths, events, log }: Ground): Pro
       cgroupDir: env['WARREN_CGROUP_DIR'],
       log,
     }),
-    networks: makeNetworks({ paths, log }),
+    networks: makeNetworks({ paths, log, openFiles: openRootOf }),
     keeper,
     events: lifecycleSink(events),
     log,

@@ -11,6 +11,7 @@ import type { NetworkLog } from './log.ts';
 import { networkPlaces } from './places.ts';
 import { attachPort, portName, portOwner, removePort } from './ports.ts';
 import { makeProxies } from './proxy/proxies.ts';
+import type { OpenMachineFiles } from './proxy/side.ts';
 import { runNft } from './run-nft.ts';
 import { openSwitch, type Switch } from './switch.ts';
 import type { Networks, NicSpec } from './types.ts';
@@ -19,6 +20,8 @@ import type { UplinkDriver } from './uplink.ts';
 export interface NetworksDeps {
   readonly paths: Paths;
   readonly log: NetworkLog;
+  /** Where socket files of machines are looked for. */
+  readonly openFiles: OpenMachineFiles;
   /** Uplink drivers in the order in which they are tried; slirp4netns first, whose sandbox is tighter. */
   readonly drivers?: readonly UplinkDriver[];
 }
@@ -39,13 +42,14 @@ const superviseMs = 2000;
 export function makeNetworks({
   paths,
   log,
+  openFiles,
   drivers = ['slirp4netns', 'pasta'],
 }: NetworksDeps): Networks {
   const places = networkPlaces(paths);
   const mutex = new KeyedMutex();
   const guarded = new Set<string>();
   const thread = openNetnsThread();
-  const proxies = makeProxies(thread, ({ instance, device }, error) => {
+  const proxies = makeProxies({ thread, openFiles }, ({ instance, device }, error) => {
     log.debug({ instance, device, err: error }, 'a proxied connection failed');
   });
   let opening: Promise<Open> | undefined;

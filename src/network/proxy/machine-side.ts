@@ -8,14 +8,15 @@ import { WarrenError } from '../../contract/errors.ts';
 import {
   O_PATH,
   openat2,
-  RESOLVE_IN_ROOT,
-  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
   unlinkAt,
 } from '../../sys/kernel/fs.ts';
 import { allowAddressReuse, bindInet } from '../../sys/kernel/inet.ts';
 import { openRouteSocket } from '../../sys/kernel/netlink.ts';
 import type { NetnsThread } from '../../sys/kernel/netns.ts';
-import { openProcEntry, pidfdOpen } from '../../sys/kernel/process.ts';
+import { hasEnded, openProcEntry, pidfdOpen } from '../../sys/kernel/process.ts';
 import {
   bindUnix,
   closeFd,
@@ -26,34 +27,47 @@ import {
 import { parseIdMap } from '../../sys/proc/idmap.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 
+import { mostOfMachine } from '../interfaces.ts';
 import { listAddresses, parseAddresses } from '../rtnetlink.ts';
 import { listenError, listening } from './host-side.ts';
-import type { Side } from './side.ts';
+import type { OpenMachineFiles, Side } from './side.ts';
 
 const backlog = 128;
 const RT_SCOPE_GLOBAL = 0;
+
+/** One name of a directory that the machine may change at any moment: no link, and nothing that it mounts there. */
+const ownEntry = {
+  flags: O_PATH | constants.O_NOFOLLOW,
+  resolve: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+};
 
 /**
  * Sockets in a machine: made in its network namespace, and for unix sockets at a path that is
  * resolved below its root, whatever links the machine lays. Nothing here pins the machine's
  * namespaces between calls but the sockets themselves. Disposing forgets the machine.
  */
-export function openMachineSide(initPid: number, thread: NetnsThread): Side & Disposable {
+export function openMachineSide(
+  initPid: number,
+  { thread, openFiles }: { readonly thread: NetnsThread; readonly openFiles: OpenMachineFiles },
+): Side & Disposable {
   const pidfd = pidfdOpen(initPid);
 
-  /** A descriptor of /proc/INIT/`entry`: of init itself, for it still runs after the open. */
-  const openOfInit = (entry: string, flags: number): number => {
+  const hasStopped = (): WarrenError => {
+    const details = { name: 'the machine', action: 'connect to' };
+    return new WarrenError('wrong_state', { ...details, state: 'stopped', wanted: 'running' });
+  };
+
+  /** Of init itself, for it still runs after the open. */
+  const openNetns = (): number => {
     try {
-      return openProcEntry(initPid, pidfd, entry, flags);
+      return openProcEntry(initPid, pidfd, 'ns/net', constants.O_RDONLY);
     } catch (error) {
-      if (!hasErrno(error, 'ESRCH')) throw error;
-      const details = { name: 'the machine', action: 'connect to' };
-      throw new WarrenError('wrong_state', { ...details, state: 'stopped', wanted: 'running' });
+      throw hasErrno(error, 'ESRCH') ? hasStopped() : error;
     }
   };
 
   const withNetns = async <T>(use: (netnsFd: number) => Promise<T>): Promise<T> => {
-    const netnsFd = openOfInit('ns/net', constants.O_RDONLY);
+    const netnsFd = openNetns();
     try {
       return await use(netnsFd);
     } finally {
@@ -93,19 +107,12 @@ export function openMachineSide(initPid: number, thread: NetnsThread): Side & Di
       }
     });
 
-  const withRoot = <T>(path: string, flags: number, use: (fd: number) => T): T => {
-    const rootFd = openOfInit('root', O_PATH | constants.O_DIRECTORY);
-    try {
-      const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-      const fd = openat2(rootFd, path, { flags: O_PATH | flags, resolve });
-      try {
-        return use(fd);
-      } finally {
-        closeSync(fd);
-      }
-    } finally {
-      closeSync(rootFd);
-    }
+  const withFile = <T>(path: string, flags: number, use: (fd: number) => T): T => {
+    using files = openFiles(initPid);
+    // What was opened is init's own, for its number cannot have been another's yet.
+    if (hasEnded(pidfd)) throw hasStopped();
+    using file = files.open(Buffer.from(path), flags);
+    return use(file.fd);
   };
 
   return {
@@ -116,7 +123,7 @@ export function openMachineSide(initPid: number, thread: NetnsThread): Side & Di
         await listening(server, where, () => server.listen({ fd }));
         return;
       }
-      const fd = withRoot(dirname(at.path), constants.O_DIRECTORY, (directoryFd) =>
+      const fd = withFile(dirname(at.path), constants.O_DIRECTORY, (directoryFd) =>
         listenUnix(directoryFd, basename(at.path), { mode, owner: rootOf(initPid) }),
       );
       await listening(server, `${at.path} in the machine`, () => server.listen({ fd }));
@@ -131,7 +138,7 @@ export function openMachineSide(initPid: number, thread: NetnsThread): Side & Di
         return socket;
       }
       // The descriptor names the inode; the socket is looked up at once and not by the path again.
-      return withRoot(to.path, 0, (fd) => {
+      return withFile(to.path, 0, (fd) => {
         if (!fstatSync(fd).isSocket()) {
           throw new WarrenError('hostile', {
             what: `connect to ${to.path} in the machine`,
@@ -178,7 +185,8 @@ function socketKind(kind: 'tcp' | 'udp', host: string): 'tcp4' | 'tcp6' | 'udp4'
 /** The first IPv4 address in a network namespace that is not its loopback's. */
 async function firstAddress(netnsFd: number, thread: NetnsThread): Promise<string | undefined> {
   using route = openRouteSocket(await thread.openSocket(netnsFd, 'route'));
-  const address = parseAddresses(route.request('list addresses', listAddresses())).find(
+  const replies = route.request('list addresses', listAddresses(), mostOfMachine.addresses);
+  const address = parseAddresses(replies).find(
     ({ family, scope, bytes }) =>
       family === 'inet' && scope === RT_SCOPE_GLOBAL && bytes[0] !== 127,
   );
@@ -202,10 +210,7 @@ function listenUnix(
     listenOn(fd, backlog);
     // By the inode that is there now, and only if it is a socket: the machine may have changed the
     // directory meanwhile, and must not choose what gets its owner changed.
-    const inode = openat2(directoryFd, name, {
-      flags: O_PATH | constants.O_NOFOLLOW,
-      resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    });
+    const inode = openat2(directoryFd, name, ownEntry);
     try {
       if (fstatSync(inode).isSocket()) {
         chmodSync(`/proc/self/fd/${inode}`, mode);
@@ -225,10 +230,7 @@ function listenUnix(
 function removeStale(directoryFd: number, name: string): void {
   let inode: number;
   try {
-    inode = openat2(directoryFd, name, {
-      flags: O_PATH | constants.O_NOFOLLOW,
-      resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    });
+    inode = openat2(directoryFd, name, ownEntry);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return;
     throw error;

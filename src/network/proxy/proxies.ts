@@ -5,7 +5,7 @@ import type { ProxyAddress, ProxySpec } from '../types.ts';
 import { openDatagramProxy } from './datagram.ts';
 import { hostSide } from './host-side.ts';
 import { openMachineSide } from './machine-side.ts';
-import type { DatagramTarget, StreamTarget } from './side.ts';
+import type { DatagramTarget, OpenMachineFiles, StreamTarget } from './side.ts';
 import { openStreamProxy } from './stream.ts';
 
 /** Published ports. They live in the daemon, who adds them again after its restart. */
@@ -26,7 +26,7 @@ interface Entry {
 
 /** `onError` is told of connections that fail; the port stays published. */
 export function makeProxies(
-  thread: NetnsThread,
+  inside: { readonly thread: NetnsThread; readonly openFiles: OpenMachineFiles },
   onError: (proxy: ProxySpec, error: unknown) => void,
 ): Proxies {
   const entries = new Map<string, Entry>();
@@ -38,7 +38,7 @@ export function makeProxies(
     async add(initPid, proxy) {
       const key = keyOf(proxy.instance, proxy.device);
       close(key);
-      const machine = openMachineSide(initPid, thread);
+      const machine = openMachineSide(initPid, inside);
       const parts: Disposable[] = [machine];
       const [listenSide, connectSide] =
         proxy.bind === 'host' ? [hostSide, machine] : [machine, hostSide];

@@ -12,6 +12,18 @@ export interface DatagramTarget {
   readonly port: number;
 }
 
+/** The files of one machine as it sees them. Disposing closes it. */
+interface MachineFiles extends Disposable {
+  /**
+   * Opens what `path` names with O_PATH and `flags`, never outside. Enters no file system of the machine's
+   * own that could let us wait. Disposing of the answer closes it.
+   */
+  open(path: Buffer, flags?: number): Disposable & { readonly fd: number };
+}
+
+/** Of the machine whose init has that pid. Throws `wrong_state` when it has ended. */
+export type OpenMachineFiles = (initPid: number) => MachineFiles;
+
 /** Where sockets are made: on the host or in a machine. All of them belong to the caller. */
 export interface Side {
   /** Listens before it returns; a unix socket that nobody listens on any more is replaced. */

@@ -33,7 +33,12 @@ const notFiles = new Set(['cgroup', 'cgroup2', 'devpts', 'mqueue', 'proc', 'sysf
  * overlay upon it): looking into that would wait for the guest, and with us everybody.
  */
 export function machineRoot(root: RunningRoot): FileRoot {
-  requireFiles(root, root.fd, '/');
+  try {
+    requireFiles(root, root.fd, '/');
+  } catch (error) {
+    root[Symbol.dispose]();
+    throw error;
+  }
   return {
     open: (path, flags = 0) => {
       try {

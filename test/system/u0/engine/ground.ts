@@ -19,6 +19,7 @@ import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { recover } from '../../../../src/engine/recovery/recover.ts';
 import { type EngineDeps, type LifecycleEvent, unattended } from '../../../../src/engine/types.ts';
 import { makeImages } from '../../../../src/image/images.ts';
+import { openRootOf } from '../../../../src/engine/instances/root-of.ts';
 import { makeNetworks } from '../../../../src/network/networks.ts';
 import { networkPlaces } from '../../../../src/network/places.ts';
 import { openCgroupfs } from '../../../../src/runtime/cgroup/cgroupfs.ts';
@@ -64,7 +65,11 @@ export async function layGround(): Promise<Ground> {
   const sharedProblems: string[] = [];
   // One for all lives: how a next one adopts the switch is tested with the network layer, and two in
   // one process would tend it both.
-  const networks = makeNetworks({ paths, log: logInto(sharedProblems) });
+  const networks = makeNetworks({
+    paths,
+    log: logInto(sharedProblems),
+    openFiles: openRootOf,
+  });
   const lives = new Set<Life>();
 
   const begin = async (gate?: Gate): Promise<Life> => {

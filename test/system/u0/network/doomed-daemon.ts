@@ -1,4 +1,5 @@
 import { pathsIn } from '../../../../src/contract/paths.ts';
+import { openRootOf } from '../../../../src/engine/instances/root-of.ts';
 import { makeNetworks } from '../../../../src/network/networks.ts';
 import type { BridgeConfig, NicSpec } from '../../../../src/network/types.ts';
 
@@ -13,6 +14,7 @@ const { dir, bridge, machines } = JSON.parse(process.argv[2] ?? '') as {
 };
 const networks = makeNetworks({
   paths: { ...pathsIn(`${dir}/data`, `${dir}/run`), mountDir: `${dir}/mnt` as never },
+  openFiles: openRootOf,
   log: { debug: () => undefined, info: () => undefined, warn: () => undefined } as never,
 });
 await networks.apply([bridge]);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { pathsIn, type Paths } from '../../../../src/contract/paths.ts';
+import { openRootOf } from '../../../../src/engine/instances/root-of.ts';
 import { makeNetworks } from '../../../../src/network/networks.ts';
 import type { BridgeConfig, Networks, NicSpec } from '../../../../src/network/types.ts';
 import type { UplinkDriver } from '../../../../src/network/uplink.ts';
@@ -43,7 +44,13 @@ export function openGround(drivers?: readonly UplinkDriver[]): {
   };
   return {
     paths,
-    networks: () => makeNetworks({ paths, log, ...(drivers === undefined ? {} : { drivers }) }),
+    networks: () =>
+      makeNetworks({
+        paths,
+        log,
+        openFiles: openRootOf,
+        ...(drivers === undefined ? {} : { drivers }),
+      }),
   };
 }
 

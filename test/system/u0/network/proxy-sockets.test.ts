@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 
 import { bindUnix, closeFd, openUnixSocket } from '../../../../src/sys/kernel/socket.ts';
 import { needs } from '../../../helpers/needs.ts';
-import { startMachine } from './ground.ts';
+import { eventually, startMachine } from './ground.ts';
 import { openProxyGround, sayUp, talk } from './proxy-ground.ts';
 
 const test = needs('network');
+const deafTest = needs('network', 'fuse');
 const { networks, web, hostDir, guestDir, publish, serve } = openProxyGround();
 
 describe('a port of the machine that leads to the host', () => {
@@ -142,4 +143,31 @@ describe('a socket file in the machine that the host connects to', () => {
     await jailed.kill();
     await networks().removeProxy('jailed', 'p');
   });
+
+  deafTest(
+    'is not waited for in a file system whose server is the machine and says nothing',
+    async () => {
+      const dirs = ['lower', 'upper', 'work', 'fuse', 'deaf'].map((name) => `${guestDir}/${name}`);
+      const [lower = '', upper = '', work = '', fuse = '', deaf = ''] = dirs;
+      web().run('mkdir', ...dirs);
+      const own = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+      const server = web().start('fuse-overlayfs', '-f', '-o', own, fuse);
+      await eventually(() => {
+        expect(web().run('cat', '/proc/self/mountinfo')).toContain(` ${fuse} `);
+      });
+      // The kernel asks a FUSE server of nobody outside for us; by way of an overlay, it does.
+      const over = `userxattr,lowerdir=${fuse}:${lower}`;
+      web().run('mount', '-t', 'overlay', '-o', over, 'none', deaf);
+      server.kill('SIGSTOP');
+      const listen = join(hostDir, 'deaf.sock');
+      const proxy = await publish(`unix:${listen}`, `unix:${deaf}/app.sock`);
+      expect(await talk(connect(listen))).toBe('');
+      await networks().removeProxy('web', proxy.device);
+      const inside = { bind: 'instance' as const };
+      await expect(publish(`unix:${deaf}/x.sock`, `unix:${listen}`, inside)).rejects.toThrow(
+        'is on a file system of type overlay that the machine has mounted',
+      );
+      server.kill('SIGKILL');
+    },
+  );
 });
