@@ -1,8 +1,9 @@
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, constants, fstatSync, lstatSync, openSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { once } from 'node:events';
 
 import { WarrenError } from '../../contract/errors.ts';
+import { O_PATH } from '../../sys/kernel/fs.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 
 import type { Side } from './side.ts';
@@ -16,7 +17,7 @@ export const hostSide: Side = {
     }
     await removeStaleSocket(at.path);
     await listening(server, at.path, () => server.listen(at.path));
-    chmodSync(at.path, mode);
+    setMode(at.path, mode);
   },
   connect(to) {
     return Promise.resolve(
@@ -78,6 +79,16 @@ export function listenError(error: unknown, where: string): unknown {
     });
   }
   return error;
+}
+
+/** Of the socket that is there now, and of nothing that somebody else put in its place. */
+function setMode(path: string, mode: number): void {
+  const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
+  try {
+    if (fstatSync(fd).isSocket()) chmodSync(`/proc/self/fd/${fd}`, mode);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** A socket file whose listener has died is in the way of the next one. */
