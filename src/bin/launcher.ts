@@ -5,7 +5,7 @@ import { Script } from 'node:vm';
 
 /**
  * What `dist/bin/warren.cjs` and `warrend.js` are made of: runs the bundle beside it, `NAME-core.cjs`,
- * with the code that V8 compiled when it was built, which saves most of the time between the start of
+ * the text of a function, with the code that V8 compiled when it was built, which saves most of the time between the start of
  * node and the first request. Another node than the one that built it takes no notice of the cache
  * and compiles as usual.
  */
@@ -24,10 +24,10 @@ function readCache(): Buffer | undefined {
 // But for comments the bundle is ASCII: read so, it needs no decoding and half the memory.
 const source = readFileSync(filename, 'latin1');
 const cachedData = readCache();
-const script = new Script(
-  `(function (exports, require, module, __filename, __dirname) { ${source}\n})`,
-  { filename, ...(cachedData === undefined ? {} : { cachedData }) },
-);
+const script = new Script(source, {
+  filename,
+  ...(cachedData === undefined ? {} : { cachedData }),
+});
 const wrapper = script.runInThisContext() as (...args: readonly unknown[]) => void;
 const module = { exports: {} };
 wrapper(module.exports, createRequire(filename), module, filename, directory);

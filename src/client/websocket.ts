@@ -10,7 +10,7 @@ export type { WebSocket } from 'ws';
 
 /**
  * An open websocket on the daemon's socket, paused: the caller attaches its listeners and calls
- * `resume()`. `ws` is loaded when first needed: it is a third of the CLI.
+ * `resume()`. `ws` is run when first needed: few commands do.
  */
 export async function openWebSocket(socket: string, path: string): Promise<WebSocket> {
   const { WebSocket: Constructor } = await import('ws');

@@ -17,14 +17,25 @@ const withoutShim = {
   },
 };
 
-/** Libraries that few commands need lie beside the bundle: the smaller it is, the faster it starts. */
-const lazy = ['ws', 'yaml'];
+/** What few commands need lies beside the bundle: the smaller it is, the faster it starts. */
 const apart = {
   name: 'apart',
   setup({ onResolve }) {
-    onResolve({ filter: new RegExp(`^(${lazy.join('|')})$`) }, ({ path, kind }) =>
-      kind === 'entry-point' ? undefined : { path: `./warren-${path}.cjs`, external: true },
+    onResolve({ filter: /^yaml$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: './warren-yaml.cjs', external: true },
     );
+  },
+};
+
+/** The client's part of `ws` alone. */
+const clientOfWs = {
+  name: 'client-of-ws',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^ws$/ }, () => ({ path: 'ws', namespace: 'client-of-ws' }));
+    onLoad({ filter: /.*/, namespace: 'client-of-ws' }, () => ({
+      contents: "exports.WebSocket = require('./node_modules/ws/lib/websocket.js')",
+      resolveDir: root,
+    }));
   },
 };
 
@@ -65,14 +76,24 @@ const common = {
   external: ['bufferutil', 'utf-8-validate'],
 };
 
+/**
+ * A core is the text of a function, as the launcher calls it: what it would put around half a megabyte
+ * would cost a copy, and a collection of garbage.
+ */
+const asFunction = {
+  banner: { js: '(function (exports, require, module, __filename, __dirname) {"use strict";' },
+  footer: { js: '})' },
+};
+
 /** Writes warren.cjs and what it needs into a directory. */
 export async function bundleCli(bin) {
   await Promise.all([
     build({
       ...common,
+      ...asFunction,
       entryPoints: ['src/bin/warren.ts'],
       outfile: `${bin}/warren-core.cjs`,
-      plugins: [withoutShim, apart],
+      plugins: [withoutShim, apart, clientOfWs, whenUsed],
     }),
     build({
       ...common,
@@ -81,16 +102,6 @@ export async function bundleCli(bin) {
       banner: { js: '#!/usr/bin/env node' },
     }),
     build({ ...common, entryPoints: ['yaml'], outfile: `${bin}/warren-yaml.cjs` }),
-    build({
-      ...common,
-      // The client's part of it alone.
-      stdin: {
-        contents: "exports.WebSocket = require('./node_modules/ws/lib/websocket.js')",
-        resolveDir: root,
-      },
-      outfile: `${bin}/warren-ws.cjs`,
-      plugins: [whenUsed],
-    }),
   ]);
 }
 
@@ -122,7 +133,13 @@ export async function bundlePrograms(bin) {
       entryPoints: ['warren-host', 'warren-keeper'].map((name) => `src/bin/${name}.ts`),
       outdir: bin,
     }),
-    build({ ...plain, entryPoints: ['src/bin/warrend.ts'], outfile: `${bin}/warrend-core.cjs` }),
+    build({
+      ...plain,
+      ...asFunction,
+      banner: { js: `${asFunction.banner.js}${plain.banner.js}` },
+      entryPoints: ['src/bin/warrend.ts'],
+      outfile: `${bin}/warrend-core.cjs`,
+    }),
     build({ ...common, entryPoints: ['src/bin/launcher.ts'], outfile: `${bin}/warrend.js` }),
   ]);
 }

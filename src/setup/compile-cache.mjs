@@ -11,9 +11,8 @@ import { Script } from 'node:vm';
 
 const [bin, name] = process.argv.slice(2);
 const filename = `${bin}/${name}-core.cjs`;
-const source = readFileSync(filename, 'latin1');
-// Byte by byte as the launcher says it: the cache belongs to this text.
-const text = `(function (exports, require, module, __filename, __dirname) { ${source}\n})`;
+// As the launcher reads it: the cache belongs to this text.
+const text = readFileSync(filename, 'latin1');
 const script = new Script(text, { filename });
 
 process.on('exit', () => {

@@ -1,3 +1,4 @@
+import { fstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 
 import { execute, type Control } from '../../client/exec.ts';
@@ -100,7 +101,7 @@ export async function runInside(
   const attach = (control: Control): (() => void) =>
     interactive ? terminal.followSize(control) : forwardSignals(context, control);
   const streams = {
-    stdin: args['disable-stdin'] ? undefined : context.stdin,
+    stdin: args['disable-stdin'] || isNullDevice(0) ? undefined : context.stdin,
     stdout: () => context.stdout,
     stderr: () => context.stderr,
     attach,
@@ -110,6 +111,16 @@ export async function runInside(
   const { status, problem } = interactive ? await terminal.raw(run) : await run();
   if (problem !== undefined) context.stderr.write(`error: ${problem.message}\n`);
   context.exitCode = status;
+}
+
+/** Whether a descriptor is `/dev/null` (null(4)): what cron and the like give, and nothing comes from. */
+function isNullDevice(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd);
+    return stats.isCharacterDevice() && stats.rdev === statSync('/dev/null').rdev;
+  } catch {
+    return false;
+  }
 }
 
 /** Looks a name up in the machine's own accounts: the API takes ids only. */
