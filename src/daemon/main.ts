@@ -92,7 +92,8 @@ interface Ground {
   readonly log: Logger;
 }
 
-async function serve(env: Environment, { ids, paths, events, log }: Ground): Promise<void> {
+async function serve(env: Environment, ground: Ground): Promise<void> {
+  const { paths, events, log } = ground;
   const startedAt = new Date().toISOString();
   const version = readVersion();
   const architecture = architectures[process.arch] ?? process.arch;
@@ -105,38 +106,7 @@ async function serve(env: Environment, { ids, paths, events, log }: Ground): Pro
   });
   rmSync(uploadsDir(paths), { recursive: true, force: true });
   const keeper = await connectKeeper(paths.keeperSocket);
-  const store = openStore(paths.database, findNativeBinding());
-  // First: it lays the file system at `mountDir` that the others stand on.
-  const storage = await makeStorage({ paths, log });
-  const readiness = openReadiness();
-  const bus = {
-    XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'],
-    DBUS_SESSION_BUS_ADDRESS: env['DBUS_SESSION_BUS_ADDRESS'],
-  };
-  const engine = createEngine({
-    store,
-    storage,
-    images: makeImages({ paths, log, hostArchitecture: architecture, ociRuntime: program }),
-    runtime: await makeRuntime({
-      paths,
-      readiness,
-      program,
-      bus,
-      cgroupDir: env['WARREN_CGROUP_DIR'],
-      log,
-    }),
-    networks: makeNetworks({ paths, log, openFiles: openRootOf }),
-    keeper,
-    events: lifecycleSink(events),
-    log,
-    paths,
-    ids,
-    policy: hostPolicy(),
-    profilesDir: hostPath(fileURLToPath(new URL('../../profiles', import.meta.url))),
-    bootId: readBootId(),
-    architecture,
-    now: () => Date.now(),
-  });
+  const engine = await openEngine(env, ground, { keeper, architecture, program });
   await recover(engine);
   followInstances(events, paths, (error) => {
     log.warn({ err: error }, 'recorded output does not follow its machine');
@@ -169,7 +139,7 @@ async function serve(env: Environment, { ids, paths, events, log }: Ground): Pro
   }
   await server.listen({ fd: listenFd });
   await keeper.ready();
-  log.info({ pid: process.pid, tier: storage.tier }, 'the daemon serves');
+  log.info({ pid: process.pid, tier: engine.storage.tier }, 'the daemon serves');
   const work = { signal: ending.signal, progress: () => undefined };
   const periodic = startPeriodicWork(engine, work);
   ending.signal.addEventListener('abort', () => {
@@ -180,6 +150,51 @@ async function serve(env: Environment, { ids, paths, events, log }: Ground): Pro
     .catch((error: unknown) => {
       if (!ending.signal.aborted) log.error({ err: error }, 'bug: autostart');
     });
+}
+
+/** Opens every layer and puts the engine upon them. */
+async function openEngine(
+  env: Environment,
+  { ids, paths, events, log }: Ground,
+  host: {
+    readonly keeper: KeeperConnection;
+    readonly architecture: string;
+    readonly program: string;
+  },
+): Promise<EngineDeps> {
+  const { keeper, architecture, program } = host;
+  const store = openStore(paths.database, findNativeBinding());
+  // First: it lays the file system at `mountDir` that the others stand on.
+  const storage = await makeStorage({ paths, log });
+  const readiness = openReadiness();
+  const bus = {
+    XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'],
+    DBUS_SESSION_BUS_ADDRESS: env['DBUS_SESSION_BUS_ADDRESS'],
+  };
+  return createEngine({
+    store,
+    storage,
+    images: makeImages({ paths, log, hostArchitecture: architecture, ociRuntime: program }),
+    runtime: await makeRuntime({
+      paths,
+      readiness,
+      program,
+      bus,
+      cgroupDir: env['WARREN_CGROUP_DIR'],
+      log,
+    }),
+    networks: makeNetworks({ paths, log, openFiles: openRootOf }),
+    keeper,
+    events: lifecycleSink(events),
+    log,
+    paths,
+    ids,
+    policy: hostPolicy(),
+    profilesDir: hostPath(fileURLToPath(new URL('../../profiles', import.meta.url))),
+    bootId: readBootId(),
+    architecture,
+    now: () => Date.now(),
+  });
 }
 
 /** In an installed tree the compiled part of SQLite lies in dist; run from source it is where npm put it. */

@@ -16,8 +16,8 @@ import { accepted, syncBody } from '../http/replies.ts';
 import { header, projectOfRequest } from '../http/request.ts';
 import { readResources } from '../views/resources.ts';
 
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { SyncResponse } from '../../contract/api/envelope.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AsyncResponse, SyncResponse } from '../../contract/api/envelope.ts';
 import type { DaemonStatus, Server } from '../../contract/api/server.ts';
 import type { PolicySource } from '../../contract/policy/policy.ts';
 import type { DaemonContext } from '../context.ts';
@@ -43,43 +43,49 @@ export function serverRoutes(app: FastifyInstance, context: DaemonContext): void
     syncBody({ enabled: false, server_name: '', member_config: [] as const }),
   );
   app.get('/1.0/warren/recipes', () => syncBody(engine.images.recipes()));
-  app.post('/1.0/warren/daemon', async (request, reply) => {
-    const what = 'stop the daemon';
-    const fields = new Fields(what, await readJson(request.raw, what));
-    const action = fields.requiredString('action');
-    const machines = fields.boolean('machines') ?? false;
-    if (action !== 'stop' && action !== 'restart' && action !== 'host-shutdown') {
-      fields.issue('action', `"${action}" is none, wanted stop, restart or host-shutdown`);
-    }
-    fields.done();
-    const again = action === 'restart';
-    const comeBack = action === 'host-shutdown';
-    if ((!machines && !comeBack) || again) {
-      // The keeper holds the consoles of machines that go on. Without any it has nothing to do.
-      const idle = !listInstances(engine).some((record) => statusOf(engine, record) !== 'Stopped');
-      reply.raw.once('finish', () => {
-        context.lifecycle.leave({ again, keeper: idle && !again });
-      });
-      return syncBody(null);
-    }
-    const operation = context.operations.start({
-      description: 'Stopping every instance and the daemon',
-      resources: {},
-      cancellable: true,
-      work: async (work) => {
-        await (comeBack
-          ? shutDownForHost(engine, work)
-          : stopAll(engine, { comeBack: false }, work));
-        return undefined;
-      },
+  app.post('/1.0/warren/daemon', (request, reply) => endDaemon(context, request, reply));
+}
+
+/** `DaemonPost`: ends the daemon, and with machines stops these first, in an operation. */
+async function endDaemon(
+  context: DaemonContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<SyncResponse<null> | AsyncResponse> {
+  const { engine } = context;
+  const what = 'stop the daemon';
+  const fields = new Fields(what, await readJson(request.raw, what));
+  const action = fields.requiredString('action');
+  const machines = fields.boolean('machines') ?? false;
+  if (action !== 'stop' && action !== 'restart' && action !== 'host-shutdown') {
+    fields.issue('action', `"${action}" is none, wanted stop, restart or host-shutdown`);
+  }
+  fields.done();
+  const again = action === 'restart';
+  const comeBack = action === 'host-shutdown';
+  if ((!machines && !comeBack) || again) {
+    // The keeper holds the consoles of machines that go on. Without any it has nothing to do.
+    const idle = !listInstances(engine).some((record) => statusOf(engine, record) !== 'Stopped');
+    reply.raw.once('finish', () => {
+      context.lifecycle.leave({ again, keeper: idle && !again });
     });
-    void operation.finished.then(async () => {
-      if (operation.status !== 'Success') return;
-      await sleep(tellMs);
-      context.lifecycle.leave({ again: false, keeper: true });
-    });
-    return accepted(reply, operation.render());
+    return syncBody(null);
+  }
+  const operation = context.operations.start({
+    description: 'Stopping every instance and the daemon',
+    resources: {},
+    cancellable: true,
+    work: async (work) => {
+      await (comeBack ? shutDownForHost(engine, work) : stopAll(engine, { comeBack: false }, work));
+      return undefined;
+    },
   });
+  void operation.finished.then(async () => {
+    if (operation.status !== 'Success') return;
+    await sleep(tellMs);
+    context.lifecycle.leave({ again: false, keeper: true });
+  });
+  return accepted(reply, operation.render());
 }
 
 function serverView(context: DaemonContext, project: string): Server {
