@@ -3,15 +3,20 @@ import type { Readable, Writable } from 'node:stream';
 
 /**
  * Copies a websocket's binary frames to an output at its pace. Resolves at the end marker (an empty
- * text frame) or when the socket closes. `open` is called when there is something to write.
+ * text frame) or when the socket closes, and closes it when the output takes no more. `open` is
+ * called when there is something to write.
  */
 export function copyToOutput(websocket: WebSocket, open: () => Writable): Promise<void> {
   return new Promise((resolve) => {
     let output: Writable | undefined;
+    let gone = false;
     const opened = (): Writable => {
       const stream = open();
-      // Whoever read our output has gone (`| head`): what comes now is for nobody.
-      stream.once('error', () => {
+      // Whoever read our output has gone (`| head`): the other side is told as a pipe would tell it.
+      // Each write that was under way fails by itself.
+      stream.on('error', () => {
+        gone = true;
+        websocket.close();
         websocket.resume();
         resolve();
       });
@@ -22,6 +27,7 @@ export function copyToOutput(websocket: WebSocket, open: () => Writable): Promis
         resolve();
         return;
       }
+      if (gone) return;
       output ??= opened();
       if (output.writable && !output.write(data)) {
         websocket.pause();

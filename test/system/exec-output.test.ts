@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 
 import { needs } from '../helpers/needs.ts';
-import { eventually, openWarren, type Warren } from '../helpers/warren.ts';
+import { cli, eventually, openWarren, runProgram, type Warren } from '../helpers/warren.ts';
 import { ApiClient, type TestSocket } from '../integration/client.ts';
 
 import type { Operation } from '../../src/contract/api/operations.ts';
@@ -61,6 +61,23 @@ describe('the output of a command', () => {
     }
     expect((await ended(id)).metadata).toMatchObject({ return: 0 });
     expect(createHash('sha256').update(stdout.bytes).digest('hex')).toBe(sum);
+  });
+
+  test.each([
+    ['output', 'seq 1 1000000; exit $?'],
+    ['error output', 'exec >&2; seq 1 1000000; exit $?'],
+  ])('that nobody reads any more ends the command as a pipe would, %s', async (_, script) => {
+    const program = ['"$0" "$1" exec m -- sh -c "$2" 2>&1 | head -1; echo "${PIPESTATUS[0]}"'];
+    const words = ['-c', ...program, process.execPath, cli, script];
+    const result = await runProgram('bash', words, { env: { WARREN_DIR: warren.dir } });
+    expect(result).toMatchObject({ stdout: '1\n141\n', stderr: '' });
+  });
+
+  test('that its client closes is closed, and the exit status still comes', async () => {
+    const [id, stdout] = await begin(['sh', '-c', 'cat /dev/zero; echo $? >&2; exit 9']);
+    await stdout.until(() => stdout.frames.length > 0);
+    stdout.ws.close(1000);
+    expect((await ended(id)).metadata).toMatchObject({ return: 9 });
   });
 
   test('that has no end leaves nothing behind when its client goes', async () => {

@@ -80,6 +80,15 @@ function join(session: ExecSession, sockets: OperationSockets): Output[] {
   sockets.onLost(['1', '2'], () => {
     session.kill();
   });
+  // Nobody reads an output any more: the command is told by SIGPIPE when it next writes there.
+  const outputs = new Map([
+    ['1', stdio.stdout],
+    ['2', stdio.stderr],
+  ]);
+  sockets.onClosed((name) => {
+    const source = outputs.get(name);
+    if (source instanceof Readable) source.destroy();
+  });
   const giveBack = (chunk: Buffer): void => {
     stdio.giveBack(chunk);
   };

@@ -20,6 +20,7 @@ export class OperationSockets {
   #waiting: { readonly required: readonly string[]; readonly resolve: () => void } | undefined;
   readonly #lost = new Set<string>();
   #onLost: (() => void) | undefined;
+  #onClosed: ((name: string) => void) | undefined;
   #onConnect: ((name: string, socket: WebSocket) => void) | undefined;
   #closed = false;
 
@@ -56,6 +57,7 @@ export class OperationSockets {
     socket.once('close', (code) => {
       clearInterval(ping);
       if (code === brokenOff) this.#lost.add(name);
+      else this.#onClosed?.(name);
       this.#onLost?.();
     });
     this.#onConnect?.(name, socket);
@@ -74,6 +76,11 @@ export class OperationSockets {
   onConnect(listener: (name: string, socket: WebSocket) => void): void {
     for (const [name, socket] of this.#sockets) listener(name, socket);
     this.#onConnect = listener;
+  }
+
+  /** Calls back for each socket that its client closes from now on, properly. */
+  onClosed(listener: (name: string) => void): void {
+    this.#onClosed = listener;
   }
 
   /** Calls back once when all of `names` have been connected and then broke off. */
