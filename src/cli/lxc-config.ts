@@ -12,6 +12,8 @@ export interface LxcConfigInput {
   readonly path: string;
   /** The API's socket, which becomes the remote `local`. */
   readonly socket: string;
+  /** Whether the directory is warren's own: there the client's user may have chosen another default. */
+  readonly isOurs: boolean;
   /** Whether an existing file that says something else may be changed. */
   readonly force: boolean;
 }
@@ -20,11 +22,11 @@ export type LxcConfigOutcome = 'written' | 'unchanged' | 'changed';
 
 /**
  * Makes the stock client's remote `local`, and its default, mean `socket`. A file that says so
- * already is left alone. One that says something else is changed only with `force`, in these two
+ * already, in a way of its own too where the directory is ours, is left alone. One that says something else is changed only with `force`, in these two
  * places; what it was is kept beside it as `config.yml.before-warren`. Throws `exists`, `invalid`.
  */
 export async function writeLxcConfig(input: LxcConfigInput): Promise<LxcConfigOutcome> {
-  const { path, socket, force } = input;
+  const { path, socket, isOurs, force } = input;
   const { Document, isMap, parseDocument } = await import('yaml');
   const text = await readIfThere(path);
   if (text === undefined) {
@@ -40,10 +42,11 @@ export async function writeLxcConfig(input: LxcConfigInput): Promise<LxcConfigOu
     const problem = document.errors[0]?.message.split('\n')[0] ?? 'it is no map of settings';
     throw new WarrenError('invalid', { what: 'read it', issues: [{ path, problem }] });
   }
-  const isOurs =
-    document.get('default-remote') === 'local' &&
-    socketOf(document.getIn(['remotes', 'local', 'addr'])) === socket;
-  if (isOurs) return 'unchanged';
+  const isDefault = document.get('default-remote') === 'local';
+  const found = socketOf(document.getIn(['remotes', 'local', 'addr']));
+  // The client shortens the address when it writes the file; LXD_DIR then says which socket.
+  const isMeant = found === socket || (isOurs && found === '');
+  if (isMeant && (isDefault || (isOurs && !force))) return 'unchanged';
   if (!force) throw new WarrenError('exists', { kind: 'client configuration', name: path });
   await copyFile(path, `${path}.before-warren`);
   await chmod(`${path}.before-warren`, 0o600);
@@ -57,10 +60,10 @@ function point(document: YamlDocument, socket: string): void {
   document.setIn(['remotes', 'local'], { addr: `unix://${socket}`, public: false });
 }
 
-/** The client takes `unix:PATH` and `unix://PATH` alike. */
+/** The client takes `unix:PATH` and `unix://PATH` alike; without a PATH it takes LXD_DIR's. */
 function socketOf(address: unknown): string | undefined {
   return typeof address === 'string' && address.startsWith('unix:')
-    ? address.replace(/^unix:(\/\/(?=\/))?/, '')
+    ? address.replace(/^unix:(\/\/(?=\/|$))?/, '')
     : undefined;
 }
 

@@ -31,6 +31,24 @@ describe('warren lxc-setup', () => {
     expect(readFileSync(join(dir, 'lxc/config.yml'), 'utf8')).toBe(text);
   });
 
+  test('leaves what lxc makes of that configuration', async () => {
+    const { dir } = line.daemon;
+    const path = join(dir, 'lxc/config.yml');
+    const written = readFileSync(path, 'utf8');
+    // As `lxc project switch` and `lxc remote switch` leave it.
+    const rewritten = `default-remote: far\nremotes:\n  far:\n    addr: https://far:8443\n  local:\n    addr: unix://\n    project: lab\n    public: false\naliases: {}\n`;
+    writeFileSync(path, rewritten);
+    const { stdout, stderr, exitCode } = await line.run(['lxc-setup']);
+    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+    expect(stdout).toContain(`export LXD_DIR=${dir}\n`);
+    expect(readFileSync(path, 'utf8')).toBe(rewritten);
+    await line.run(['lxc-setup', '--force']);
+    expect(readFileSync(path, 'utf8')).toContain('default-remote: local\n');
+    writeFileSync(path, rewritten.replace('unix://', 'unix:///elsewhere'));
+    expect(await line.run(['lxc-setup'])).toMatchObject({ exitCode: 2 });
+    writeFileSync(path, written);
+  });
+
   test('leaves what is there as it is, until it is told to change it', async () => {
     mkdirSync(own);
     const path = join(own, 'config.yml');

@@ -34,7 +34,12 @@ export const lxcSetup = defineCommand({
     await client.get<Server>('/1.0');
     const file = `${directory}/config.yml`;
     try {
-      const outcome = await writeLxcConfig({ path: file, socket: paths.socket, force });
+      const outcome = await writeLxcConfig({
+        path: file,
+        socket: paths.socket,
+        isOurs: config === undefined,
+        force,
+      });
       if (outcome === 'changed') progress.stop(`${file}.before-warren has what it was`);
     } catch (error) {
       if (!isWarrenError(error, 'exists')) throw error;
