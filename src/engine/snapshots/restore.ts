@@ -6,6 +6,7 @@ import { isRunning } from '../instances/state.ts';
 import { stopLocked } from '../instances/stop.ts';
 import { checkInstance, refuseHeldAddresses } from '../instances/validate.ts';
 import { removeUnusedLayers } from '../layers.ts';
+import { noteFixedAddresses } from '../networks/held-addresses.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord, WorkContext } from '../types.ts';
 import { getSnapshot } from './list.ts';
 import { sameProfilesFor } from '../projects/features.ts';
@@ -52,6 +53,7 @@ export async function restoreSnapshot(
     deps.store.instances.setSettings(record.id, settings);
     deps.store.instances.mergeConfig(record.id, { 'volatile.restoring': 'true' });
   });
+  noteFixedAddresses(deps, expandInstance(deps, record).devices, devices);
   await emptyUpper(deps, record);
   await removeUnusedLayers(deps);
   deps.events.lifecycle({

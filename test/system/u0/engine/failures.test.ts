@@ -5,6 +5,9 @@ import { getInstance, listInstances } from '../../../../src/engine/instances/lis
 import { startInstance } from '../../../../src/engine/instances/start.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
+import { updateInstance } from '../../../../src/engine/instances/update.ts';
+import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
+import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
 import { unattended } from '../../../../src/engine/types.ts';
 import { Fault } from './faults.ts';
 import {
@@ -142,6 +145,24 @@ it('a machine without a fixed address starts without a change of the switch', as
   expect(fault.trail).not.toContain('networks.apply');
   expect(fault.trail).toContain('networks.attach');
   await remove(life, 'db');
+  await settle(ground, life);
+});
+
+it('a fixed address that a restore brings back is told to the switch before another machine starts', async () => {
+  const { deps } = life;
+  const address = fixedAddress(life).replace('.250', '.251');
+  const fixed = { type: 'nic', network: 'warrenbr0', name: 'eth0', 'ipv4.address': address };
+  await create(life, 'db', { devices: { eth0: fixed } });
+  await createSnapshot(deps, { instance: 'db', name: 'fixed', expiresAtMs: undefined }, unattended);
+  await updateInstance(deps, { name: 'db', devices: {} }, unattended);
+  await launch(life, 'api');
+  await stopInstance(deps, { name: 'api', force: true, timeoutMs: undefined }, unattended);
+
+  await restoreSnapshot(deps, { instance: 'db', name: 'fixed' }, unattended);
+  fault.arm();
+  await startInstance(deps, { name: 'api' }, unattended);
+  expect(fault.trail).toContain('networks.apply');
+  for (const name of ['api', 'db']) await remove(life, name);
   await settle(ground, life);
 });
 
