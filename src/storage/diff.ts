@@ -1,6 +1,7 @@
 import { closeSync, constants, lstatSync, type BigIntStats } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { opendir } from 'node:fs/promises';
 
+import { WarrenError } from '../contract/errors.ts';
 import { AT_FDCWD, entryPath, openat2 } from '../sys/kernel/fs.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { hasSameAttributes, hasSameContent, type TreeFile } from './alike.ts';
@@ -9,6 +10,8 @@ import { makeTurns } from './turns.ts';
 import type { TreeAttributes, TreeChange } from './types.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+/** Of one directory: each costs the daemon some hundred bytes, and the guest none of its own. */
+const maxNamesOfOne = 1_000_000;
 
 export interface DiffInput {
   /** Two mounted roots; a guest may be at work in the second. */
@@ -21,12 +24,15 @@ export interface DiffInput {
   readonly layers: readonly string[] | undefined;
   /** No more changes than this are looked for. */
   readonly maxChanges: number;
+  /** Names that one directory may have. */
+  readonly maxNames?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * What one root has that the other has not. The layers only say where to look; what there is to see,
  * the kernel says, so that whiteouts, opaque directories and redirects need not be understood here.
+ * Throws `hostile` for a directory with more names than may be.
  */
 export async function diffTrees(input: DiffInput): Promise<TreeChange[]> {
   const fds = [input.from, input.to, ...(input.layers ?? [])].map((path) =>
@@ -79,8 +85,9 @@ class Walk {
     using from = openDirectory(this.#from, path);
     using to = openDirectory(this.#to, path);
     if (from === undefined || to === undefined) return [];
-    const touched = layers === undefined ? undefined : await touchedIn(layers, path);
-    const [old, now] = [await namesIn(from), await namesIn(to)];
+    const touched = layers === undefined ? undefined : await this.#touchedIn(layers, path);
+    const old = new Set((await this.#entriesIn(from, path)).keys());
+    const now = new Set((await this.#entriesIn(to, path)).keys());
     const below: Pending[] = [];
     for (const key of new Set([...old, ...now])) {
       await this.#takeTurns();
@@ -133,7 +140,7 @@ class Walk {
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       using directory = openDirectory(root, next);
       if (directory === undefined) continue;
-      for (const key of await namesIn(directory)) {
+      for (const key of (await this.#entriesIn(directory, next)).keys()) {
         await this.#takeTurns();
         if (this.#isFull) return;
         const name = Buffer.from(key, 'latin1');
@@ -143,6 +150,43 @@ class Walk {
         if (file.stat.isDirectory()) pending.push(joined(next, name));
       }
     }
+  }
+
+  /** Names in the layers' directories, each with the layers in which it is a directory itself. */
+  async #touchedIn(
+    layers: readonly number[],
+    path: Buffer,
+  ): Promise<ReadonlyMap<string, readonly number[]>> {
+    const touched = new Map<string, number[]>();
+    for (const layer of layers) {
+      using directory = openDirectory(layer, path);
+      if (directory === undefined) continue;
+      for (const [key, isDirectory] of await this.#entriesIn(directory, path)) {
+        const below = touched.get(key) ?? [];
+        if (isDirectory) below.push(layer);
+        touched.set(key, below);
+        // How fuse-overlayfs marks what is gone where it may not make device nodes.
+        if (key.startsWith('.wh.')) touched.set(key.slice(4), touched.get(key.slice(4)) ?? []);
+      }
+    }
+    return touched;
+  }
+
+  /** Whether each is a directory, by name. Names are bytes; as latin1 each is a text of its own. */
+  async #entriesIn(directory: OpenFd, path: Buffer): Promise<ReadonlyMap<string, boolean>> {
+    const maxNames = this.#input.maxNames ?? maxNamesOfOne;
+    const entries = new Map<string, boolean>();
+    for await (const entry of await opendir(directory.path, {
+      encoding: 'buffer' as BufferEncoding,
+      bufferSize: 512,
+    })) {
+      if (entries.size >= maxNames) {
+        const what = `compare ${path.toString('utf8')}`;
+        throw new WarrenError('hostile', { what, found: `it has more than ${maxNames} names` });
+      }
+      entries.set((entry.name as unknown as Buffer).toString('latin1'), entry.isDirectory());
+    }
+    return entries;
   }
 
   #addOne(change: 'A' | 'D', path: Buffer, stat: BigIntStats): void {
@@ -171,34 +215,6 @@ function openDirectory(root: number, path: Buffer): OpenFd | undefined {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
     throw error;
   }
-}
-
-/** Names in the layers' directories, each with the layers in which it is a directory itself. */
-async function touchedIn(
-  layers: readonly number[],
-  path: Buffer,
-): Promise<ReadonlyMap<string, readonly number[]>> {
-  const touched = new Map<string, number[]>();
-  for (const layer of layers) {
-    using directory = openDirectory(layer, path);
-    if (directory === undefined) continue;
-    const entries = await readdir(directory.path, { encoding: 'buffer', withFileTypes: true });
-    for (const entry of entries) {
-      const key = (entry.name as unknown as Buffer).toString('latin1');
-      const below = touched.get(key) ?? [];
-      if (entry.isDirectory()) below.push(layer);
-      touched.set(key, below);
-      // How fuse-overlayfs marks what is gone where it may not make device nodes.
-      if (key.startsWith('.wh.')) touched.set(key.slice(4), touched.get(key.slice(4)) ?? []);
-    }
-  }
-  return touched;
-}
-
-/** Names are bytes; as latin1 each is a text of its own. */
-async function namesIn(directory: OpenFd): Promise<Set<string>> {
-  const names = await readdir(directory.path, { encoding: 'buffer' });
-  return new Set(names.map((name) => name.toString('latin1')));
 }
 
 function find(directory: OpenFd, name: Buffer): TreeFile | undefined {
