@@ -27,6 +27,11 @@ export function rootsDir(paths: Pick<Paths, 'mountDir'>): string {
   return `${paths.mountDir}/roots`;
 }
 
+/** An empty directory, where an overlay wants one that there is not. */
+export function nothingDir(paths: Pick<Paths, 'mountDir'>): string {
+  return `${paths.mountDir}/nothing`;
+}
+
 /**
  * Lays the ground that every machine stands on: the tmpfs at `mountDir`, which the ids of slices
  * may pass, with `roots/` in it, and the private directories for layers and uppers. Idempotent: the
@@ -42,6 +47,7 @@ export async function prepareMounts(paths: Paths): Promise<void> {
   if (top?.type !== 'tmpfs' || top.source !== tmpfsSource) mountTmpfs(paths.mountDir);
   await mkdir(rootsDir(paths), { recursive: true });
   await chmod(rootsDir(paths), 0o711);
+  await mkdir(nothingDir(paths), { recursive: true });
   await pointLink(layersLink(paths), paths.layersDir);
   await pointLink(instancesLink(paths), paths.instancesDir);
 }

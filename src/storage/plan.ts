@@ -4,6 +4,7 @@ import type { LayerId, StorageTier } from './types.ts';
 
 export interface RootPlan {
   readonly method: 'kernel' | 'fuse' | 'copy' | 'bind';
+  /** Top first; none for a machine made without an image. */
   readonly layers: readonly LayerId[];
   /** The layer whose data-only layer holds the contents of the bottom, a meta layer. */
   readonly data?: LayerId | undefined;
@@ -21,8 +22,6 @@ export function planRoot(input: {
   const full = chain.findIndex(({ kind }) => kind === 'full');
   const used = full === -1 ? chain : chain.slice(0, full + 1);
   const ids = used.map(({ id }) => id);
-  const [top, ...below] = used;
-  if (top === undefined) throw new Error(`machine ${instanceId} has no layers`);
   const bottom = used.at(-1);
   const data = bottom?.kind === 'meta' ? bottom.data : undefined;
   if (data !== undefined && tier !== 'redirect') {
@@ -43,9 +42,8 @@ export function planRoot(input: {
     );
   }
   if (tier === 'copy') {
-    if (below.length === 0 && !fuseMade) {
-      return { method: 'copy', layers: ids };
-    }
+    if (used.length === 0 && !fuseMade) return { method: 'bind', layers: [] };
+    if (used.length === 1 && !fuseMade) return { method: 'copy', layers: ids };
     throw lacksOverlay(instanceId);
   }
   return { method: fuseMade || tier === 'fuse' ? 'fuse' : 'kernel', layers: ids, data };

@@ -17,7 +17,7 @@ import {
 import { run } from '../sys/programs/run.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { readKind, writeKind, type Layers, type TreeKind } from './layers.ts';
-import { instancesLink, layersLink, rootsDir } from './mounts.ts';
+import { instancesLink, layersLink, nothingDir, rootsDir } from './mounts.ts';
 import { lacksOverlay, planRoot } from './plan.ts';
 import { copyTree, removeTree } from './trees.ts';
 import type { LayerId, StorageLog, StorageTier } from './types.ts';
@@ -45,7 +45,8 @@ export function overlayOptions(
   data?: LayerId,
 ): string {
   const own = `${instancesLink(paths)}/${instanceId}`;
-  const lower = layers.map((layer) => `${layersLink(paths)}/${layer}`).join(':');
+  const lower =
+    layers.map((layer) => `${layersLink(paths)}/${layer}`).join(':') || nothingDir(paths);
   const dataOnly = data === undefined ? '' : `::${layersLink(paths)}/${data}.data`;
   return `upperdir=${own}/upper,workdir=${own}/work,lowerdir=${lower}${dataOnly}`;
 }
@@ -150,6 +151,7 @@ export function makeRoots({ paths, log, tier, layers, uppers }: RootsDeps): Root
           bind(upper, root);
           break;
         case 'bind':
+          await writeKind(upper, { kind: 'full' });
           bind(upper, root);
           break;
       }

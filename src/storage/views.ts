@@ -5,7 +5,7 @@ import { hostPath, type HostPath } from '../base/brand.ts';
 import { MS_BIND, MS_RDONLY, mount } from '../sys/kernel/mount.ts';
 import { run } from '../sys/programs/run.ts';
 import { hasErrno } from '../sys/sys-error.ts';
-import { instancesLink, layersLink } from './mounts.ts';
+import { instancesLink, layersLink, nothingDir } from './mounts.ts';
 import { planRoot } from './plan.ts';
 import {
   checkedOptions,
@@ -25,8 +25,6 @@ export interface Views {
 
 export function makeViews({ paths, log, tier, layers, uppers }: RootsDeps): Views {
   const dir = `${paths.mountDir}/views`;
-  /** The kernel wants two directories for a mount without an upper one; at the bottom nobody sees it. */
-  const nothing = `${dir}/nothing`;
 
   const leave = async (path: string): Promise<void> => {
     await unmountPatiently(path, log);
@@ -43,7 +41,7 @@ export function makeViews({ paths, log, tier, layers, uppers }: RootsDeps): View
         chain: await Promise.all(chain.map(async (id) => ({ id, ...(await layers.kindOf(id)) }))),
         instanceId: upperOf ?? 0,
       });
-      await mkdir(nothing, { recursive: true });
+      await mkdir(dir, { recursive: true });
       const target = hostPath(`${dir}/${randomUUID().slice(0, 13)}`);
       await mkdir(target);
       await chmod(dir, 0o711);
@@ -55,7 +53,8 @@ export function makeViews({ paths, log, tier, layers, uppers }: RootsDeps): View
         switch (plan.method) {
           case 'kernel': {
             const data = plan.data === undefined ? '' : `::${layersLink(paths)}/${plan.data}.data`;
-            if (lower.length === 1 && data === '') lower.push(nothing);
+            // The kernel wants two directories for a mount without an upper one.
+            if (lower.length === 1 && data === '') lower.push(nothingDir(paths));
             const options = `userxattr,lowerdir=${lower.join(':')}${data}`;
             mount({
               source: 'overlay',
@@ -91,7 +90,7 @@ export function makeViews({ paths, log, tier, layers, uppers }: RootsDeps): View
 
     sweep: async () => {
       for (const name of await readdir(dir).catch(absent)) {
-        if (`${dir}/${name}` !== nothing) await leave(`${dir}/${name}`);
+        await leave(`${dir}/${name}`);
       }
     },
   };

@@ -90,6 +90,31 @@ describe.each(tiers)('the %s tier', (tier) => {
     expect(readdirSync(`${root}/var`)).toEqual([]);
   });
 
+  it.runIf(usable)('runs machines that were made without an image', async () => {
+    const storage = await ground.storage(tier);
+    await storage.createUpper(1, sliceA);
+    const root = await storage.mountRoot(1, []);
+    writeFileSync(`${root}/old`, 'old');
+    writeFileSync(`${root}/kept`, 'kept');
+    const copied = await storage.copyUpper(1, {});
+    rmSync(`${root}/old`);
+    await storage.unmountRoot(1);
+    await storage.mountRoot(1, []);
+    expect(readdirSync(root)).toEqual(['kept']);
+    await storage.createUpper(2, sliceA);
+    const other = await storage.mountRoot(2, [copied]);
+    expect(readdirSync(other).sort()).toEqual(['kept', 'old']);
+    writeFileSync(`${other}/mine`, 'mine');
+    await storage.unmountRoot(1);
+    const frozen = await storage.freezeUpper(1, sliceA);
+    await storage.mountRoot(1, [frozen]);
+    expect(readdirSync(root)).toEqual(['kept']);
+    await storage.unmountRoot(1);
+    await storage.unmountRoot(2);
+    await using view = await storage.mountView([], 2);
+    expect(readdirSync(view.path)).toContain('mine');
+  });
+
   it.runIf(usable)('makes snapshots that other machines start from', async () => {
     const storage = await ground.storage(tier);
     const image = await makeImage(storage);
