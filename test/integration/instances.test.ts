@@ -130,6 +130,9 @@ describe('making machines', () => {
       status_code: 400,
       warren_error: { code: 'not_found' },
     });
+    const odd = { name: 'a_b', source: { type: 'none' } };
+    const { err } = await api.operate('POST', '/1.0/instances', odd);
+    expect(err).toMatch(/^Cannot create "a_b": name: "a_b" is no host name/);
     const twice = await api.operate('POST', '/1.0/instances', {
       name: 'web',
       source: { type: 'none' },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Revert } from '../../base/revert.ts';
 import type { DeviceMap, StringMap } from '../../contract/api/instances.ts';
 import { dropEmpty } from '../../contract/config/validate.ts';
+import { ownNameOf } from '../../base/names.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { LayerId } from '../../storage/types.ts';
 import { getImageForSource } from '../images/ensure.ts';
@@ -102,7 +103,7 @@ export async function createInstance(
   context: WorkContext,
 ): Promise<MadeInstance> {
   const { name, source } = input;
-  checkInstanceName(`create ${JSON.stringify(name.slice(0, 80))}`, name);
+  checkInstanceName(`create ${JSON.stringify(ownNameOf(name).slice(0, 80))}`, name);
   using _ = await deps.live.locks.act(name, 'create');
   if (deps.store.instances.find(name) !== undefined) {
     throw new WarrenError('exists', { kind: 'instance', name });
