@@ -112,6 +112,10 @@ describe('a project with profiles of its own', () => {
         migration: true,
         project: where,
       });
+    const state = '/1.0/instances/mover/state?project=shared';
+    await api.done('PUT', state, { action: 'start' });
+    await expect(to('lab', 'shared')).rejects.toThrow('Cannot move mover: it is running');
+    await api.done('PUT', state, { action: 'stop', force: true });
     await to('lab', 'shared');
     const moved = await api.get<Instance>('/1.0/instances/mover?project=lab');
     expect(moved).toMatchObject({ profiles: ['default'], expanded_config: { 'user.of': 'lab' } });

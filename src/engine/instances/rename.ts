@@ -27,17 +27,18 @@ export async function renameInstance(
   using _ = await deps.live.locks.act(name, 'rename');
   using _other = await deps.live.locks.act(newName, 'rename');
   const record = getInstance(deps, name);
+  const changesProject = projectOf(newName) !== projectOf(name);
   if (isRunning(deps, record) || record.run !== undefined) {
     throw new WarrenError('wrong_state', {
       name,
-      action: 'rename',
+      action: changesProject ? 'move' : 'rename',
       state: 'running',
       wanted: 'stopped',
     });
   }
   const profiles = sameProfilesFor(deps, newName, record.profiles);
   const moved = { ...record, profiles };
-  if (projectOf(newName) !== projectOf(name)) checkMove(deps, record, newName, moved);
+  if (changesProject) checkMove(deps, record, newName, moved);
   const trigger = record.config['volatile.apply_template'] ?? 'rename';
   deps.store.transaction(() => {
     deps.store.instances.rename(record.id, newName);
@@ -51,7 +52,7 @@ export async function renameInstance(
     subject: { kind: 'instance', name: newName },
     context: {
       old_name: ownNameOf(name),
-      ...(projectOf(newName) === projectOf(name) ? {} : { old_project: projectOf(name) }),
+      ...(changesProject ? { old_project: projectOf(name) } : {}),
     },
   });
 }
