@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDaemon } from '../fakes/daemon.ts';
 import { ApiClient } from './client.ts';
 
+import type { VolumeSnapshot } from '../../src/contract/api/storage-pools.ts';
 import type { TestDaemon } from '../fakes/daemon.ts';
 
 let daemon: TestDaemon;
@@ -67,6 +68,8 @@ test('snapshots are made, named, given an end, restored and deleted', async () =
   await api.done('POST', one, {});
   await api.done('POST', one, { name: 's', expires_at: '2099-01-01T00:00:00Z' });
   expect(await api.get(one)).toEqual([`${one}/snap0`, `${one}/s`]);
+  const ends = (await api.get<VolumeSnapshot[]>(`${one}?recursion=1`)).map((s) => s.expires_at);
+  expect(ends).toEqual([null, '2099-01-01T00:00:00.000Z']);
   expect(await api.get(`${one}/s`)).toMatchObject({ expires_at: '2099-01-01T00:00:00.000Z' });
   await api.done('POST', `${one}/s`, { name: 't' });
   const kept = { description: 'kept', expires_at: null };

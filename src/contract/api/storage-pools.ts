@@ -37,7 +37,8 @@ export interface VolumeSnapshot {
   readonly config: StringMap;
   readonly content_type: 'filesystem';
   readonly created_at: string;
-  readonly expires_at: string;
+  /** Null in a list, as in LXD, for one that never expires; the zero time of one alone. */
+  readonly expires_at: string | null;
 }
 
 /** `GET …/volumes/custom/<name>/state`, bytes; a total of 0 is no limit. */

@@ -58,6 +58,12 @@ export function volumeSnapshotView({
   };
 }
 
+/** The same as an element of a list: for what never expires LXD says null there, and its client shows nothing. */
+export function listedVolumeSnapshotView(record: VolumeRecord): VolumeSnapshot {
+  const view = volumeSnapshotView(record);
+  return record.expiresAtMs === undefined ? { ...view, expires_at: null } : view;
+}
+
 /** The root disk of a machine, which is no volume to be changed by itself. */
 export function instanceVolumeView({ name, createdAtMs }: InstanceRecord): StorageVolume {
   return {

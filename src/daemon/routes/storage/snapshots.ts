@@ -10,7 +10,12 @@ import { checkIfMatch, etagOf } from '../../http/etag.ts';
 import { Fields } from '../../http/fields.ts';
 import { accepted, syncBody } from '../../http/replies.ts';
 import { header, param } from '../../http/request.ts';
-import { poolsUrl, volumeSnapshotView, volumeUrl } from '../../views/volumes.ts';
+import {
+  listedVolumeSnapshotView,
+  poolsUrl,
+  volumeSnapshotView,
+  volumeUrl,
+} from '../../views/volumes.ts';
 import { listAnswer } from '../listing.ts';
 import { checkPool } from './pools.ts';
 import { volumeOf } from './named.ts';
@@ -34,7 +39,7 @@ export function volumeSnapshotRoutes(app: FastifyInstance, context: DaemonContex
       request,
       engine.store.volumes.snapshots(volume.id),
       ({ name }) => volumeUrl(volume.name, `/snapshots/${encodeURIComponent(name)}`),
-      volumeSnapshotView,
+      listedVolumeSnapshotView,
     );
   });
   app.post(all, async (request, reply) => {
