@@ -320,6 +320,17 @@ describe('states', () => {
     const refused = await api.call('DELETE', '/1.0/instances/busy');
     expect(refused.status).toBe(400);
     expect(refused.json.warren?.hint).toBe('warren delete --force busy');
+    // Of one that is protected this is said instead: for the other a client would stop it first.
+    const [path, key] = ['/1.0/instances/busy', 'security.protection.delete'];
+    await api.call('PATCH', path, { config: { [key]: 'true' } });
+    for (const query of ['', '?force=1']) {
+      expect((await api.call('DELETE', `${path}${query}`)).json).toMatchObject({
+        error_code: 403,
+        error: `Cannot delete busy: ${key}=true is set by the machine`,
+      });
+    }
+    expect(await api.get(path)).toMatchObject({ status: 'Running' });
+    await api.call('PATCH', path, { config: { [key]: 'false' } });
     await remove('busy');
   });
 

@@ -46,8 +46,8 @@ export async function deleteInstance(
   await removeInstance(deps, record);
 }
 
-/** Says who protects a machine: itself or the last profile that does. */
-function refuseProtected(deps: EngineDeps, record: InstanceRecord): void {
+/** Throws `protected`, which says who protects a machine: itself or the last profile that does. */
+export function refuseProtected(deps: EngineDeps, record: InstanceRecord): void {
   const key = 'security.protection.delete';
   if (readBool(expandInstance(deps, record).config, key) !== true) return;
   const profile = record.profiles.findLast(

@@ -1,6 +1,6 @@
 import { machineName, ownNameOf, projectOf } from '../../../base/names.ts';
 import { WarrenError } from '../../../contract/errors.ts';
-import { deleteInstance } from '../../../engine/instances/delete.ts';
+import { deleteInstance, refuseProtected } from '../../../engine/instances/delete.ts';
 import { getInstance } from '../../../engine/instances/list.ts';
 import { renameInstance } from '../../../engine/instances/rename.ts';
 import { statusOf } from '../../../engine/instances/state.ts';
@@ -60,6 +60,8 @@ export function instanceRoutes(app: FastifyInstance, context: DaemonContext): vo
     app.post(path, async (request, reply) => startRename(context, request, reply));
     app.delete(path, (request, reply) => {
       const record = getInstance(engine, param(request, 'name'));
+      // Before its state: who hears that it runs stops it, and would learn of this afterwards.
+      refuseProtected(engine, record);
       const force = ['1', 'true'].includes(query(request, 'force') ?? '');
       const status = statusOf(engine, record);
       if (!force && status !== 'Stopped') {
