@@ -70,7 +70,13 @@ describe('a policy is held against what a machine comes to', () => {
     site.lift();
     await site.create('a', { config: raw });
     await site.act('POST', 'instances/a/snapshots', { name: 's' });
+    await site.start('a');
     site.rules('deny: [raw.*]');
+    // What runs goes on: it is not stopped for a start that is refused.
+    await expect(
+      site.act('PUT', 'instances/a/state', { action: 'restart', force: true }),
+    ).rejects.toThrow(denied);
+    await site.stop('a');
     await expect(site.start('a')).rejects.toThrow(denied);
     await site.act('PUT', 'instances/a', { config: {}, devices: {}, profiles: ['default'] });
     await site.start('a');

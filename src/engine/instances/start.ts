@@ -16,6 +16,7 @@ import { takeAtStartup } from '../snapshots/scheduled.ts';
 import type { EngineDeps, InstanceRecord, WorkContext } from '../types.ts';
 import { adopt, consoleNames, followBoot } from './adopt.ts';
 import { applied } from './applying.ts';
+import { checkLimits } from './check-limits.ts';
 import { bindShares, planShares } from './disks.ts';
 import { endRun } from './end.ts';
 import { dropConsole } from './finish.ts';
@@ -27,7 +28,6 @@ import { killAndWait } from './kill.ts';
 import { planProxies, refuseProxyPaths } from './proxies.ts';
 import { finishRestore } from './restoring.ts';
 import { moveToWishedIds } from './other-ids.ts';
-import { checkRlimits } from './rlimits.ts';
 import { isRunning } from './state.ts';
 import { applyTemplates } from './templates.ts';
 import { checkInstance, refuseHeldAddresses } from './validate.ts';
@@ -97,6 +97,7 @@ export async function startLocked(
   checkInstance(deps, `start ${name}`, candidate);
   const record = ensureHwaddrs(deps, found);
   const expanded = expandInstance(deps, record);
+  checkLimits(deps, name, expanded);
   await refuseHeldAddresses(deps, `start ${name}`, expanded.devices, found.id);
   const owner = await moveToWishedIds(deps, record, expanded.config, context.signal);
   await run(deps, owner, expanded, context);
@@ -111,8 +112,6 @@ async function run(
   const { id, name } = record;
   const { store, storage, runtime, networks } = deps;
   const limits = planLimits(deps, expanded);
-  runtime.checkLimits(name, limits.limits, limits.keys);
-  checkRlimits(deps, name, expanded.config);
   store.transaction(() => {
     store.volumes.releaseAll(id);
   });

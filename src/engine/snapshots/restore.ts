@@ -1,3 +1,4 @@
+import { checkLimits } from '../instances/check-limits.ts';
 import { endRun } from '../instances/end.ts';
 import { expandInstance, getInstance } from '../instances/list.ts';
 import { emptyUpper } from '../instances/restoring.ts';
@@ -37,10 +38,11 @@ export async function restoreSnapshot(
     current: record,
     moment: 'restore',
   });
-  const { devices } = expandInstance(deps, restored);
-  await refuseHeldAddresses(deps, `restore ${instance}`, devices, record.id);
+  const expanded = expandInstance(deps, restored);
+  await refuseHeldAddresses(deps, `restore ${instance}`, expanded.devices, record.id);
 
   const wasRunning = isRunning(deps, record);
+  if (wasRunning) checkLimits(deps, instance, expanded);
   if (wasRunning) await stopLocked(deps, record, { force: true, timeoutMs: 0 }, context);
   else if (record.run !== undefined) await endRun(deps, record, undefined);
   await deps.storage.unmountRoot(record.id);
@@ -53,7 +55,7 @@ export async function restoreSnapshot(
     deps.store.instances.setSettings(record.id, settings);
     deps.store.instances.mergeConfig(record.id, { 'volatile.restoring': 'true' });
   });
-  noteFixedAddresses(deps, expandInstance(deps, record).devices, devices);
+  noteFixedAddresses(deps, expandInstance(deps, record).devices, expanded.devices);
   await emptyUpper(deps, record);
   await removeUnusedLayers(deps);
   deps.events.lifecycle({

@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import type { StringMap } from '../../../../src/contract/api/instances.ts';
 import { freezeInstance } from '../../../../src/engine/instances/freeze.ts';
 import { getInstance } from '../../../../src/engine/instances/list.ts';
 import { renameInstance } from '../../../../src/engine/instances/rename.ts';
 import { restartInstance } from '../../../../src/engine/instances/restart.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
+import { updateInstance } from '../../../../src/engine/instances/update.ts';
 import { applyNetworks } from '../../../../src/engine/networks/bridges.ts';
+import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
+import { restoreSnapshot } from '../../../../src/engine/snapshots/restore.ts';
 import { unattended } from '../../../../src/engine/types.ts';
 import { networkPlaces } from '../../../../src/network/places.ts';
 import { until } from './ground.ts';
@@ -56,6 +60,25 @@ describe('a machine', () => {
     await until('it runs again', () => status('web') === 'Running' && initOf('web') !== old);
     expect((await engine.shell('web', 'hostname')).output).toBe('web\n');
     expect(actions()).toContain('instance-restarted');
+  });
+
+  it('is not stopped for a restart or a restore with limits that it cannot have', async () => {
+    const set = (config: StringMap): Promise<unknown> =>
+      updateInstance(engine.deps, { name: 'web', mode: 'merge', config }, unattended);
+    const refused = { code: 'host_lacks', message: expect.stringContaining('nofile') as unknown };
+    await engine.launch('web');
+    const init = initOf('web');
+    await set({ 'limits.kernel.nofile': '9999999999' });
+    await expect(
+      restartInstance(engine.deps, { name: 'web', force: true, timeoutMs: 0 }, unattended),
+    ).rejects.toMatchObject(refused);
+    const wanted = { instance: 'web', name: 's', expiresAtMs: undefined };
+    await createSnapshot(engine.deps, wanted, unattended);
+    await set({ 'limits.kernel.nofile': '' });
+    await expect(
+      restoreSnapshot(engine.deps, { instance: 'web', name: 's' }, unattended),
+    ).rejects.toMatchObject(refused);
+    expect([status('web'), initOf('web')]).toEqual(['Running', init]);
   });
 
   it('that powers off from inside is stopped', async () => {
