@@ -121,6 +121,7 @@ describe('importing', () => {
     const failed = await api.get<Operation>(`${twice.json.operation ?? ''}/wait`);
     expect(failed.status).toBe('Failure');
     expect(failed.err).toContain('exists');
+    expect(failed.warren_error?.hint).toMatch(/^warren import FILE NAME /);
     await api.done('DELETE', '/1.0/instances/again');
   });
 

@@ -106,7 +106,9 @@ export async function createInstance(
   checkInstanceName(`create ${JSON.stringify(ownNameOf(name).slice(0, 80))}`, name);
   using _ = await deps.live.locks.act(name, 'create');
   if (deps.store.instances.find(name) !== undefined) {
-    throw new WarrenError('exists', { kind: 'instance', name });
+    const another = 'warren import FILE NAME    (under another name)';
+    const hint = source.type === 'backup' ? { hint: another } : {};
+    throw new WarrenError('exists', { kind: 'instance', name, ...hint });
   }
   // Before an image is built for minutes: what the request itself says must be right.
   if (input.profiles !== undefined) check(deps, input, settingsOf(deps, input, noOrigin));
