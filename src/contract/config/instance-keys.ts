@@ -328,6 +328,6 @@ export const instanceKeys = [
     values: ['refuse', 'warn'],
     live: true,
     summary:
-      'What to do where the host cannot hold a limit: refuse to start, or start and warn. In a profile it is for the limits of that profile: one set on the machine itself is refused anyway',
+      'What to do where the host does not delegate the controller of a limit: refuse to start, or start and warn. In a profile it is for the limits of that profile: one set on the machine itself is refused anyway',
   },
 ] as const satisfies readonly KeyRow[];
