@@ -30,6 +30,11 @@ if is_root; then
   sh "$checkout/src/setup/ground.sh" prepare "$account"
   home=$(getent passwd "$account" | cut -d: -f6)
   user=$account
+  # What limits.hugepages is tried on: a host keeps no pages for that unless it is asked to.
+  pool=/proc/sys/vm/nr_hugepages
+  if [ "$(cat $pool)" = 0 ] && echo 8 2>/dev/null >$pool; then
+    trap 'echo 0 >$pool' EXIT
+  fi
 else
   user=$(id -un)
   home=${TMPDIR:-/tmp}/warren-test-$(id -u)

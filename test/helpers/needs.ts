@@ -21,6 +21,10 @@ const probes = {
     readFileSync('/proc/self/mountinfo', 'utf8').includes(' - cgroup2 ')
       ? undefined
       : 'cgroup2 is not mounted',
+  hugepages: () =>
+    /^HugePages_Free: *[4-9]$/m.test(readFileSync('/proc/meminfo', 'utf8'))
+      ? undefined
+      : '/proc/sys/vm/nr_hugepages keeps no 8 of them',
   lxc: () => succeeds('lxc', ['--version']),
   pylxd: () => succeeds('/usr/bin/python3', ['-c', 'import pylxd']),
   ansible: () => succeeds('ansible-playbook', ['--version']),

@@ -4,10 +4,12 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import type { InstanceState } from '../../src/contract/api/instances.ts';
 import { catalogue } from '../../src/contract/errors.ts';
 import { readRlimits } from '../../src/sys/proc/rlimits.ts';
+import { provideImage } from '../helpers/images.ts';
 import { needs } from '../helpers/needs.ts';
 import { openWarren, type Warren } from '../helpers/warren.ts';
 
 const test = needs('userns', 'overlay', 'crun', 'network', 'tun');
+const testOfPages = needs('userns', 'overlay', 'crun', 'cgroup', 'hugepages');
 
 let warren: Warren;
 beforeAll(async () => {
@@ -93,6 +95,31 @@ test('rates of a disk hold, or are refused for want of a block device or of the 
   expect(stderr).toContain('devices.root.limits.read=10MB: this host does not delegate the io');
   expect(stderr).toContain('warren doctor cgroup');
 });
+
+testOfPages(
+  'a machine takes no more huge pages than it may, and what it may changes live',
+  async ({ skip }) => {
+    const numbers: Partial<Record<string, readonly [mmap: number, getrandom: number]>> = {
+      x64: [9, 318],
+      arm64: [222, 278],
+    };
+    const [mmap, getrandom] = numbers[process.arch] ?? skip(`no numbers for ${process.arch}`);
+    await provideImage(warren, 'debian/12');
+    await warren.ok(['init', 'debian/12', 'pages', '-c', 'limits.hugepages.2MB=4MiB']);
+    const { exitCode, stderr } = await warren.run(['start', 'pages']);
+    if (stderr.includes('hugetlb')) skip(stderr);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+
+    // The kernel fills 8 MiB of such memory as far as there are pages for it (getrandom(2)).
+    const script = `my $at = syscall(${mmap}, 0, 8 << 20, 3, 0x40022, -1, 0); print syscall(${getrandom}, $at, 8 << 20, 0)`;
+    const taken = (): Promise<string> => warren.ok(['exec', 'pages', '--', 'perl', '-e', script]);
+    expect(await taken()).toBe(String(4 << 20));
+    await warren.ok(['config', 'set', 'pages', 'limits.hugepages.2MB=6MiB']);
+    expect(await taken()).toBe(String(6 << 20));
+    await warren.ok(['config', 'unset', 'pages', 'limits.hugepages.2MB']);
+    expect(await taken()).toBe(String(8 << 20));
+  },
+);
 
 test('huge pages go live, are read back, and shown', async ({ skip }) => {
   const result = await warren.run(['config', 'set', 'a', 'limits.hugepages.2MB=4MiB']);
