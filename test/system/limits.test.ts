@@ -96,6 +96,27 @@ test('rates of a disk hold, or are refused for want of a block device or of the 
   expect(stderr).toContain('warren doctor cgroup');
 });
 
+test('sysctls are those of the machine’s own namespaces, and shown as the kernel has them', async () => {
+  const wanted = {
+    'linux.sysctl.net.core.somaxconn': '512',
+    'linux.sysctl.net.ipv4.ip_local_port_range': '20000 30000',
+    'linux.sysctl.kernel.shmmni': '77',
+    'linux.sysctl.fs.mqueue.msg_max': '20',
+  };
+  const keys = Object.entries(wanted).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+  await warren.ok(['launch', 'busybox', 'tuned', ...keys]);
+  const { state } = await warren.json<{ state: InstanceState }>(['info', 'tuned']);
+  expect(state.warren?.limits).toMatchObject(wanted);
+  expect(await warren.ok(['info', 'tuned'])).toMatch(
+    /kernel\.shmmni 77 .*net\.core\.somaxconn 512/s,
+  );
+
+  // What waits for the next start is not what it has.
+  await warren.ok(['config', 'set', 'tuned', 'linux.sysctl.net.core.somaxconn=513']);
+  expect(await warren.ok(['info', 'tuned'])).toContain('net.core.somaxconn 512');
+  await warren.ok(['delete', 'tuned', '--force']);
+});
+
 testOfPages(
   'a machine takes no more huge pages than it may, and what it may changes live',
   async ({ skip }) => {

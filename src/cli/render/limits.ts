@@ -20,6 +20,7 @@ export function limitLines(instance: InstanceFull): string[] {
     processes(instance, running),
     ...others.map((one) => other(one, config, running, held)),
     ...prefixed('limits.kernel.', config, running, held),
+    ...prefixed('linux.sysctl.', config, running, held),
     ...disks(devices, running, held),
   ].filter((part) => part !== '');
   return parts.length === 0 ? ['none'] : inLines(parts);

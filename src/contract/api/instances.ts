@@ -87,8 +87,8 @@ export interface InstanceState {
     /** Of the host: what `ps` there shows for the machine's root, and how many follow. */
     readonly ids: { readonly start: number; readonly size: number; readonly isolated: boolean };
     /**
-     * What the kernel says it holds the machine to: files of its cgroup (`memory.max`), and
-     * `limits.kernel.…` of its init. Empty in lists.
+     * What the kernel says it holds the machine to: files of its cgroup (`memory.max`),
+     * `limits.kernel.…` of its init, `linux.sysctl.…` of its namespaces. Empty in lists.
      */
     readonly limits: StringMap;
   };

@@ -1,5 +1,7 @@
 import type { DeviceMap, InstanceStateNetwork, StringMap } from '../../contract/api/instances.ts';
 import type { ConfigLayer } from '../../contract/config/expand.ts';
+import { readPrefix } from '../../contract/config/read.ts';
+import { readSysctlsOf } from '../../sys/kernel/sysctls.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 import { toOutside } from '../../userns/idmap.ts';
 import type { DiskMeter } from '../live/disk-meter.ts';
@@ -51,8 +53,8 @@ export interface InstanceStateReport {
   readonly bootedAtMs: number | undefined;
   readonly lastExit: LastExit | undefined;
   /**
-   * The limits that the kernel says it has: files of its cgroup, and `limits.kernel.…` of its init.
-   * Empty when it does not run, and in lists.
+   * What the kernel says it holds it to: files of its cgroup, `limits.kernel.…` of its init, and
+   * `linux.sysctl.…` of its namespaces. Empty when it does not run, and in lists.
    */
   readonly held: Readonly<Record<string, string>>;
   /** Its user ids as the host has them. */
@@ -74,10 +76,11 @@ export async function readInstanceState(
   const run = isRunning(deps, record) ? record.run : undefined;
   // With the record and not after the reading, for it may boot meanwhile.
   const boot = run === undefined ? 'stopped' : (deps.live.find(record.id)?.boot.stage ?? 'booted');
-  const [usage, network, diskBytes] = await Promise.all([
+  const [usage, network, diskBytes, held] = await Promise.all([
     run === undefined ? undefined : orUndefined(deps.runtime.usage(record.name)),
     run === undefined ? undefined : orUndefined(deps.networks.interfaces(run.init.pid)),
     readDisk(deps.live.disks, record.id, disk),
+    run === undefined || disk === 'known' ? {} : heldLimits(deps, record.name, config, run),
   ]);
   return {
     status,
@@ -97,24 +100,38 @@ export async function readInstanceState(
     startedAtMs: run?.startedAtMs,
     bootedAtMs: run?.bootedAtMs,
     lastExit: run === undefined ? exitOf(deps, record) : undefined,
-    held: run === undefined || disk === 'known' ? {} : heldLimits(deps, record.name, config, run),
+    held,
     hostIds: hostIds(deps, record.slice),
   };
 }
 
-function heldLimits(
+async function heldLimits(
   { runtime }: EngineDeps,
   name: string,
   config: StringMap,
   { init }: NonNullable<InstanceRecord['run']>,
-): InstanceStateReport['held'] {
+): Promise<InstanceStateReport['held']> {
   try {
-    return { ...runtime.heldLimits(name), ...heldRlimits(config, init.pid) };
+    return {
+      ...runtime.heldLimits(name),
+      ...heldRlimits(config, init.pid),
+      ...(await heldSysctls(config, init.pid)),
+    };
   } catch (error) {
     // It may end at any moment while it is looked at.
     if (hasErrno(error, 'ENOENT', 'ENODEV', 'ESRCH')) return {};
     throw error;
   }
+}
+
+/** The configured ones as its namespaces have them: `linux.sysctl.net.core.somaxconn` → `512`. */
+async function heldSysctls(config: StringMap, initPid: number): Promise<Record<string, string>> {
+  const keys = Object.keys(readPrefix(config, 'linux.sysctl.*'));
+  if (keys.length === 0) return {};
+  const held = await readSysctlsOf(initPid, keys);
+  return Object.fromEntries(
+    Object.entries(held).map(([key, value]) => [`linux.sysctl.${key}`, value]),
+  );
 }
 
 function readDisk(
