@@ -53,6 +53,7 @@ export class TarReader {
   /** Blocks that belong to the entry whose header has not come yet. */
   #held: Buffer[] = [];
   #trailing = 0;
+  #hasBegun = false;
 
   constructor(handler: TarHandler) {
     this.#handler = handler;
@@ -112,8 +113,20 @@ export class TarReader {
     return size;
   }
 
+  /** What goes wrong with the first of all is most likely no archive. */
+  #parseHeader(block: Buffer): TarHeader | undefined {
+    const isFirst = !this.#hasBegun;
+    this.#hasBegun = true;
+    try {
+      return parseHeader(block);
+    } catch (error) {
+      if (!isFirst || !(error instanceof TarFormatError)) throw error;
+      throw new TarFormatError('it is no tar archive', { cause: error });
+    }
+  }
+
   #onHeader(block: Buffer): void {
-    const header = parseHeader(block);
+    const header = this.#parseHeader(block);
     if (header === undefined) {
       if (this.#held.length > 0 || this.#pax !== undefined) {
         throw new TarFormatError('an extended header stands before no entry');

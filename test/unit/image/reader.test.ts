@@ -149,6 +149,13 @@ describe('TarReader', () => {
     expect(() => read(data)).toThrow();
   });
 
+  it('says of what does not begin as an archive that it is none', () => {
+    const text = Buffer.from('root:x:0:0:root:/root:/bin/bash\n'.repeat(40));
+    expect(() => read(text)).toThrow('it is no tar archive');
+    const late = Buffer.concat([entry(file('a', 'x')), text]);
+    expect(() => read(late)).toThrow(/^a header has/);
+  });
+
   it('refuses an endless tail', () => {
     const reader = new TarReader({
       entry: () => 'keep',
