@@ -328,6 +328,6 @@ export const instanceKeys = [
     values: ['refuse', 'warn'],
     live: true,
     summary:
-      'What to do where the host does not delegate the controller of a limit: refuse to start, or start and warn. In a profile it is for the limits of that profile: one set on the machine itself is refused anyway',
+      'Where the host does not delegate the controller of a limit: refuse to start, or start and warn. In a profile it is for the profile’s own limits: one set on the machine is refused anyway',
   },
 ] as const satisfies readonly KeyRow[];
