@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, pipeline, type Readable, type Writable } from 'node:stream';
 
 import { programEnvironment } from '../../sys/programs/environment.ts';
 
@@ -16,7 +16,7 @@ export interface Child {
   readonly pid: number;
   /** Undefined unless it was asked for as a pipe. */
   readonly stdin: Writable | undefined;
-  /** Must be read to its end, or the child be killed. */
+  /** Waits for a reader, however late. Must be read to its end, or the child be killed. */
   readonly stdout: Readable;
   /** Settles, once, after the program ended and closed its streams. Never rejects. */
   readonly ended: Promise<ChildEnd>;
@@ -24,6 +24,7 @@ export interface Child {
 }
 
 const keptErrorBytes = 16 * 1024;
+const bufferBytes = 256 * 1024;
 
 export interface StartOptions {
   /** A file descriptor, a pipe to write to, or nothing. The caller closes the descriptor. */
@@ -45,11 +46,14 @@ export async function startChild(
     process.once('spawn', resolve);
     process.once('error', reject);
   });
-  const { pid, stdout } = process;
-  if (pid === undefined || stdout === null) throw new Error(`${program} has no pid`);
+  const { pid, stdout: pipe } = process;
+  if (pid === undefined || pipe === null) throw new Error(`${program} has no pid`);
+  // Node throws away what a child that has ended left in a pipe which nobody reads yet.
+  const stdout = new PassThrough({ highWaterMark: bufferBytes });
   // A child that ends early breaks the pipe; what matters is then its exit status.
-  process.stdin?.on('error', () => undefined);
+  pipeline(pipe, stdout, () => undefined);
   stdout.on('error', () => undefined);
+  process.stdin?.on('error', () => undefined);
   return {
     pid,
     stdin: process.stdin ?? undefined,
