@@ -1,8 +1,9 @@
+import { Revert } from '../../base/revert.ts';
 import type { LayerId } from '../../storage/types.ts';
 import { getSnapshot } from '../snapshots/list.ts';
 import { measureSoon } from '../snapshots/measure.ts';
 import type { EngineDeps, InstanceRecord, MetadataRecord, WorkContext } from '../types.ts';
-import { chainFor } from '../layers.ts';
+import { chainFor, removeUnusedLayers } from '../layers.ts';
 import { captureFiles } from './capture.ts';
 import { getInstance } from './list.ts';
 import { ownerOf } from './owner.ts';
@@ -68,13 +69,18 @@ export async function planCopyLocked<Made>(
       frozenMs: undefined,
     });
   }
+  await using undo = new Revert((what, error) => {
+    deps.log.warn({ err: error, instance: instance.name, what }, 'a failed copy left something');
+  });
+  // Of a machine that runs, nothing but the copy stands on what was captured. Once it is held no more:
+  undo.push('remove layers that nothing uses', () => removeUnusedLayers(deps));
   using held = deps.live.heldLayers.hold();
   let layers: readonly LayerId[] = [];
   const frozenMs = await captureFiles(deps, instance, signal, (chain) => {
     layers = chain;
     held.add(chain);
   });
-  return await make({
+  const made = await make({
     ...instance,
     layers,
     config: inheritable(instance.config),
@@ -82,6 +88,8 @@ export async function planCopyLocked<Made>(
     snapshotsOf: source.instanceOnly ? undefined : instance.id,
     frozenMs,
   });
+  undo.keep();
+  return made;
 }
 
 /** Gives a machine the snapshots of the one it is a copy of that it has not, for its own ids. */

@@ -187,6 +187,23 @@ describe('a creation that fails leaves nothing behind', () => {
   });
 });
 
+it('a copy of a running machine that is cancelled once its files are there leaves no layer', async () => {
+  await launch(life, 'db');
+  const { layers } = await takeCensus(ground, life);
+  const cancel = new AbortController();
+  fault.arm('storage.copyUpper', async (run) => {
+    const layer = await run();
+    cancel.abort();
+    return layer;
+  });
+  const source = { type: 'copy', instance: 'db', instanceOnly: true } as const;
+  await expect(create(life, 'db2', { source }, cancel.signal)).rejects.toThrow();
+  expect(fault.struck).toBe(true);
+  expect((await takeCensus(ground, life)).layers).toEqual(layers);
+  await remove(life, 'db');
+  await settle(ground, life);
+});
+
 describe('an end is recorded whatever fails on the way', () => {
   it.each(['networks.detach', 'storage.unmountRoot'])(
     'at %s, and what is left goes with the machine',

@@ -170,6 +170,7 @@ export async function create(
   { deps }: Life,
   name: string,
   change: Partial<CreateInstanceInput> = {},
+  signal = unattended.signal,
 ): Promise<void> {
   await createInstance(
     deps,
@@ -183,7 +184,7 @@ export async function create(
       source: { type: 'image', alias: 'busybox' },
       ...change,
     },
-    unattended,
+    { ...unattended, signal },
   );
 }
 
