@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Sent to standard input; without it, standard input is empty. */
   readonly input?: string | Uint8Array;
+  /** Descriptors of ours that it has as 3 and on, which the caller closes. */
+  readonly fds?: readonly number[];
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Exit codes that are an answer and not a failure, besides 0. */
@@ -40,11 +42,13 @@ export async function run(
     env,
     cwd,
     input,
+    fds = [],
     timeoutMs = 60_000,
     signal,
     okExitCodes = [],
     maxBuffer,
   } = options;
+  const stdin = input === undefined ? 'ignore' : 'pipe';
   try {
     const result = await execa(program, args, {
       env: programEnvironment(env),
@@ -53,7 +57,9 @@ export async function run(
       timeout: timeoutMs,
       maxBuffer: maxBuffer ?? 8 * 1024 * 1024,
       ...(cwd === undefined ? {} : { cwd }),
-      ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+      ...(input === undefined ? {} : { input }),
+      // It takes numbers, which its types do not know.
+      stdio: [stdin, 'pipe', 'pipe', ...(fds as readonly unknown[] as readonly 'inherit'[])],
       ...(signal === undefined ? {} : { cancelSignal: signal }),
     });
     return { exitCode: 0, stdout: result.stdout, stderr: result.stderr };
