@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 
 import { WarrenError } from '../contract/errors.ts';
 import { readText } from '../client/transport.ts';
+import { typeOfInput } from './input.ts';
 import { formatYaml } from './render/format.ts';
 import { UsageError } from './usage-error.ts';
 
-import type { Stats } from 'node:fs';
 import type { Context } from './context.ts';
 import type { Readable } from 'node:stream';
 
@@ -74,15 +74,6 @@ export async function readGiven({ stdin }: Context): Promise<string | undefined>
   const type = stdin.isTTY === true ? undefined : typeOfInput();
   const isGiven = type !== undefined && (type.isFile() || type.isFIFO() || type.isSocket());
   return isGiven ? await readText(stdin) : undefined;
-}
-
-/** Undefined when it is closed. */
-function typeOfInput(): Stats | undefined {
-  try {
-    return fstatSync(0);
-  } catch {
-    return undefined;
-  }
 }
 
 /**

@@ -1,9 +1,9 @@
-import { fstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 
 import { execute, type Control } from '../../client/exec.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { defineCommand, type OptionRows } from '../command.ts';
+import { isNullInput } from '../input.ts';
 import { parseAssignment, stripRemote } from '../names.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -101,7 +101,7 @@ export async function runInside(
   const attach = (control: Control): (() => void) =>
     interactive ? terminal.followSize(control) : forwardSignals(context, control);
   const streams = {
-    stdin: args['disable-stdin'] || isNullDevice(0) ? undefined : context.stdin,
+    stdin: args['disable-stdin'] || isNullInput() ? undefined : context.stdin,
     stdout: () => context.stdout,
     stderr: () => context.stderr,
     attach,
@@ -111,16 +111,6 @@ export async function runInside(
   const { status, problem } = interactive ? await terminal.raw(run) : await run();
   if (problem !== undefined) context.stderr.write(`error: ${problem.message}\n`);
   context.exitCode = status;
-}
-
-/** Whether a descriptor is `/dev/null` (null(4)): what cron and the like give, and nothing comes from. */
-function isNullDevice(fd: number): boolean {
-  try {
-    const stats = fstatSync(fd);
-    return stats.isCharacterDevice() && stats.rdev === statSync('/dev/null').rdev;
-  } catch {
-    return false;
-  }
 }
 
 /** Looks a name up in the machine's own accounts: the API takes ids only. */

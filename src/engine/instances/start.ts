@@ -5,6 +5,7 @@ import { ownNameOf } from '../../base/names.ts';
 import type { ProcessIdentity } from '../../base/process-identity.ts';
 import { Revert } from '../../base/revert.ts';
 import type { Expanded } from '../../contract/config/expand.ts';
+import type { EffectiveLimits } from '../../contract/config/limits.ts';
 import { readBool } from '../../contract/config/read.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { BindMount, CreatedMachine } from '../../runtime/types.ts';
@@ -23,7 +24,7 @@ import { dropConsole } from './finish.ts';
 import { type IdentityTrigger, writeIdentity } from './identity.ts';
 import { countInotify, judgeInotify } from './inotify.ts';
 import { expandInstance, getInstance } from './list.ts';
-import { getInit, planLimits, planSpec, type Init } from './plan.ts';
+import { getInit, planSpec, type Init } from './plan.ts';
 import { killAndWait } from './kill.ts';
 import { planProxies, refuseProxyPaths } from './proxies.ts';
 import { finishRestore } from './restoring.ts';
@@ -97,21 +98,20 @@ export async function startLocked(
   checkInstance(deps, `start ${name}`, candidate);
   const record = ensureHwaddrs(deps, found);
   const expanded = expandInstance(deps, record);
-  checkLimits(deps, name, expanded);
+  const limits = checkLimits(deps, name, expanded);
   await refuseHeldAddresses(deps, `start ${name}`, expanded.devices, found.id);
   const owner = await moveToWishedIds(deps, record, expanded.config, context.signal);
-  await run(deps, owner, expanded, context);
+  await run(deps, owner, { expanded, limits }, context);
 }
 
 async function run(
   deps: EngineDeps,
   record: InstanceRecord,
-  expanded: Expanded,
+  { expanded, limits }: { readonly expanded: Expanded; readonly limits: EffectiveLimits },
   { signal }: WorkContext,
 ): Promise<void> {
   const { id, name } = record;
   const { store, storage, runtime, networks } = deps;
-  const limits = planLimits(deps, expanded);
   store.transaction(() => {
     store.volumes.releaseAll(id);
   });
