@@ -1,5 +1,6 @@
 import { nearestName } from '../base/text.ts';
 import { apiPath, type Tagged } from '../client/client.ts';
+import { isWarrenError } from '../contract/errors.ts';
 import { defineCommand, type AnyCommand, type Completer } from './command.ts';
 import { editObject } from './editor.ts';
 import {
@@ -63,7 +64,13 @@ export function refuseSnapshot(group: KeyedGroup, name: string | undefined): voi
   );
 }
 
-/** Reads, lets `change` make the fields that differ, and writes with the ETag of what was read. */
+/** How often a change is made anew for an object that changed while it was written. */
+const mostTries = 3;
+
+/**
+ * Reads, lets `change` make the fields that differ, and writes with the ETag of what was read; again where the
+ * object has changed meanwhile, as a machine does that begins to run.
+ */
 export async function updateObject<T extends object>(
   context: Pick<Context, 'client' | 'warn'>,
   path: string,
@@ -71,9 +78,16 @@ export async function updateObject<T extends object>(
   change: (value: T) => Partial<T>,
 ): Promise<void> {
   const { client } = context;
-  const { value, etag }: Tagged<T> = await client.getTagged<T>(path);
-  const next = { ...value, ...change(value) };
-  warnOf(context, await client.operate('PUT', path, pick(next, writable), etag));
+  for (let tries = 1; ; tries += 1) {
+    const { value, etag }: Tagged<T> = await client.getTagged<T>(path);
+    const next = { ...value, ...change(value) };
+    try {
+      warnOf(context, await client.operate('PUT', path, pick(next, writable), etag));
+      return;
+    } catch (error) {
+      if (tries >= mostTries || !isWarrenError(error, 'stale')) throw error;
+    }
+  }
 }
 
 /** Sets config keys of the object at `path`. */

@@ -41,16 +41,16 @@ export interface UpdatedInstance {
 /**
  * Validates the result as a whole, applies what is live to a running machine, stores it. Keys that
  * need a restart are stored and take effect at the next start, as LXD does. When applying fails,
- * what was applied is taken back and nothing is stored.
+ * what was applied is taken back and nothing is stored. Waits a moment for what is under way with the machine.
  */
 export async function updateInstance(
   deps: EngineDeps,
   input: UpdateInstanceInput,
-  _context: WorkContext,
+  { signal }: WorkContext,
 ): Promise<UpdatedInstance> {
   const { name } = input;
   getInstance(deps, name);
-  using _ = await deps.live.locks.act(name, 'update');
+  using _ = await deps.live.locks.actSoon(name, 'update', signal);
   const current = getInstance(deps, name);
   input.check?.(current);
   const base = input.mode === 'merge' ? current : { config: {}, devices: {} };

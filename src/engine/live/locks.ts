@@ -1,5 +1,15 @@
-import { type Held, KeyedMutex } from '../../base/mutex.ts';
+import { deferred, type Held, KeyedMutex } from '../../base/mutex.ts';
+import { waitAtMost } from '../../base/wait.ts';
 import { WarrenError } from '../../contract/errors.ts';
+
+/** How long a change of settings waits for a short action: most starts, stops and snapshots are over by then. */
+const soonMs = 10_000;
+
+/** What a person asked for, and when it is over. */
+interface Action {
+  readonly name: string;
+  readonly over: Promise<void>;
+}
 
 /**
  * One action at a time per machine, by name (so that a name is held before its machine exists).
@@ -8,7 +18,7 @@ import { WarrenError } from '../../contract/errors.ts';
  */
 export class MachineLocks {
   readonly #mutex = new KeyedMutex();
-  readonly #actions = new Map<string, string>();
+  readonly #actions = new Map<string, Action>();
   /** How many hold or wait for a machine but those it is lent to. */
   readonly #claims = new Map<string, number>();
   readonly #loans = new Map<string, AbortController>();
@@ -16,14 +26,37 @@ export class MachineLocks {
   /** Throws `busy` when another action of a person is under way or waiting. */
   async act(name: string, action: string): Promise<Held> {
     this.#refuseBusy(name, action);
-    this.#actions.set(name, action);
+    const { promise: over, resolve } = deferred();
+    this.#actions.set(name, { name: action, over });
     const held = await this.wait(name);
     return {
       [Symbol.dispose]: () => {
         this.#actions.delete(name);
+        resolve();
         held[Symbol.dispose]();
       },
     };
+  }
+
+  /**
+   * As `act`, once another action of a person that is under way is over: first come first served, after at most
+   * `patienceMs` altogether. To be called by who holds nothing yet. Throws `busy` when it goes on for longer,
+   * `cancelled` when `signal` is given.
+   */
+  async actSoon(
+    name: string,
+    action: string,
+    signal: AbortSignal,
+    patienceMs = soonMs,
+  ): Promise<Held> {
+    const deadline = Date.now() + patienceMs;
+    for (;;) {
+      if (signal.aborted) throw new WarrenError('cancelled', { what: `The ${action} of ${name}` });
+      const other = this.#actions.get(name);
+      const leftMs = deadline - Date.now();
+      if (other === undefined || leftMs <= 0) return await this.act(name, action);
+      await waitAtMost(other.over, leftMs, signal);
+    }
   }
 
   /**
@@ -37,12 +70,12 @@ export class MachineLocks {
 
   #refuseBusy(name: string, action: string): void {
     const other = this.#actions.get(name);
-    if (other !== undefined) throw new WarrenError('busy', { name, action, other });
+    if (other !== undefined) throw new WarrenError('busy', { name, action, other: other.name });
   }
 
   /** What `act` holds for a machine now. */
   currentAction(name: string): string | undefined {
-    return this.#actions.get(name);
+    return this.#actions.get(name)?.name;
   }
 
   /** Whether nobody works with any machine; access to files of one is not counted. */

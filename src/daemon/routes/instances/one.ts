@@ -14,6 +14,7 @@ import { checkIfMatch, etagOf } from '../../http/etag.ts';
 import { Fields } from '../../http/fields.ts';
 import { syncBody } from '../../http/replies.ts';
 import { header, param, query, recursionOf } from '../../http/request.ts';
+import { whileConnected } from '../../http/waiting.ts';
 import { instanceFullView, instanceView, writablePart } from '../../views/instances.ts';
 import { instanceResources, instanceTrees, startOn } from './tree.ts';
 
@@ -54,7 +55,9 @@ export function instanceRoutes(app: FastifyInstance, context: DaemonContext): vo
       const name = param(request, 'name');
       const fields = await readFields(request, name);
       const update = { ...readUpdate(name, fields), mode: 'merge' as const };
-      await updateInstance(engine, { ...update, check: checkOf(request, name) }, unattended);
+      using connected = whileConnected(request);
+      const work = { ...unattended, signal: connected.signal };
+      await updateInstance(engine, { ...update, check: checkOf(request, name) }, work);
       return syncBody(null);
     });
     app.post(path, async (request, reply) => startRename(context, request, reply));
@@ -114,6 +117,7 @@ function startUpdate(
   check(getInstance(engine, input.name));
   return startOn(context, reply, input.name, {
     description: 'Updating instance',
+    cancellable: true,
     work: async (work) => {
       const { waiting } = await updateInstance(engine, { ...input, check }, work);
       if (waiting.length === 0) return undefined;

@@ -31,3 +31,43 @@ test('a loan that was waited for is recalled at once when others wait behind it'
   using again = await locks.lend('web');
   expect(again.recalled.aborted).toBe(false);
 });
+
+const never = new AbortController().signal;
+
+test('who can wait a moment has the machine after the action under way, in the order of asking', async () => {
+  const locks = new MachineLocks();
+  const snapshot = await locks.act('web', 'snapshot');
+  const order: number[] = [];
+  const changes = [1, 2, 3].map(async (number) => {
+    using _ = await locks.actSoon('web', 'update', never);
+    order.push(number);
+    await new Promise(setImmediate);
+  });
+  await new Promise(setImmediate);
+  expect(order).toEqual([]);
+  snapshot[Symbol.dispose]();
+  await Promise.all(changes);
+  expect(order).toEqual([1, 2, 3]);
+  expect(locks.isIdle).toBe(true);
+});
+
+test('an action that goes on for longer is named to who has waited for it', async () => {
+  const locks = new MachineLocks();
+  using _ = await locks.act('web', 'export');
+  await expect(locks.actSoon('web', 'update', never, 20)).rejects.toThrow(
+    'Cannot update web: export is still under way',
+  );
+});
+
+test('who no longer wants to wait is let go, and whoever waits behind has the machine', async () => {
+  const locks = new MachineLocks();
+  const start = await locks.act('web', 'start');
+  const leaving = new AbortController();
+  const left = locks.actSoon('web', 'update', leaving.signal);
+  const stays = locks.actSoon('web', 'update', never);
+  leaving.abort();
+  await expect(left).rejects.toMatchObject({ code: 'cancelled' });
+  start[Symbol.dispose]();
+  (await stays)[Symbol.dispose]();
+  expect(locks.isIdle).toBe(true);
+});
