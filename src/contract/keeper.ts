@@ -91,5 +91,13 @@ export interface U0Record {
   readonly cgroupDir?: string;
 }
 
+/**
+ * Content of `keeper.lock` in the data directory: the keeper that holds the lock, and the directory of its
+ * sockets, which is another one for a shell with another `XDG_RUNTIME_DIR`.
+ */
+export interface KeeperHome extends ProcessIdentity {
+  readonly runtimeDir: string;
+}
+
 /** `daemon.json`: written by the keeper when it started a daemon. */
 export type DaemonRecord = ProcessIdentity;

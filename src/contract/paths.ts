@@ -12,6 +12,8 @@ export interface Paths {
   readonly keeperSocket: HostPath;
   readonly keeperPid: HostPath;
   readonly keeperLock: HostPath;
+  /** `KeeperHome`, and the lock of these data: there is one keeper, whatever its runtime directory is. */
+  readonly dataLock: HostPath;
   /** Taken by whoever starts the keeper, for as long as that takes. */
   readonly startLock: HostPath;
   /** `U0Record`: how a later keeper finds its way back into U0. */
@@ -68,7 +70,8 @@ export function pathsIn(dataDir: string, runtimeDir: string): Paths {
     keeperSocket: hostPath(`${runtimeDir}/keeper.socket`),
     keeperPid: hostPath(`${runtimeDir}/keeper.pid`),
     keeperLock: hostPath(`${runtimeDir}/keeper.lock`),
-    startLock: hostPath(`${runtimeDir}/start.lock`),
+    dataLock: hostPath(`${dataDir}/keeper.lock`),
+    startLock: hostPath(`${dataDir}/start.lock`),
     u0Record: hostPath(`${runtimeDir}/u0.json`),
     daemonRecord: hostPath(`${runtimeDir}/daemon.json`),
     exitJournal: hostPath(`${dataDir}/exits.jsonl`),

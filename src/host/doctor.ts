@@ -26,6 +26,7 @@ import { checkStorage } from './checks/storage.ts';
 import { checkSubids } from './checks/subids.ts';
 import { checkSystemd } from './checks/systemd.ts';
 import { checkUserns } from './checks/userns.ts';
+import { pathsInUse } from './home.ts';
 
 const checks: Readonly<Record<DoctorTopic, Check>> = {
   kernel: checkKernel,
@@ -57,7 +58,7 @@ export interface DoctorInput {
 export async function runDoctor({ args, env, print }: DoctorInput): Promise<number> {
   refuseRealRoot();
   const user = currentUser(env);
-  const context = { env, user, paths: userPaths(env, user) };
+  const context = { env, user, paths: pathsInUse(userPaths(env, user)) };
   const { values, positionals } = parseArgs({
     args: [...args],
     options: { format: { type: 'string' } },

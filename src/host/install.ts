@@ -4,7 +4,8 @@ import { basename, dirname } from 'node:path';
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { run } from '../sys/programs/run.ts';
 import { prepareDirectories } from './directories.ts';
-import { holdServiceLock, keeperRuns } from './start.ts';
+import { keeperRuns } from './home.ts';
+import { holdServiceLock } from './start.ts';
 import {
   endTransient,
   findUserManager,

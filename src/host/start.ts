@@ -8,6 +8,7 @@ import type { Paths } from '../contract/paths.ts';
 import { closeInheritedOnExec, tryLock } from '../sys/kernel/process.ts';
 import { currentUser, userPaths, type Environment } from './account.ts';
 import { prepareDirectories } from './directories.ts';
+import { linkSocket, pathsInUse, reachKeeper } from './home.ts';
 import { startKeeper } from './keeper.ts';
 import { findUserManager, startService } from './systemd.ts';
 
@@ -29,18 +30,19 @@ export async function start({ env, binDir, asService }: StartInput): Promise<voi
   refuseRealRoot();
   closeInheritedOnExec();
   const user = currentUser(env);
-  const paths = userPaths(env, user);
-  prepareDirectories(paths, user.uid);
-  if (keeperRuns(paths)) return;
+  const own = userPaths(env, user);
+  prepareDirectories(own, user.uid);
+  if (await reachKeeper(own)) return;
   const manager = asService ? undefined : await findUserManager(env, user);
   if (manager !== undefined) {
     // The service calls us again with `asService`, and that takes the start lock.
-    using _ = await holdServiceLock(paths);
-    if (!keeperRuns(paths)) await startService({ manager, env, user, paths, binDir });
+    using _ = await holdServiceLock(own);
+    if (!(await reachKeeper(own))) await startService({ manager, env, user, paths: own, binDir });
     return;
   }
-  using _ = await holdLock(paths.startLock);
-  if (keeperRuns(paths)) return;
+  using _ = await holdLock(own.startLock);
+  if (await reachKeeper(own)) return;
+  const paths = pathsInUse(own);
   await startKeeper({
     user,
     paths,
@@ -48,6 +50,7 @@ export async function start({ env, binDir, asService }: StartInput): Promise<voi
     program: `${binDir}/warren-keeper.js`,
     underSystemd: asService,
   });
+  linkSocket(own, paths);
   if (asService) await wakeDaemon(paths);
 }
 
@@ -59,16 +62,6 @@ async function wakeDaemon({ socket }: Paths): Promise<void> {
   const connection = createConnection(socket);
   await once(connection, 'connect');
   connection.destroy();
-}
-
-/** Whether a keeper holds its lock. One that does listens, or is about to. */
-export function keeperRuns(paths: Paths): boolean {
-  const fd = openSync(paths.keeperLock, 'a', 0o600);
-  try {
-    return !tryLock(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** For as long as this process has the user's manager start, stop or replace the service. */

@@ -2,7 +2,7 @@ import { Client } from '../client/client.ts';
 import { Transport } from '../client/transport.ts';
 import type { DaemonPost } from '../contract/api/server.ts';
 import { currentUser, userPaths, type Environment } from './account.ts';
-import { keeperRuns } from './start.ts';
+import { keeperRuns } from './home.ts';
 import { findUserManager, isStopping } from './systemd.ts';
 
 /**

@@ -1,20 +1,20 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 
-import { WarrenError } from '../contract/errors.ts';
 import { describeFailure } from '../contract/host.ts';
 import { keeperListens } from '../contract/keeper.ts';
 import { pathsIn, type Paths } from '../contract/paths.ts';
-import { becomeSubreaper, duplicateFd, tryLock } from '../sys/kernel/process.ts';
+import { becomeSubreaper, duplicateFd } from '../sys/kernel/process.ts';
 import { reapChildren } from './children.ts';
 import { DescriptorStore } from './descriptors.ts';
 import { daemonEnvironment } from './environment.ts';
 import { ExitJournal } from './journal.ts';
+import { holdLocks, type KeeperLocks } from './locks.ts';
 import { logToStderr } from './log.ts';
 import { Loop } from './loop.ts';
 import { Pin } from './pin.ts';
 import { writeRecord } from './record.ts';
 import { KeeperServer } from './server.ts';
-import { listenAt } from './sockets.ts';
+import { listenAgainAt, listenAt } from './sockets.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface KeeperInput {
@@ -43,10 +43,11 @@ function serve({ env, daemonArgv }: KeeperInput): void {
   const paths = pathsIn(wanted(env, 'WARREN_DATA_DIR'), wanted(env, 'WARREN_RUNTIME_DIR'));
   const log = logToStderr;
   process.umask(0o077);
-  holdLock(paths);
+  const locks = holdLocks(paths);
   becomeSubreaper();
   const nullFd = openSync('/dev/null', 'r+');
-  const { journal, apiFd, listenFd, pin } = layGround(paths, env['WARREN_CGROUP_DIR'], nullFd);
+  const cgroupDir = env['WARREN_CGROUP_DIR'];
+  const { journal, apiFd, listenFd, pin } = layGround({ paths, locks, cgroupDir, nullFd });
   const loop = new Loop(log);
   const store = new DescriptorStore(loop);
   const supervisor = new Supervisor({
@@ -90,9 +91,29 @@ function serve({ env, daemonArgv }: KeeperInput): void {
       },
     });
   });
-  handleSignals(() => {
-    log('told to end');
-    supervisor.end(finish);
+  const listenAgain = (): void => {
+    if (existsSync(paths.socket) && existsSync(paths.keeperSocket)) return;
+    log(`${paths.runtimeDir} was emptied; its files are made again`);
+    mkdirSync(paths.runtimeDir, { recursive: true, mode: 0o700 });
+    locks.renew();
+    writeRecord(paths.keeperPid, `${process.pid}\n`);
+    pin.record();
+    listenAgainAt(paths.keeperSocket, listenFd);
+    listenAgainAt(paths.socket, apiFd);
+    supervisor.replace();
+  };
+  handleSignals({
+    end: () => {
+      log('told to end');
+      supervisor.end(finish);
+    },
+    listenAgain: () => {
+      try {
+        listenAgain();
+      } catch (error) {
+        log(`the runtime directory cannot be made again: ${String(error)}`);
+      }
+    },
   });
   supervisor.begin();
   loop.start();
@@ -101,17 +122,28 @@ function serve({ env, daemonArgv }: KeeperInput): void {
   letGoOfOutput();
 }
 
+interface GroundInput {
+  readonly paths: Paths;
+  readonly locks: KeeperLocks;
+  readonly cgroupDir: string | undefined;
+  readonly nullFd: number;
+}
+
+interface Ground {
+  readonly journal: ExitJournal;
+  readonly apiFd: number;
+  readonly listenFd: number;
+  readonly pin: Pin;
+}
+
 /** What fails on a full disk comes first; the pin is a process and comes last. */
-function layGround(
-  paths: Paths,
-  cgroupDir: string | undefined,
-  nullFd: number,
-): { journal: ExitJournal; apiFd: number; listenFd: number; pin: Pin } {
+function layGround({ paths, locks, cgroupDir, nullFd }: GroundInput): Ground {
   try {
     const journal = new ExitJournal(paths.exitJournal, logToStderr);
     writeRecord(paths.keeperPid, `${process.pid}\n`);
     const apiFd = listenAt(paths.socket);
     const listenFd = listenAt(paths.keeperSocket);
+    locks.recordHome();
     return { journal, apiFd, listenFd, pin: new Pin(paths.u0Record, cgroupDir, nullFd) };
   } catch (error) {
     removeFiles(paths);
@@ -125,18 +157,17 @@ function removeFiles(paths: Paths): void {
   }
 }
 
-/** One keeper a directory: the lock is held until the process ends. */
-function holdLock(paths: Paths): void {
-  const lockFd = openSync(paths.keeperLock, 'a', 0o600);
-  if (!tryLock(lockFd)) {
-    throw new WarrenError('exists', { kind: 'keeper', name: paths.runtimeDir });
-  }
-}
-
-function handleSignals(end: () => void): void {
+/** SIGHUP: somebody finds the keeper's lock, and not its sockets. */
+function handleSignals({
+  end,
+  listenAgain,
+}: {
+  readonly end: () => void;
+  readonly listenAgain: () => void;
+}): void {
   // SIGCHLD has nothing to do but end the wait.
   process.on('SIGCHLD', () => undefined);
-  process.on('SIGHUP', () => undefined);
+  process.on('SIGHUP', listenAgain);
   let ending = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

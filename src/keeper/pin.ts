@@ -28,7 +28,7 @@ export class Pin {
     this.#identity = found ?? this.#spawn(nullFd);
     if (found !== undefined) return;
     try {
-      this.#record();
+      this.record();
     } catch (error) {
       this.end();
       throw error;
@@ -40,7 +40,7 @@ export class Pin {
     if (this.#identity.pid !== pid) return false;
     this.#identity = this.#spawn(nullFd);
     try {
-      this.#record();
+      this.record();
     } catch (error) {
       // Without a record only a later keeper's way back is lost, and with this one everything is.
       if (!hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
@@ -78,7 +78,8 @@ export class Pin {
     return pin;
   }
 
-  #record(): void {
+  /** Tells the next keeper where U0 is. */
+  record(): void {
     const cgroup = this.#cgroupDir === undefined ? {} : { cgroupDir: this.#cgroupDir };
     const record: U0Record = { pin: this.#identity, ...cgroup };
     writeRecord(this.#recordPath, JSON.stringify(record));

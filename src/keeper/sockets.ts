@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 
+import { duplicateFd } from '../sys/kernel/process.ts';
 import { bindUnix, closeFd, listenOn, openUnixSocket } from '../sys/kernel/socket.ts';
 
 const backlog = 512;
@@ -23,4 +24,15 @@ export function listenAt(path: string): number {
   }
   listenOn(fd, backlog);
   return fd;
+}
+
+/**
+ * As `listenAt`, in place of the socket behind `fd`, which keeps its number: whoever watches it watches
+ * the new one from now on.
+ */
+export function listenAgainAt(path: string, fd: number): void {
+  const fresh = listenAt(path);
+  closeFd(fd);
+  duplicateFd(fresh, fd);
+  closeFd(fresh);
 }

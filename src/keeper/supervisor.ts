@@ -101,6 +101,11 @@ export class Supervisor {
     });
   }
 
+  /** Has the daemon end, if one runs; the next client gets another one, with the sockets as they are now. */
+  replace(): void {
+    if (this.#pid !== undefined) process.kill(this.#pid, SIGTERM);
+  }
+
   /** Lets the daemon end by itself and starts no other. */
   endAfterDaemon(whenEnded: () => void): void {
     this.#whenEnded = whenEnded;

@@ -13,12 +13,14 @@ import { eventually, processesUnder, root, runProgram, type CommandResult } from
 /** warren-host and warren-keeper as they are, beside a daemon that only takes orders. */
 export interface KeeperGround extends AsyncDisposable {
   readonly dir: string;
+  /** A directory for this ground alone, which goes with it. */
+  readonly base: string;
   /** `warren-host VERB …`. */
   host(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<CommandResult>;
   /** `warren-host start`, which must succeed. */
   start(env?: Readonly<Record<string, string>>): Promise<void>;
   /** Tells the daemon to do something and answers what it says; its connection starts one. */
-  order(order: Order): Promise<Answer>;
+  order(order: Order, runtimeDir?: string): Promise<Answer>;
   /** Waits until the daemon knows of an exit of process `pid`. */
   exitOf(pid: number): Promise<ExitRecord>;
   keeperPid(): number;
@@ -35,10 +37,17 @@ const bundling = {
   logLevel: 'error',
 } as const;
 
-/** Disposing ends every process of it, and asserts that none is left. */
-export async function openKeeperGround(): Promise<KeeperGround> {
+/**
+ * Disposing ends every process of it, and asserts that none is left. `apart`: data and runtime files have
+ * directories of their own, as without `WARREN_DIR`; `dir` is that of the runtime files.
+ */
+export async function openKeeperGround({ apart = false } = {}): Promise<KeeperGround> {
   const base = mkdtempSync(join(homedir(), 'k-'));
-  const dir = join(base, 'w');
+  const dir = join(base, apart ? 'run/warren' : 'w');
+  const places = apart
+    ? { WARREN_DIR: '', XDG_DATA_HOME: join(base, 'data'), XDG_RUNTIME_DIR: join(base, 'run') }
+    : { WARREN_DIR: dir };
+  const dataDir = apart ? join(base, 'data/warren') : dir;
   const bin = join(base, 'bin');
   mkdirSync(bin);
   writeFileSync(join(base, 'package.json'), '{"type":"module"}');
@@ -56,14 +65,16 @@ export async function openKeeperGround(): Promise<KeeperGround> {
 
   const host: KeeperGround['host'] = (args, env = {}) =>
     runProgram(process.execPath, [join(bin, 'warren-host.js'), ...args], {
-      env: { WARREN_DIR: dir, ...env },
+      env: { ...places, ...env },
       timeoutMs: 60_000,
     });
-  const order = (what: Order): Promise<Answer> => send(join(dir, 'unix.socket'), what);
+  const order: KeeperGround['order'] = (what, runtimeDir = dir) =>
+    send(join(runtimeDir, 'unix.socket'), what);
   const pin = (): U0Record['pin'] =>
     (JSON.parse(readFileSync(join(dir, 'u0.json'), 'utf8')) as U0Record).pin;
   return {
     dir,
+    base,
     host,
     order,
     pin,
@@ -82,7 +93,7 @@ export async function openKeeperGround(): Promise<KeeperGround> {
       return found;
     },
     keeperPid: () => Number(readFileSync(join(dir, 'keeper.pid'), 'utf8')),
-    log: () => readFileSync(join(dir, 'logs/keeper.log'), 'utf8'),
+    log: () => readFileSync(join(dataDir, 'logs/keeper.log'), 'utf8'),
     async [Symbol.asyncDispose]() {
       const pids = (): number[] => processesUnder(base).map((line) => Number(line.split(' ')[0]));
       // The pin has no environment and no directory of ours: it is known by its record.
