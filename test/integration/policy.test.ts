@@ -76,6 +76,8 @@ describe('a policy is held against what a machine comes to', () => {
     await expect(
       site.act('PUT', 'instances/a/state', { action: 'restart', force: true }),
     ).rejects.toThrow(denied);
+    const source = { type: 'instance', name: 'a', force: true };
+    await expect(site.act('POST', 'images', { source })).rejects.toThrow(denied);
     await site.stop('a');
     await expect(site.start('a')).rejects.toThrow(denied);
     await site.act('PUT', 'instances/a', { config: {}, devices: {}, profiles: ['default'] });

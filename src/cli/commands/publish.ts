@@ -1,4 +1,3 @@
-import { apiPath } from '../../client/client.ts';
 import { setAlias } from '../../client/images.ts';
 import { compressions } from '../../contract/compression.ts';
 import { defineCommand } from '../command.ts';
@@ -36,29 +35,21 @@ export const publish = defineCommand({
   async run({ client, progress }, args) {
     const { instance, snapshot } = parseInstanceRef(args.source);
     progress.start(`Publishing ${args.source}`);
-    const state = apiPath('instances', instance, 'state');
-    const { status } = await client.get<{ status: string }>(state);
-    const stops = args.force && snapshot === undefined && status === 'Running';
-    if (stops) await client.operate('PUT', state, { action: 'stop', timeout: -1, force: false });
-    try {
-      const { metadata } = await client.operate('POST', '/1.0/images', {
-        source:
-          snapshot === undefined
-            ? { type: 'instance', name: instance }
-            : { type: 'snapshot', name: `${instance}/${snapshot}` },
-        public: args.public,
-        compression_algorithm: args.compression ?? '',
-        properties:
-          args.properties.length === 0
-            ? null
-            : Object.fromEntries(args.properties.map(parseAssignment)),
-      } satisfies ImagesPost);
-      const fingerprint = String(metadata['fingerprint']);
-      for (const alias of args.alias) await setAlias(client, stripRemote(alias), fingerprint);
-      return { fingerprint, aliases: args.alias };
-    } finally {
-      if (stops) await client.operate('PUT', state, { action: 'start', timeout: 0, force: false });
-    }
+    const { metadata } = await client.operate('POST', '/1.0/images', {
+      source:
+        snapshot === undefined
+          ? { type: 'instance', name: instance, force: args.force }
+          : { type: 'snapshot', name: `${instance}/${snapshot}` },
+      public: args.public,
+      compression_algorithm: args.compression ?? '',
+      properties:
+        args.properties.length === 0
+          ? null
+          : Object.fromEntries(args.properties.map(parseAssignment)),
+    } satisfies ImagesPost);
+    const fingerprint = String(metadata['fingerprint']);
+    for (const alias of args.alias) await setAlias(client, stripRemote(alias), fingerprint);
+    return { fingerprint, aliases: args.alias };
   },
   render({ fingerprint, aliases }) {
     const name = aliases[0] ?? fingerprint.slice(0, 12);

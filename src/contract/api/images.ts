@@ -59,6 +59,8 @@ export interface ImagesPost {
     readonly fingerprint?: string;
     /** What is published. */
     readonly name?: string;
+    /** Our own: a machine that runs is stopped for it and started again. */
+    readonly force?: boolean;
     readonly url?: string;
   };
 }

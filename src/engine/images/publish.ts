@@ -6,19 +6,23 @@ import type { StringMap } from '../../contract/api/instances.ts';
 import type { Compression } from '../../contract/compression.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { ImageMetadata } from '../../image/types.ts';
+import { checkStartable } from '../instances/check-startable.ts';
 import { getInstance } from '../instances/list.ts';
 import { describeInstance } from '../instances/metadata.ts';
 import { finishRestore } from '../instances/restoring.ts';
+import { startLocked } from '../instances/start.ts';
 import { isRunning } from '../instances/state.ts';
+import { stopLocked } from '../instances/stop.ts';
 import { removeUnusedLayers } from '../layers.ts';
 import { checkImagePolicy } from '../policy/policy.ts';
 import { getSnapshot } from '../snapshots/list.ts';
-import type {
-  EngineDeps,
-  ImageRecord,
-  InstanceRecord,
-  SnapshotRecord,
-  WorkContext,
+import {
+  type EngineDeps,
+  type ImageRecord,
+  type InstanceRecord,
+  type SnapshotRecord,
+  unattended,
+  type WorkContext,
 } from '../types.ts';
 import { extensionOf } from './files.ts';
 import { importImage } from './import.ts';
@@ -28,6 +32,8 @@ export interface PublishImageInput {
   readonly project: string;
   readonly instance: string;
   readonly snapshot: string | undefined;
+  /** A machine that runs is stopped for it and started again, whatever comes of it. */
+  readonly force?: boolean | undefined;
   /** Undefined: those of the image the machine came from. */
   readonly properties: StringMap | undefined;
   /** Of machines that are made of it and ask for none. */
@@ -51,11 +57,11 @@ export async function publishImage(
   using _making = deps.live.imagesUnderWay.hold(input.project);
   checkImagePolicy(deps, `publish ${instance}`, { kind: 'publish', fingerprint: undefined });
   return snapshot === undefined
-    ? await publishStopped(deps, input, context)
+    ? await publishMachine(deps, input, context)
     : await publishSnapshot(deps, getSnapshot(deps, instance, snapshot), input, context);
 }
 
-async function publishStopped(
+async function publishMachine(
   deps: EngineDeps,
   input: PublishImageInput,
   context: WorkContext,
@@ -64,7 +70,8 @@ async function publishStopped(
   getInstance(deps, instance);
   using _ = await deps.live.locks.act(instance, 'publish');
   const record = getInstance(deps, instance);
-  if (isRunning(deps, record)) {
+  if (!isRunning(deps, record)) return await publishStopped(deps, record, input, context);
+  if (input.force !== true) {
     throw new WarrenError('wrong_state', {
       name: instance,
       action: 'publish',
@@ -73,6 +80,27 @@ async function publishStopped(
       hint: `warren stop ${instance}`,
     });
   }
+  await checkStartable(deps, `publish ${instance}`, record);
+  const subject = { kind: 'instance', name: instance } as const;
+  context.progress({ stage: `stopping ${ownNameOf(instance)}` });
+  const { kind } = await stopLocked(deps, record, { force: false, timeoutMs: undefined }, context);
+  deps.events.lifecycle({ action: 'instance-stopped', subject, context: { reason: kind } });
+  try {
+    return await publishStopped(deps, getInstance(deps, instance), input, context);
+  } finally {
+    // Also when it was cancelled.
+    await startLocked(deps, instance, unattended);
+    deps.events.lifecycle({ action: 'instance-started', subject, context: {} });
+  }
+}
+
+/** For a caller that holds the machine's lock. */
+async function publishStopped(
+  deps: EngineDeps,
+  record: InstanceRecord,
+  input: PublishImageInput,
+  context: WorkContext,
+): Promise<ImageRecord> {
   await finishRestore(deps, record);
   const root = await deps.storage.mountRoot(record.id, record.layers);
   const file = await packRoot(deps, { record, root }, input, context, () =>

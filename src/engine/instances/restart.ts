@@ -1,12 +1,10 @@
 import { WarrenError } from '../../contract/errors.ts';
 import type { EngineDeps, WorkContext } from '../types.ts';
-import { checkLimits } from './check-limits.ts';
-import { expandInstance, getInstance } from './list.ts';
-import { checkWishedIds } from './other-ids.ts';
+import { checkStartable } from './check-startable.ts';
+import { getInstance } from './list.ts';
 import { startLocked } from './start.ts';
 import { isRunning } from './state.ts';
 import { stopLocked } from './stop.ts';
-import { checkInstance, refuseHeldAddresses } from './validate.ts';
 
 export interface RestartInstanceInput {
   readonly name: string;
@@ -16,7 +14,7 @@ export interface RestartInstanceInput {
 
 /**
  * Stops and starts a machine under one lock; an ephemeral machine survives it. What can be known to keep
- * it from starting again (a policy, a limit, ids or addresses that cannot be had) is thrown before it is stopped.
+ * it from starting again is thrown before it is stopped.
  */
 export async function restartInstance(
   deps: EngineDeps,
@@ -36,18 +34,7 @@ export async function restartInstance(
       hint: `warren start ${name}`,
     });
   }
-  // What it waits for may be had no more, or a policy forbids it by now: then it goes on as it is.
-  const what = `restart ${name}`;
-  const expanded = expandInstance(deps, record);
-  checkInstance(deps, what, {
-    machine: name,
-    settings: record,
-    current: record,
-    moment: 'start',
-  });
-  checkLimits(deps, name, expanded);
-  checkWishedIds(deps, record, expanded.config);
-  await refuseHeldAddresses(deps, what, expanded.devices, record.id);
+  await checkStartable(deps, `restart ${name}`, record);
   await stopLocked(deps, record, input, context);
   await startLocked(deps, name, context);
   deps.events.lifecycle({

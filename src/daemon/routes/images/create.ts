@@ -151,6 +151,8 @@ function startPublish(
     project: ownerOfImages(engine, request),
     instance,
     snapshot,
+    // Ours: stock clients stop and start the machine themselves.
+    force: source.boolean('force'),
     properties: fields.stringMap('properties'),
     profiles: fields.strings('profiles'),
     filename: fileName(fields),
