@@ -48,7 +48,9 @@ export function makeBridges(deps: {
   let configs: readonly BridgeConfig[] = [];
   const services = new Map<string, NameService>();
   let uplink: Uplink | undefined;
+  let hasLooked = false;
   let why = '';
+  /** By the clock that nobody sets. */
   let retryAt = 0;
 
   const service = (bridge: BridgeConfig): NameService => {
@@ -61,14 +63,17 @@ export function makeBridges(deps: {
   };
 
   const ensureUplink = async (): Promise<void> => {
-    if (uplink === undefined || !isRunning(uplink.helper.identity)) uplink = findUplink(net.file);
+    if (uplink !== undefined && !isRunning(uplink.helper.identity)) uplink = undefined;
+    // One of an earlier daemon. Nobody else starts any, and to look for it is to look at every process.
+    if (!hasLooked) uplink = findUplink(net.file);
+    hasLooked = true;
     if (!configs.some(({ ipv4, nat }) => ipv4 !== undefined && nat)) {
       if (uplink !== undefined) await stopUplink(uplink);
       uplink = undefined;
       why = 'no network has ipv4.nat';
       return;
     }
-    if (uplink !== undefined || Date.now() < retryAt) return;
+    if (uplink !== undefined || performance.now() < retryAt) return;
     try {
       uplink = await startUplink({
         netnsFile: net.file,
@@ -78,7 +83,7 @@ export function makeBridges(deps: {
     } catch (error) {
       if (!(error instanceof UplinkError)) throw error;
       why = error.message;
-      retryAt = Date.now() + uplinkRetryMs;
+      retryAt = performance.now() + uplinkRetryMs;
       log.warn({ why }, 'machines cannot reach the outside');
     }
   };

@@ -16,15 +16,17 @@ export interface Helper {
  * Helpers of this user whose command line `isOurs`, the oldest first. They are found by what they
  * are instead of by a pid file: so one that was started a moment before the daemon died is found
  * too. Machines choose the command lines of their processes, but not their user namespace, which is
- * never ours.
+ * never ours: that is asked first, for a command line is read from the memory of its process, and waits for as
+ * long as that is stuck in a file system that does not answer.
  */
 export function findHelpers(isOurs: (argv: readonly string[]) => boolean): Helper[] {
   const ours = readlinkSync('/proc/self/ns/user');
   const helpers = readdirSync('/proc').flatMap((entry): Helper[] => {
     if (!/^\d+$/.test(entry)) return [];
     try {
+      if (readlinkSync(`/proc/${entry}/ns/user`) !== ours) return [];
       const argv = readFileSync(`/proc/${entry}/cmdline`, 'utf8').split('\0').slice(0, -1);
-      if (!isOurs(argv) || readlinkSync(`/proc/${entry}/ns/user`) !== ours) return [];
+      if (!isOurs(argv)) return [];
       const identity = processIdentity(Number(entry));
       return identity === undefined || !isRunning(identity) ? [] : [{ identity, argv }];
     } catch (error) {

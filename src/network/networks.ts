@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 
+import { backoffMs } from '../base/backoff.ts';
 import { KeyedMutex } from '../base/mutex.ts';
 import type { Paths } from '../contract/paths.ts';
 import { openNetnsThread } from '../sys/kernel/netns.ts';
@@ -33,6 +34,7 @@ interface Open {
 
 /** How often it is looked whether dnsmasq and the uplink still run. */
 const superviseMs = 2000;
+const mostSuperviseMs = 120_000;
 
 /**
  * The network layer. Nothing is touched before the first `apply`, which adopts what an earlier
@@ -55,6 +57,9 @@ export function makeNetworks({
   let opening: Promise<Open> | undefined;
   let open: Open | undefined;
   let timer: NodeJS.Timeout | undefined;
+  /** Vain attempts in a row to bring the network back, and when the next one may be, by `performance.now`. */
+  let revivals = 0;
+  let reviveAt = 0;
 
   /** One change of bridges, rules and helpers at a time. */
   const exclusively = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -79,11 +84,18 @@ export function makeNetworks({
     return opening;
   };
 
+  /** What cannot be brought back is tried ever more rarely: each time is a program more, and a line of the log. */
   const supervise = (): void => {
-    if (mutex.isHeld('switch')) return;
-    exclusively(async () => open?.bridges.revive()).catch((error: unknown) => {
-      log.warn({ err: error }, 'cannot bring the network back');
-    });
+    if (mutex.isHeld('switch') || performance.now() < reviveAt) return;
+    exclusively(async () => open?.bridges.revive())
+      .then(() => {
+        revivals = 0;
+      })
+      .catch((error: unknown) => {
+        reviveAt = performance.now() + backoffMs(revivals, superviseMs, mostSuperviseMs);
+        revivals += 1;
+        log.warn({ err: error }, 'cannot bring the network back');
+      });
   };
 
   const guard = async (net: Switch, { hwaddr, filter, ...nic }: NicSpec): Promise<void> => {

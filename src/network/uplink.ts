@@ -32,6 +32,10 @@ interface Attempt {
   readonly readyFd: boolean;
 }
 
+/** Both drivers are up in a fraction of a second. Whoever changes a network waits meanwhile. */
+const startMs = 10_000;
+const isSilent = `did not come up in ${startMs / 1000} s`;
+
 /** An uplink that an earlier daemon left running for this switch. */
 export function findUplink(netnsFile: string): Uplink | undefined {
   for (const { driver, args } of attempts(netnsFile)) {
@@ -68,6 +72,8 @@ export async function startUplink(options: {
       const uplink = reason === undefined ? findUplink(netnsFile) : undefined;
       if (uplink !== undefined) return uplink;
       reasons.add(`${driver} ${reason ?? 'ended at once'}`);
+      // Less protected it would keep everybody waiting as long again.
+      if (reason === isSilent) break;
     }
   }
   throw new UplinkError([...reasons].join('; '));
@@ -149,15 +155,25 @@ async function start(
       hasErrno(error, 'ENOENT') ? 'is not installed' : `failed: ${String(error)}`,
   );
   const pipe = child.stdio[3];
-  if (!readyFd || pipe === null || pipe === undefined) return failed;
-  const ready = once(pipe, 'data').then(
-    () => undefined,
-    () => failed,
-  );
+  const ready =
+    !readyFd || pipe === null || pipe === undefined
+      ? failed
+      : once(pipe, 'data').then(
+          () => undefined,
+          () => failed,
+        );
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<string>((resolve) => {
+    timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      resolve(isSilent);
+    }, startMs);
+  });
   try {
-    return await Promise.race([ready, failed]);
+    return await Promise.race([ready, failed, tooLong]);
   } finally {
-    pipe.destroy();
+    clearTimeout(timer);
+    pipe?.destroy();
   }
 }
 
