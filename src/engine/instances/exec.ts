@@ -48,7 +48,7 @@ export async function execInstance(deps: EngineDeps, input: ExecInput): Promise<
   const { config } = expandInstance(deps, record);
   const isRoot = input.uid === 0;
   const home = isRoot ? '/root' : (user?.home ?? '/');
-  const place = isRoot || (await isThere(files, home)) ? home : '/';
+  const place = (await isThere(files, home)) ? home : '/';
   return await deps.runtime.exec(input.name, {
     command: input.command,
     environment: {
@@ -68,10 +68,11 @@ export async function execInstance(deps: EngineDeps, input: ExecInput): Promise<
   });
 }
 
-/** System accounts often have a home that was never made. */
+/** System accounts often have a home that was never made, and a machine's root may have lost its own. */
 async function isThere(files: GuestFiles, directory: string): Promise<boolean> {
   try {
-    return (await files.stat(guestPath(directory))).type !== 'file';
+    // With the dot a link counts for what it leads to.
+    return (await files.stat(guestPath(`${directory}/.`))).type === 'directory';
   } catch (error) {
     if (error instanceof WarrenError) return false;
     throw error;

@@ -44,6 +44,20 @@ describe('a machine', () => {
     expect(actions()).toEqual(['instance-created', 'instance-started', 'instance-stopped']);
   });
 
+  it('runs commands in / where root has no home, whatever stands there instead', async () => {
+    await engine.launch('web');
+    const pwd = async (): Promise<string> => (await engine.shell('web', 'pwd')).output;
+    expect(await pwd()).toBe('/root\n');
+    await engine.shell('web', 'cd /; mv root gone');
+    expect(await pwd()).toBe('/\n');
+    await engine.shell('web', 'touch /root');
+    expect(await pwd()).toBe('/\n');
+    await engine.shell('web', 'ln -sfn nowhere /root');
+    expect(await pwd()).toBe('/\n');
+    await engine.shell('web', 'ln -sfn gone /root');
+    expect(await pwd()).toBe('/gone\n');
+  });
+
   it('keeps its files from one run to the next', async () => {
     await engine.launch('web');
     await engine.shell('web', 'echo kept >/root/note');
