@@ -4,12 +4,12 @@ import { PassThrough, type Duplex } from 'node:stream';
 import { listenForConsole, type ConsoleSocket } from '../console.ts';
 import type { Readiness } from '../../sys/kernel/readiness.ts';
 import { closeFd } from '../../sys/kernel/socket.ts';
-import { openPtyPeer, setWindowSize } from '../../sys/kernel/tty.ts';
+import { setWindowSize } from '../../sys/kernel/tty.ts';
 import type { OciProcess } from '../oci/types.ts';
 import type { ExecSession } from '../types.ts';
 import { pipeName } from './inside.ts';
 import { runExec, type RunningExec, type RuntimeExec } from './session.ts';
-import { endWhenDrained, openMaster, openPipes } from './stdio.ts';
+import { endWhenDrained, openPipes, openTerminal, type Terminal } from './stdio.ts';
 
 /** How long the rest of a killed command's output waits for a reader. */
 const unreadMs = 1000;
@@ -74,11 +74,16 @@ export async function execWithPty(
   const base = newBase(context);
   using socket = listenForConsole(context.consolesDir);
   const running = runExec({ ...context, base }, document, 'ignore', socket.path);
-  const masterFd = await awaitMaster(socket, context.readiness, running);
-  if (masterFd === undefined) return failedSession(running);
-  setWindowSize(masterFd, size);
-  const peerFd = openPtyPeer(masterFd);
-  const stream = openMaster(masterFd);
+  let terminal: Terminal | undefined;
+  try {
+    const masterFd = await awaitMaster(socket, context.readiness, running);
+    terminal = masterFd === undefined ? undefined : openTerminal(masterFd, size);
+  } catch (error) {
+    running.kill(new Set());
+    throw error;
+  }
+  if (terminal === undefined) return failedSession(running);
+  const { stream, masterFd, peerFd } = terminal;
   stream.on('error', () => stream.destroy());
   void running.exited.then(() => {
     if (!stream.destroyed) stream.complaint.settle(forTerminal(running.explanation()));

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { openPipe } from '../../sys/kernel/pipe.ts';
 import { poll } from '../../sys/kernel/poll.ts';
 import { closeFd } from '../../sys/kernel/socket.ts';
+import { openPtyPeer, setWindowSize, type WindowSize } from '../../sys/kernel/tty.ts';
 import { Buffers } from './buffers.ts';
 import { ErrorPipe, MasterStream } from './complaint.ts';
 import { OutputPipe } from './output-pipe.ts';
@@ -59,9 +60,27 @@ export function openPipes(owner: { uid: number; gid: number }): Pipes {
   };
 }
 
-/** The master of a pty as one stream, which owns and closes it. */
-export function openMaster(masterFd: number): MasterStream {
-  return new MasterStream(masterFd);
+/** A command's pty on our side. */
+export interface Terminal {
+  /** Owns the master and closes it. */
+  readonly stream: MasterStream;
+  readonly masterFd: number;
+  /** A slave, which the caller closes. */
+  readonly peerFd: number;
+}
+
+/** Takes the master of a new pty over and gives it its size; closes it when that cannot be done. */
+export function openTerminal(masterFd: number, size: WindowSize): Terminal {
+  let peerFd: number | undefined;
+  try {
+    setWindowSize(masterFd, size);
+    peerFd = openPtyPeer(masterFd);
+    return { stream: new MasterStream(masterFd), masterFd, peerFd };
+  } catch (error) {
+    if (peerFd !== undefined) closeFd(peerFd);
+    closeFd(masterFd);
+    throw error;
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -223,6 +223,20 @@ describe('a command with a pty', () => {
     expect(await session.exited).toBe(0);
   });
 
+  it('that cannot have its size leaves no terminal and does not run on', async () => {
+    const terminals = (): number =>
+      readdirSync('/proc/self/fd').filter((fd) => targetOf(fd).startsWith('/dev/p')).length;
+    const before = terminals();
+    const terminal = { width: Symbol('no width') as unknown as number, height: 24 };
+    // More often than terminals of others may be closed meanwhile.
+    for (let round = 0; round < 8; round += 1) {
+      const refused = ground.runtime.exec('box', execSpec(['sleep', '8899'], { terminal }));
+      await expect(refused).rejects.toThrow(TypeError);
+    }
+    expect(terminals()).toBeLessThanOrEqual(before);
+    await expect.poll(() => findProcesses('8899')).toEqual([]);
+  });
+
   it('is gone when its client is', async () => {
     const session = await open(['sh', '-c', 'sleep 7788 & echo ready; sleep 7788']);
     await firstOutput(session);
@@ -231,6 +245,14 @@ describe('a command with a pty', () => {
     await expect.poll(() => findProcesses('7788')).toEqual([]);
   });
 });
+
+function targetOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}
 
 async function firstOutput(session: ExecSession): Promise<void> {
   const { stdio } = session;
