@@ -68,11 +68,14 @@ export const list = defineCommand({
       columns: [{ title: 'NAME' }, { title: 'FILE' }, { title: 'WRITTEN' }],
       rows: templates.flatMap(({ name, files }) =>
         files.length === 0
-          ? [[name, '-', 'never']]
+          ? [[name, '-', { text: 'never', value: '' }]]
           : files.map(({ path, when, createOnly }) => [
               name,
               path,
-              `at ${when.join(', ')}${createOnly ? ', when it is not there' : ''}`,
+              {
+                text: `at ${when.join(', ')}${createOnly ? ', when it is not there' : ''}`,
+                value: [...when, ...(createOnly ? ['create_only'] : [])].join(', '),
+              },
             ]),
       ),
       empty: `There are no templates.   next: warren config template create ${args.instance} NAME`,

@@ -100,17 +100,33 @@ function formatLine(line: string, look: Look): string {
 }
 
 function sums(changes: readonly SnapshotChange[]): string {
-  return summary(changes) || 'nothing changed';
+  return summary(countChanges(changes)) || 'nothing changed';
+}
+
+/** How many changes there are of each kind. */
+export interface ChangeCounts {
+  readonly added: number;
+  readonly modified: number;
+  readonly deleted: number;
+  /** Files that became directories, or links, and the like. */
+  readonly retyped: number;
+}
+
+export function countChanges(changes: readonly Pick<SnapshotChange, 'change'>[]): ChangeCounts {
+  const count = (kind: SnapshotChange['change']): number =>
+    changes.filter(({ change }) => change === kind).length;
+  return { added: count('A'), modified: count('M'), deleted: count('D'), retyped: count('T') };
 }
 
 /** `2 added, 1 modified`; empty for no change. */
-export function summary(changes: readonly Pick<SnapshotChange, 'change'>[]): string {
-  const words = { A: 'added', M: 'modified', D: 'deleted', T: 'of another type' } as const;
-  return (['A', 'M', 'D', 'T'] as const)
-    .map(
-      (letter) =>
-        [changes.filter(({ change }) => change === letter).length, words[letter]] as const,
-    )
+export function summary({ added, modified, deleted, retyped }: ChangeCounts): string {
+  const words: readonly (readonly [number, string])[] = [
+    [added, 'added'],
+    [modified, 'modified'],
+    [deleted, 'deleted'],
+    [retyped, 'of another type'],
+  ];
+  return words
     .filter(([count]) => count > 0)
     .map(([count, word]) => `${count} ${word}`)
     .join(', ');

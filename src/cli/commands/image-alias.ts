@@ -2,6 +2,7 @@ import { apiPath } from '../../client/client.ts';
 import { resolveImage } from '../../client/images.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
+import { idCell } from '../render/cells.ts';
 
 import type { ImageAliasEntry, ImageAliasesPost } from '../../contract/api/images.ts';
 
@@ -20,11 +21,7 @@ export const list = defineCommand({
   render: (aliases) => ({
     table: {
       columns: [{ title: 'ALIAS' }, { title: 'FINGERPRINT' }, { title: 'DESCRIPTION' }],
-      rows: aliases.map(({ name, target, description }) => [
-        name,
-        target.slice(0, 12),
-        description,
-      ]),
+      rows: aliases.map(({ name, target, description }) => [name, idCell(target, 12), description]),
       empty: 'There are no aliases.',
     },
   }),

@@ -60,7 +60,7 @@ export const list = defineCommand({
       ],
       rows: images.map((one) =>
         'alias' in one
-          ? [one.alias, '-', one.description, '-', 'built at the first launch']
+          ? [one.alias, '-', one.description, '-', { text: 'built at the first launch', value: '' }]
           : [
               one.aliases.map(({ name }) => name).join(', ') || '-',
               idCell(one.fingerprint, 12),

@@ -1,14 +1,15 @@
 import { apiPath } from '../../client/client.ts';
 import { projectFeatures } from '../../contract/config/project-keys.ts';
-import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { readCurrentProject, writeCurrentProject } from '../current-project.ts';
 import { projectGroup } from '../groups.ts';
 import { editCommand, getCommand, setCommand, showCommand, unsetCommand } from '../keyed.ts';
 import { parseAssignment } from '../names.ts';
+import { sizeCell } from '../render/cells.ts';
 import { forEachName } from '../together.ts';
 
 import type { Project, ProjectState } from '../../contract/api/projects.ts';
+import type { Cell } from '../render/table.ts';
 
 /**
  * What is typed here makes a project whose machines have a network at once; asked for nothing, the API
@@ -45,7 +46,7 @@ export const list = defineCommand({
         { title: 'MACHINES', align: 'right' },
       ],
       rows: projects.map(({ name, current, description, config, used_by: users }) => [
-        current ? `${name} *` : name,
+        current ? { text: `${name} *`, value: name } : name,
         description,
         Object.entries(config)
           .filter(([key]) => key.startsWith('limits.'))
@@ -69,8 +70,8 @@ export const info = defineCommand({
   },
   render: ({ resources }) => {
     const sizes = ['memory', 'disk'];
-    const amount = (key: string, value: number): string =>
-      sizes.includes(key) ? formatSize(value) : String(value);
+    const amount = (key: string, value: number): Cell =>
+      sizes.includes(key) ? sizeCell(value) : String(value);
     return {
       table: {
         columns: [

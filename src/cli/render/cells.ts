@@ -18,7 +18,7 @@ export function sizeCell(bytes: number | null | undefined): Cell {
     : { text: formatSize(bytes), value: String(bytes) };
 }
 
-/** The beginning of an id for people, all of it for programs. */
+/** The beginning of an id for people, all of it for programs. `-` for none. */
 export function idCell(id: string, length: number): Cell {
-  return { text: id.slice(0, length), value: id };
+  return id === '' ? '-' : { text: id.slice(0, length), value: id };
 }

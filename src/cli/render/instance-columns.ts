@@ -2,7 +2,7 @@ import { formatSize, parseSize } from '../../base/units.ts';
 import { addressesOf, stateWord } from '../boot.ts';
 import { UsageError } from '../usage-error.ts';
 import { paintState, type Look } from './look.ts';
-import { sizeCell, timeCell } from './cells.ts';
+import { idCell, sizeCell, timeCell } from './cells.ts';
 
 import type { InstanceFull } from '../../contract/api/instances.ts';
 import type { Cell, Column } from './table.ts';
@@ -41,7 +41,7 @@ const columns: Readonly<Record<string, InstanceColumn>> = {
   },
   d: { title: 'DESCRIPTION', cell: ({ description }) => description },
   D: { title: 'DISK', align: 'right', cell: ({ state }) => sizeCell(state.disk['root']?.usage) },
-  f: { title: 'BASE IMAGE', cell: (instance) => fingerprint(instance).slice(0, 12) || '-' },
+  f: { title: 'BASE IMAGE', cell: (instance) => idCell(fingerprint(instance), 12) },
   F: { title: 'BASE IMAGE', cell: (instance) => fingerprint(instance) || '-' },
   N: { title: 'PROCESSES', align: 'right', cell: ({ state }) => numberOrDash(state.processes) },
   p: { title: 'PID', align: 'right', cell: ({ state }) => numberOrDash(state.pid) },
@@ -140,10 +140,12 @@ function memory(instance: InstanceFull): Cell {
   return { text: `${formatSize(usage)} / ${formatSize(limit)}`, value: String(usage) };
 }
 
-function memoryShare(instance: InstanceFull): string {
+function memoryShare(instance: InstanceFull): Cell {
   const { usage, total } = instance.state.memory;
   const limit = memoryLimit(instance) ?? total;
-  return usage <= 0 || limit <= 0 ? '-' : `${((usage / limit) * 100).toFixed(1)}%`;
+  if (usage <= 0 || limit <= 0) return '-';
+  const value = ((usage / limit) * 100).toFixed(1);
+  return { text: `${value}%`, value };
 }
 
 function joined(items: readonly string[]): string {
@@ -154,6 +156,8 @@ function numberOrDash(number: number): string {
   return number > 0 ? String(number) : '-';
 }
 
-function seconds(nanoseconds: number): string {
-  return nanoseconds > 0 ? `${(nanoseconds / 1e9).toFixed(1)}s` : '-';
+/** For programs with all the digits that there are. */
+function seconds(nanoseconds: number): Cell {
+  const value = nanoseconds / 1e9;
+  return value > 0 ? { text: `${value.toFixed(1)}s`, value: value.toFixed(9) } : '-';
 }
