@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { apiPath } from '../client/client.ts';
 import { isWarrenError, WarrenError } from '../contract/errors.ts';
 import { formatDuration } from '../base/units.ts';
+import { inProject } from './command-line.ts';
 import { paint, paintState, type Look } from './render/look.ts';
 
 import type { Context } from './context.ts';
@@ -43,7 +44,7 @@ export async function waitForBoot(context: Context, instance: Instance): Promise
     if (bootedAt !== undefined && isReady) return state;
     if (bootedAt === undefined && now - started > bootTimeoutMs) {
       context.warn(
-        `${instance.name} has not said that it is booted; warren console ${instance.name}`,
+        `${instance.name} has not said that it is booted; ${inProject(context.project, `warren console ${instance.name}`)}`,
       );
       return state;
     }
@@ -99,5 +100,5 @@ export function formatRunning(name: string, state: InstanceState, look: Look): s
   ].join(' ');
   const text = plainText.replace(`is ${word}`, `is ${paintState(look, word)}`);
   const gap = ' '.repeat(Math.max(2, 56 - plainText.length));
-  return `${text}${gap}${paint(look, 'dim', `next: warren shell ${name}`)}`;
+  return `${text}${gap}${paint(look, 'dim', `next: ${inProject(look.project, `warren shell ${name}`)}`)}`;
 }

@@ -10,6 +10,8 @@ import type { Readable, Writable } from 'node:stream';
 export interface Context {
   readonly client: Client;
   readonly paths: Paths;
+  /** What `--project` says, for commands that are proposed. */
+  readonly project: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean };

@@ -67,6 +67,7 @@ export function createContext({ binDir, quiet, debug, project }: ContextInput): 
   const context: Context = {
     client,
     paths,
+    project,
     env,
     // Node makes each of these streams when it is first asked for, which most commands never do.
     get stdin() {

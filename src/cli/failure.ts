@@ -3,6 +3,7 @@ import { dirname, posix } from 'node:path';
 
 import { catalogue, causesOf, WarrenError, type ErrorDetails } from '../contract/errors.ts';
 import { ServerError } from '../client/errors.ts';
+import { inProject, quoteWords, readLine } from './command-line.ts';
 import { paint, plain, type Look } from './render/look.ts';
 import { findCommand } from './registry.ts';
 import { UsageError } from './usage-error.ts';
@@ -24,8 +25,14 @@ export function describeFailures(error: unknown, words: readonly string[]): read
     : [describeFailure(error, words)];
 }
 
-/** `words` is the command line without the program, for a hint with its slip mended. */
-export function describeFailure(error: unknown, words: readonly string[]): Failure {
+/** `line` is the command line without the program, for a hint with its slip mended. */
+export function describeFailure(error: unknown, line: readonly string[]): Failure {
+  const { words, project } = readLine(line);
+  const { hint, ...failure } = describe(error, words);
+  return { ...failure, hint: hint === undefined ? undefined : inProject(project, hint) };
+}
+
+function describe(error: unknown, words: readonly string[]): Failure {
   if (error instanceof UsageError) {
     return { message: error.message, hint: error.hint ?? helpOf(words), exitCode: 2 };
   }
@@ -154,15 +161,6 @@ function helpOf(words: readonly string[]): string | undefined {
   } catch {
     return 'warren --help';
   }
-}
-
-/** Words as a shell would read them back. */
-export function quoteWords(words: readonly string[]): string {
-  return words
-    .map((word) =>
-      /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`,
-    )
-    .join(' ');
 }
 
 const systemReasons: Readonly<Record<string, readonly [reason: string, exitCode: number]>> = {

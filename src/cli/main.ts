@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty';
 
+import { leadingGlobals } from './command-line.ts';
 import { findCommand, type Found } from './registry.ts';
 import { readVersion } from './version.ts';
 import { writeTo, type OutputFd } from './write.ts';
@@ -64,15 +65,6 @@ async function findOrExpand(words: readonly string[]): Promise<Found> {
     if (expanded === undefined) throw error;
     return findCommand(expanded);
   }
-}
-
-/** Options before the command's name: `warren --debug list`. */
-function leadingGlobals(words: readonly string[]): readonly string[] {
-  const isGlobal = (word: string, index: number): boolean =>
-    /^(--(debug|quiet|help|version|project(=.*)?)|-[hq])$/.test(word) ||
-    words[index - 1] === '--project';
-  const end = words.findIndex((word, index) => !isGlobal(word, index));
-  return end === -1 ? words : words.slice(0, end);
 }
 
 function lookOf(fd: OutputFd): Look {

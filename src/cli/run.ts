@@ -12,21 +12,23 @@ export async function runCommand(
   name: string,
   words: readonly string[],
   binDir: string,
-  look: Look,
+  ownLook: Look,
 ): Promise<number> {
   const command = await loadCommand(name);
   const args = parseArguments(command, words);
   if (args['help'] === true) {
     const { formatHelp } = await import('./help.ts');
-    await writeTo(1, formatHelp(command, look));
+    await writeTo(1, formatHelp(command, ownLook));
     return 0;
   }
   if (command.needsUser !== false) refuseRealRoot();
+  const project = args['project'] as string | undefined;
+  const look = { ...ownLook, project };
   const { context, close } = createContext({
     binDir,
     quiet: args['quiet'] === true,
     debug: args['debug'] === true,
-    project: args['project'] as string | undefined,
+    project,
   });
   try {
     const data = await command.run(context, args);

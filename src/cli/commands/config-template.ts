@@ -1,6 +1,7 @@
 import { apiPath, withQuery, type Client } from '../../client/client.ts';
 import { readText } from '../../client/transport.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { inProject } from '../command-line.ts';
 import { defineCommand } from '../command.ts';
 import { editText, readGiven } from '../editor.ts';
 import { stripRemote } from '../names.ts';
@@ -63,7 +64,7 @@ export const list = defineCommand({
         .map(([path, { when, create_only: createOnly }]) => ({ path, when, createOnly })),
     }));
   },
-  render: (templates, _look, args) => ({
+  render: (templates, { project }, args) => ({
     table: {
       columns: [{ title: 'NAME' }, { title: 'FILE' }, { title: 'WRITTEN' }],
       rows: templates.flatMap(({ name, files }) =>
@@ -78,7 +79,7 @@ export const list = defineCommand({
               },
             ]),
       ),
-      empty: `There are no templates.   next: warren config template create ${args.instance} NAME`,
+      empty: `There are no templates.   next: ${inProject(project, `warren config template create ${args.instance} NAME`)}`,
     },
   }),
 });

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { openSftp } from '../../client/sftp.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { defineCommand } from '../command.ts';
-import { quoteWords } from '../failure.ts';
+import { quoteWords } from '../command-line.ts';
 import { stripRemote } from '../names.ts';
 import { UsageError } from '../usage-error.ts';
 

@@ -1,6 +1,7 @@
 import { apiPath } from '../../client/client.ts';
 import { importFromUrl, resolveImage, setAlias, uploadImage } from '../../client/images.ts';
 import { formatSize } from '../../base/units.ts';
+import { inProject } from '../command-line.ts';
 import { defineCommand } from '../command.ts';
 import { editObject } from '../editor.ts';
 import { pick, refuseUnknownFields } from '../keyed.ts';
@@ -49,7 +50,7 @@ export const list = defineCommand({
       .map(({ alias, description }) => ({ alias, description, fingerprint: '' }));
     return [...built, ...toBuild];
   },
-  render: (images, { now }, { filters }) => ({
+  render: (images, { now, project }, { filters }) => ({
     table: {
       columns: [
         { title: 'ALIAS' },
@@ -71,8 +72,8 @@ export const list = defineCommand({
       ),
       empty:
         filters.length > 0
-          ? 'No image is like that.   next: warren image list --available'
-          : 'There are no images yet.   next: warren image list --available',
+          ? `No image is like that.   next: ${inProject(project, 'warren image list --available')}`
+          : `There are no images yet.   next: ${inProject(project, 'warren image list --available')}`,
     },
   }),
 });
@@ -218,11 +219,10 @@ export const importImage = defineCommand({
     for (const alias of args.alias) await setAlias(client, stripRemote(alias), fingerprint);
     return { fingerprint, aliases: args.alias };
   },
-  render({ fingerprint, aliases }) {
+  render({ fingerprint, aliases }, { project }) {
     const name = aliases[0] ?? fingerprint.slice(0, 12);
-    return {
-      text: `${name} is imported (${fingerprint.slice(0, 12)})          next: warren launch ${name}`,
-    };
+    const next = inProject(project, `warren launch ${name}`);
+    return { text: `${name} is imported (${fingerprint.slice(0, 12)})          next: ${next}` };
   },
 });
 

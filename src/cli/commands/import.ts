@@ -1,4 +1,5 @@
 import { sendBackup } from '../../client/backups.ts';
+import { inProject } from '../command-line.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
 
@@ -29,5 +30,7 @@ export const importInstance = defineCommand({
     };
     return { name: await sendBackup(client, args.file, options) };
   },
-  render: ({ name }) => ({ text: `${name} is imported          next: warren start ${name}` }),
+  render: ({ name }, { project }) => ({
+    text: `${name} is imported          next: ${inProject(project, `warren start ${name}`)}`,
+  }),
 });

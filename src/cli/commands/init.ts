@@ -1,4 +1,5 @@
 import { apiPath } from '../../client/client.ts';
+import { inProject } from '../command-line.ts';
 import { defineCommand, isForPrograms } from '../command.ts';
 import { createInstance, creationOptions } from '../create-instance.ts';
 
@@ -34,5 +35,7 @@ export const init = defineCommand({
       ? await context.client.get<Instance>(apiPath('instances', created))
       : { name: created };
   },
-  render: ({ name }) => ({ text: `${name} is created          next: warren start ${name}` }),
+  render: ({ name }, { project }) => ({
+    text: `${name} is created          next: ${inProject(project, `warren start ${name}`)}`,
+  }),
 });

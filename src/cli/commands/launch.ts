@@ -1,6 +1,7 @@
 import { apiPath } from '../../client/client.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import { formatRunning, waitForBoot } from '../boot.ts';
+import { inProject } from '../command-line.ts';
 import { defineCommand } from '../command.ts';
 import { createInstance, creationOptions, type CreationArgs } from '../create-instance.ts';
 import { CtrlC } from '../ctrl-c.ts';
@@ -39,9 +40,8 @@ export const launch = defineCommand({
     // Ctrl-c from here on leaves the machine alone: it boots by itself, and a person may want to
     // look.
     const left = ctrlC.asked.then(() => {
-      context.warn(
-        `${name} is there, running: warren console ${name}, or warren delete -f ${name}`,
-      );
+      const either = proposeTwo(context, `console ${name}`, `delete -f ${name}`);
+      context.warn(`${name} is there, running: ${either}`);
       throw new WarrenError('cancelled', { what: `Waiting for ${name}` });
     });
     return { ...instance, state: await Promise.race([state, left]) };
@@ -71,9 +71,14 @@ async function startNew(
       await deleteMachine(client, await client.get<Instance>(path));
       throw new WarrenError('cancelled', { what: `Launching ${name}` }, { cause: error });
     }
-    context.warn(`${name} is there, stopped: warren start ${name}, or warren delete ${name}`);
+    const either = proposeTwo(context, `start ${name}`, `delete ${name}`);
+    context.warn(`${name} is there, stopped: ${either}`);
     throw error;
   }
   ctrlC.leaveAlone();
   return await client.get<Instance>(path);
+}
+
+function proposeTwo({ project }: Context, one: string, other: string): string {
+  return `${inProject(project, `warren ${one}`)}, or ${inProject(project, `warren ${other}`)}`;
 }

@@ -1,5 +1,6 @@
 import { setAlias } from '../../client/images.ts';
 import { compressions } from '../../contract/compression.ts';
+import { inProject } from '../command-line.ts';
 import { defineCommand } from '../command.ts';
 import { parseAssignment, parseInstanceRef, stripRemote } from '../names.ts';
 
@@ -51,10 +52,9 @@ export const publish = defineCommand({
     for (const alias of args.alias) await setAlias(client, stripRemote(alias), fingerprint);
     return { fingerprint, aliases: args.alias };
   },
-  render({ fingerprint, aliases }) {
+  render({ fingerprint, aliases }, { project }) {
     const name = aliases[0] ?? fingerprint.slice(0, 12);
-    return {
-      text: `${name} is an image (${fingerprint.slice(0, 12)})          next: warren launch ${name}`,
-    };
+    const next = inProject(project, `warren launch ${name}`);
+    return { text: `${name} is an image (${fingerprint.slice(0, 12)})          next: ${next}` };
   },
 });

@@ -1,4 +1,5 @@
 import { apiPath } from '../../client/client.ts';
+import { inProject } from '../command-line.ts';
 import { defineCommand, type AnyCommand } from '../command.ts';
 import { shownSnapshot } from '../keyed.ts';
 import {
@@ -47,7 +48,7 @@ export const list = defineCommand({
     const path = apiPath('instances', stripRemote(args.instance), 'snapshots');
     return await client.get<InstanceSnapshot[]>(path, { recursion: 1 });
   },
-  render: (snapshots, { now }, args) => ({
+  render: (snapshots, { now, project }, args) => ({
     table: {
       columns: [
         { title: 'NAME' },
@@ -61,7 +62,7 @@ export const list = defineCommand({
         timeCell(expires, now),
         sizeCell(size),
       ]),
-      empty: `There are no snapshots of ${args.instance}.   next: warren snapshot ${args.instance}`,
+      empty: `There are no snapshots of ${args.instance}.   next: ${inProject(project, `warren snapshot ${args.instance}`)}`,
     },
   }),
 });

@@ -5,6 +5,8 @@ export interface Look {
   readonly width: number | undefined;
   /** Milliseconds since the epoch, for relative times. */
   readonly now: number;
+  /** The project that the command line names, for what is proposed. */
+  readonly project?: string | undefined;
 }
 
 const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;

@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { ServerError } from '../../../src/client/errors.ts';
-import {
-  describeFailures,
-  formatFailure,
-  quoteWords,
-  type Failure,
-} from '../../../src/cli/failure.ts';
+import { describeFailures, formatFailure, type Failure } from '../../../src/cli/failure.ts';
 import { UsageError } from '../../../src/cli/usage-error.ts';
 import { WarrenError } from '../../../src/contract/errors.ts';
 
@@ -210,6 +205,19 @@ describe('a failure', () => {
     });
   });
 
+  test.each([
+    { words: ['--project', 'lab', 'delete', 'web'], hint: 'warren --project lab stop web' },
+    { words: ['delete', '--project=lab', 'web'], hint: 'warren --project lab stop web' },
+    { words: ['delete', 'web'], hint: 'warren stop web' },
+  ])('proposes nothing about another project than was meant: $words', ({ words, hint }) => {
+    expect(only(wrongState('delete', 'running', 'stopped'), words).hint).toBe(hint);
+  });
+
+  test('knows the command behind options of warren itself', () => {
+    const error = new UsageError('Cannot use it');
+    expect(only(error, ['--project', 'lab', 'file', 'pull']).hint).toBe('warren file pull --help');
+  });
+
   test('of several names at once is one each', () => {
     const errors = ['a', 'b'].map(
       (name) => new WarrenError('not_found', { kind: 'instance', name }),
@@ -225,8 +233,4 @@ test('an error is two aligned lines, harmless for the terminal', () => {
   expect(
     formatFailure({ message: 'Cannot \u001b[2J', hint: 'warren list', exitCode: 1 }, look),
   ).toBe('error: Cannot ?[2J\ntry:   warren list\n');
-});
-
-test('quoted words are what a shell reads back', () => {
-  expect(quoteWords(['a b', "it's", '', 'x=1'])).toBe(String.raw`'a b' 'it'\''s' '' x=1`);
 });
