@@ -91,6 +91,7 @@ export async function removeInstance(deps: EngineDeps, record: InstanceRecord): 
     store.slices.removeUnused();
     store.warnings.deleteOf(`instance ${name}`);
   });
+  deps.live.forget(id);
   await removeUnusedLayers(deps);
   deps.events.lifecycle({
     action: 'instance-deleted',

@@ -29,13 +29,21 @@ async function dealWithExit(
 
 /**
  * Records the end of a machine that stopped by itself and does what follows from it: starts it again
- * when it rebooted, deletes it when it is ephemeral. Call it under the machine's lock.
+ * when it rebooted, after a while if that is all it does, and deletes it when it is ephemeral. Call it under
+ * the machine's lock.
  */
 export async function concludeRun(deps: EngineDeps, record: InstanceRecord): Promise<LastExit> {
   const exit = await endRun(deps, record, undefined, { returns: true });
   if (exit.kind === 'rebooted') {
     // Recorded as one that should run: it comes back with the others.
     if (deps.live.goingDown) return exit;
+    const startedAtMs = record.run?.startedAtMs ?? 0;
+    const delayMs = deps.live.returns.delayMs(record.id, deps.now() - startedAtMs);
+    if (delayMs > 0) {
+      startLater(deps, record, delayMs);
+      return exit;
+    }
+    deps.store.warnings.resolve(rebootsOnly, `instance ${record.name}`);
     event(deps, 'instance-restarted', record.name, exit);
     await startAgain(deps, record.name);
   } else {
@@ -43,6 +51,38 @@ export async function concludeRun(deps: EngineDeps, record: InstanceRecord): Pro
     if (record.ephemeral && exit.kind !== 'unknown') await removeInstance(deps, record);
   }
   return exit;
+}
+
+/** Type of the warning about a machine that reboots as soon as it is started. */
+const rebootsOnly = 'Instance reboots again and again';
+
+function startLater(deps: EngineDeps, { id, name }: InstanceRecord, delayMs: number): void {
+  const seconds = delayMs / 1000;
+  deps.log.info({ instance: name, seconds }, 'an instance that only reboots has to wait');
+  const message = `${name} rebooted soon after each of its last starts: it is started again after a while, and \`warren stop ${name}\` ends that`;
+  const entity = `instance ${name}`;
+  deps.store.warnings.raise(
+    { type: rebootsOnly, severity: 'moderate', entity, message },
+    deps.now(),
+  );
+  deps.live.returns.later(id, delayMs, () => {
+    comeBack(deps, id).catch((error: unknown) => {
+      deps.log.error({ err: error, instance: name }, 'an instance that rebooted was forgotten');
+    });
+  });
+}
+
+/** Unless somebody was faster, or has stopped or deleted it meanwhile. */
+async function comeBack(deps: EngineDeps, id: number): Promise<void> {
+  const name = deps.store.instances.findById(id)?.name;
+  if (name === undefined) return;
+  using _ = await deps.live.locks.wait(name);
+  const record = deps.store.instances.findById(id);
+  const shouldRun = record?.config['volatile.last_state.power'] === 'RUNNING';
+  if (record?.name !== name || record.run !== undefined || !shouldRun || deps.live.goingDown)
+    return;
+  event(deps, 'instance-restarted', name, { kind: 'rebooted' });
+  await startAgain(deps, name);
 }
 
 /** Starts a machine that rebooted. One that cannot be started stays stopped, with a warning. */

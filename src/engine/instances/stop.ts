@@ -29,7 +29,8 @@ const patienceMs = 45_000;
 /**
  * Shuts a machine down and returns once nothing of it runs any more and its mounts are gone. A
  * forced stop overtakes a gentle one that is under way, and both succeed. An ephemeral machine is
- * deleted. Throws `wrong_state` when it does not run.
+ * deleted. One that has rebooted and waits for its next start does not get it. Throws `wrong_state` when it
+ * does not run.
  */
 export async function stopInstance(
   deps: EngineDeps,
@@ -41,7 +42,8 @@ export async function stopInstance(
   const found = getInstance(deps, name);
   using _ = await deps.live.locks.act(name, 'stop');
   const record = deps.store.instances.findById(found.id);
-  if (record === undefined || !isRunning(deps, record)) {
+  const returns = record !== undefined && deps.live.returns.isPending(record.id);
+  if (record === undefined || (!isRunning(deps, record) && !returns)) {
     throw new WarrenError('wrong_state', {
       name,
       action: 'stop',
@@ -49,13 +51,24 @@ export async function stopInstance(
       wanted: 'running',
     });
   }
-  const exit = await stopLocked(deps, record, input, context);
+  const exit = isRunning(deps, record)
+    ? await stopLocked(deps, record, input, context)
+    : stayStopped(deps, record);
+  deps.live.returns.forget(record.id);
   deps.events.lifecycle({
     action: 'instance-stopped',
     subject: { kind: 'instance', name },
     context: { reason: exit.kind },
   });
   if (record.ephemeral) await removeInstance(deps, record);
+}
+
+/** Of one that has rebooted. */
+function stayStopped(deps: EngineDeps, { id, lastExit }: InstanceRecord): LastExit {
+  deps.store.reclaim(() => {
+    deps.store.instances.mergeConfig(id, { 'volatile.last_state.power': 'STOPPED' });
+  });
+  return lastExit ?? { kind: 'unknown' };
 }
 
 /** The same for a caller that holds the machine's lock: sends no event and deletes nothing. */

@@ -9,6 +9,7 @@ import type { DiskMeter } from './disk-meter.ts';
 import type { ExitLedger } from './exits.ts';
 import { Holds } from './holds.ts';
 import { MachineLocks } from './locks.ts';
+import { Returns } from './returns.ts';
 import { SharedWork } from './shared-work.ts';
 import { SharedRoots } from './shared-roots.ts';
 import { Transfers } from './transfers.ts';
@@ -56,6 +57,7 @@ export class LiveMachines {
   readonly heldSlices = new Set<SliceRecord>();
   readonly networkAsks = new Asks();
   readonly transfers = new Transfers();
+  readonly returns = new Returns();
   /** Roots of stopped machines that are mounted for their files. */
   readonly roots = new SharedRoots();
   readonly #machines = new Map<number, LiveMachine>();
@@ -90,12 +92,18 @@ export class LiveMachines {
     machine.console?.end();
   }
 
+  /** What is remembered of a machine that is deleted. */
+  forget(id: number): void {
+    this.disks.forget(id);
+    this.returns.forget(id);
+  }
+
   list(): LiveMachine[] {
     return [...this.#machines.values()];
   }
 
   transition(id: number): Transition | undefined {
-    return this.#transitions.get(id);
+    return this.#transitions.get(id) ?? (this.returns.isPending(id) ? 'Starting' : undefined);
   }
 
   /** Shown as the machine's state until disposed. */
@@ -110,6 +118,7 @@ export class LiveMachines {
 
   close(): void {
     this.exits[Symbol.dispose]();
+    this.returns[Symbol.dispose]();
     for (const machine of this.#machines.values()) {
       for (const hold of machine.holds) hold[Symbol.dispose]();
       machine.console?.[Symbol.dispose]();

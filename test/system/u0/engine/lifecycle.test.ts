@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { StringMap } from '../../../../src/contract/api/instances.ts';
@@ -74,6 +75,33 @@ describe('a machine', () => {
     await until('it runs again', () => status('web') === 'Running' && initOf('web') !== old);
     expect((await engine.shell('web', 'hostname')).output).toBe('web\n');
     expect(actions()).toContain('instance-restarted');
+  });
+
+  it('that does nothing but reboot is started ever more rarely, and a stop ends that', async () => {
+    await engine.launch('web');
+    const hasRun = initOf('web');
+    await engine.shell('web', "echo '::sysinit:/sbin/reboot -f' >/etc/inittab; reboot -f");
+    const { id } = getInstance(engine.deps, 'web');
+    const waits = (): boolean => engine.deps.live.returns.isPending(id);
+    await until('it waits', waits);
+    expect(status('web')).toBe('Starting');
+    const starts = (): number => actions().filter((action) => action.endsWith('-restarted')).length;
+    await sleep(4000);
+    // The first three at once, then after 1, 2 and 4 s; unbounded it would be some twenty.
+    expect(starts()).toBeGreaterThanOrEqual(4);
+    expect(starts()).toBeLessThanOrEqual(6);
+    expect(initOf('web')).not.toBe(hasRun);
+    expect(engine.deps.store.warnings.list()[0]).toMatchObject({
+      type: 'Instance reboots again and again',
+      entity: 'instance web',
+    });
+    await until('it waits again', waits);
+    await stop('web', false);
+    expect(status('web')).toBe('Stopped');
+    const seen = starts();
+    await sleep(5000);
+    expect([status('web'), starts()]).toEqual(['Stopped', seen]);
+    await expect(stop('web', false)).rejects.toMatchObject({ code: 'wrong_state' });
   });
 
   it('is not stopped for a restart or a restore with limits that it cannot have', async () => {
