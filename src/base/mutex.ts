@@ -39,8 +39,13 @@ export class KeyedMutex {
   }
 }
 
+export interface Deferred {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
 /** A promise with its resolver outside. */
-export function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+export function deferred(): Deferred {
   let resolve: () => void = () => undefined;
   const promise = new Promise<void>((done) => {
     resolve = done;

@@ -1,4 +1,5 @@
 import { hostPath, type HostPath } from '../../base/brand.ts';
+import { deferred } from '../../base/mutex.ts';
 import { Boot } from '../live/boot.ts';
 import { MachineConsole } from '../live/console.ts';
 import { ConsoleLog } from '../live/console-log.ts';
@@ -44,6 +45,7 @@ export function adopt(
     init,
     console,
     exited,
+    recorded: deferred(),
     boot: new Boot(),
     frozen: false,
     killed: false,

@@ -21,6 +21,7 @@ export async function finishRun(
   shouldRun: boolean,
 ): Promise<void> {
   const { id, name } = record;
+  const machine = deps.live.find(id);
   deps.live.release(id);
   deps.live.transfers.end(id);
   const expanded = expandInstance(deps, record);
@@ -49,6 +50,7 @@ export async function finishRun(
       'volatile.frozen': undefined,
     });
   });
+  machine?.recorded.resolve();
   const reason = exit.kind === 'crashed' ? exit.detail : exit.kind;
   deps.log.info({ instance: name, exit: reason }, 'instance stopped');
 }

@@ -29,6 +29,7 @@ import { killAndWait } from './kill.ts';
 import { planProxies, refuseProxyPaths } from './proxies.ts';
 import { finishRestore } from './restoring.ts';
 import { moveToWishedIds } from './other-ids.ts';
+import { degradeWhenStalled } from './stalled-boot.ts';
 import { isRunning } from './state.ts';
 import { applyTemplates } from './templates.ts';
 import { checkInstance, refuseHeldAddresses } from './validate.ts';
@@ -152,6 +153,7 @@ async function run(
   undo.keep();
   reportSkipped(deps, name, limits.skipped);
   if (inotify !== undefined) judgeInotify(deps, name, inotify, 'started');
+  degradeWhenStalled(deps, machine);
   deps.log.info({ instance: name, pid: created.init.pid }, 'instance started');
 }
 
@@ -180,6 +182,7 @@ async function takeOver(
   const machine = adopt(deps, record, created.init, fds);
   undo.push('let go of it', () => {
     deps.live.release(id);
+    machine.recorded.resolve();
   });
   return machine;
 }

@@ -1,4 +1,4 @@
-import { KeyedMutex, Mutex } from '../../base/mutex.ts';
+import { type Deferred, KeyedMutex, Mutex } from '../../base/mutex.ts';
 import type { ProcessIdentity } from '../../base/process-identity.ts';
 import type { ImageRecord, SliceRecord } from '../../store/records.ts';
 import type { DiskUse } from '../instances/disk-use.ts';
@@ -23,6 +23,8 @@ export interface LiveMachine {
   readonly console: MachineConsole | undefined;
   /** Settles when init has ended. */
   readonly exited: Promise<void>;
+  /** Settles when how it ended is on record. */
+  readonly recorded: Deferred;
   readonly boot: Boot;
   frozen: boolean;
   /** Killed by this daemon, whatever else was asked of it. */

@@ -11,6 +11,7 @@ import { isFrozenByUser, notTakenUp } from '../instances/finish.ts';
 import { expandInstance } from '../instances/list.ts';
 import { getInit } from '../instances/plan.ts';
 import { planProxies } from '../instances/proxies.ts';
+import { degradeWhenStalled } from '../instances/stalled-boot.ts';
 import { isRunning } from '../instances/state.ts';
 import type { LiveMachine } from '../live/machines.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
@@ -122,6 +123,7 @@ async function resumeBoot(
   });
   if (!booted) {
     await followBoot(deps, machine, isSystemd);
+    degradeWhenStalled(deps, machine);
     if (isSystemd && !machine.frozen) void catchUpWithBoot(deps, machine);
     return;
   }

@@ -90,7 +90,7 @@ export function instanceStateRoutes(app: FastifyInstance, context: DaemonContext
   }
 }
 
-/** Until its boot is over, it has ended, `timeout` has passed or the client is gone. */
+/** Until its boot is over, it is known how it ended, `timeout` has passed or the client is gone. */
 async function waitForBoot(
   engine: EngineDeps,
   name: string,
@@ -100,7 +100,7 @@ async function waitForBoot(
   // A promise that outlives the answer would keep what waits for it.
   if (machine?.boot.stage !== 'starting') return;
   using client = whileConnected(request);
-  const end = Promise.race([machine.boot.over, machine.exited]);
+  const end = Promise.race([machine.boot.over, machine.recorded.promise]);
   await waitAtMost(end, timeoutOf(request), client.signal);
 }
 
