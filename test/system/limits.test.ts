@@ -103,13 +103,17 @@ test('sysctls are those of the machine’s own namespaces, and shown as the kern
     'linux.sysctl.kernel.shmmni': '77',
     'linux.sysctl.fs.mqueue.msg_max': '20',
   };
-  const keys = Object.entries(wanted).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+  const all = { ...wanted, 'linux.sysctl.net.ipv4.route.flush': '1' };
+  const keys = Object.entries(all).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
   await warren.ok(['launch', 'busybox', 'tuned', ...keys]);
   const { state } = await warren.json<{ state: InstanceState }>(['info', 'tuned']);
   expect(state.warren?.limits).toMatchObject(wanted);
   expect(await warren.ok(['info', 'tuned'])).toMatch(
     /kernel\.shmmni 77 .*net\.core\.somaxconn 512/s,
   );
+
+  // This one can only be written, by anybody.
+  expect(state.warren?.limits).toHaveProperty(['linux.sysctl.net.ipv4.route.flush'], null);
 
   // What waits for the next start is not what it has.
   await warren.ok(['config', 'set', 'tuned', 'linux.sysctl.net.core.somaxconn=513']);

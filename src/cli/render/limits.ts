@@ -13,17 +13,26 @@ const columns = 76;
 export function limitLines(instance: InstanceFull): string[] {
   const { state, expanded_config: config, expanded_devices: devices } = instance;
   const running = state.status !== 'Stopped';
-  const held = state.warren?.limits ?? {};
+  const said = state.warren?.limits ?? {};
+  const held = stringsOf(said);
   const parts = [
     memory(instance, running, held),
     ...cpu(config, running, held),
     processes(instance, running),
     ...others.map((one) => other(one, config, running, held)),
-    ...prefixed('limits.kernel.', config, running, held),
-    ...prefixed('linux.sysctl.', config, running, held),
+    ...prefixed('limits.kernel.', config, running, said),
+    ...prefixed('linux.sysctl.', config, running, said),
     ...disks(devices, running, held),
   ].filter((part) => part !== '');
   return parts.length === 0 ? ['none'] : inLines(parts);
+}
+
+type Said = Readonly<Record<string, string | null>>;
+
+function stringsOf(said: Said): StringMap {
+  return Object.fromEntries(
+    Object.entries(said).flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
+  );
 }
 
 function memory(instance: InstanceFull, running: boolean, held: StringMap): string {
@@ -141,13 +150,14 @@ function other(
 }
 
 /** Those that are shown as they are written. */
-function prefixed(prefix: string, config: StringMap, running: boolean, held: StringMap): string[] {
+function prefixed(prefix: string, config: StringMap, running: boolean, said: Said): string[] {
   return Object.entries(config)
     .filter(([key, value]) => key.startsWith(prefix) && value !== '')
     .map(([key, value]) => {
       const name = key.slice(prefix.length);
       if (!running) return `${name} ${value}`;
-      const found = held[key];
+      const found = said[key];
+      if (found === null) return `${name} ${value} (cannot be read back)`;
       return found === undefined ? `${name} (${value} not enforced)` : `${name} ${found}`;
     });
 }

@@ -88,9 +88,9 @@ export interface InstanceState {
     readonly ids: { readonly start: number; readonly size: number; readonly isolated: boolean };
     /**
      * What the kernel says it holds the machine to: files of its cgroup (`memory.max`),
-     * `limits.kernel.…` of its init, `linux.sysctl.…` of its namespaces. Empty in lists.
+     * `limits.kernel.…` of its init, `linux.sysctl.…` of its namespaces, null for one that can only be written. Empty in lists.
      */
-    readonly limits: StringMap;
+    readonly limits: Readonly<Record<string, string | null>>;
   };
 }
 

@@ -54,9 +54,9 @@ export interface InstanceStateReport {
   readonly lastExit: LastExit | undefined;
   /**
    * What the kernel says it holds it to: files of its cgroup, `limits.kernel.…` of its init, and
-   * `linux.sysctl.…` of its namespaces. Empty when it does not run, and in lists.
+   * `linux.sysctl.…` of its namespaces, null where it does not say. Empty when it does not run, and in lists.
    */
-  readonly held: Readonly<Record<string, string>>;
+  readonly held: Readonly<Record<string, string | null>>;
   /** Its user ids as the host has them. */
   readonly hostIds: { readonly start: number; readonly size: number; readonly isolated: boolean };
 }
@@ -125,7 +125,10 @@ async function heldLimits(
 }
 
 /** The configured ones as its namespaces have them: `linux.sysctl.net.core.somaxconn` → `512`. */
-async function heldSysctls(config: StringMap, initPid: number): Promise<Record<string, string>> {
+async function heldSysctls(
+  config: StringMap,
+  initPid: number,
+): Promise<InstanceStateReport['held']> {
   const keys = Object.keys(readPrefix(config, 'linux.sysctl.*'));
   if (keys.length === 0) return {};
   const held = await readSysctlsOf(initPid, keys);

@@ -22,13 +22,14 @@ const work = {
 
 /**
  * Sysctls (`net.core.somaxconn`) as the network and IPC namespaces of process `pid` have them, numbers
- * apart by one space each; those that it lacks or that cannot be read are left out. Throws ENOENT when the
+ * apart by one space each. Null for what cannot be read, as `net.ipv4.route.flush` by nobody; those that it lacks
+ * are left out. Throws ENOENT when the
  * process has gone. Source: proc_sys(5), namespaces(7).
  */
 export async function readSysctlsOf(
   pid: number,
   keys: readonly string[],
-): Promise<Record<string, string>> {
+): Promise<Record<string, string | null>> {
   const fds: number[] = [];
   const keep = (fd: number): number => {
     fds.push(fd);
@@ -39,14 +40,15 @@ export async function readSysctlsOf(
     const ipcFd = keep(openSync(`/proc/${pid}/ns/ipc`, 'r'));
     const netFd = keep(openSync(`/proc/${pid}/ns/net`, 'r'));
     await thread.call('enter', { ipcFd, netFd });
-    const found: Record<string, string> = {};
+    const found: Record<string, string | null> = {};
     for (const key of keys) {
       try {
         const path = `/proc/sys/${key.replaceAll('.', '/')}`;
         const text = readFileSync(keep(await thread.call('open', { path })), 'utf8');
         found[key] = text.trim().replaceAll(/\s+/g, ' ');
       } catch (error) {
-        if (!hasErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'EINVAL')) throw error;
+        if (hasErrno(error, 'EACCES', 'EPERM', 'EINVAL')) found[key] = null;
+        else if (!hasErrno(error, 'ENOENT')) throw error;
       }
     }
     return found;

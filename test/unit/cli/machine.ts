@@ -9,7 +9,7 @@ interface Changes {
   readonly pid?: number;
   readonly boot?: 'booted' | 'degraded' | 'starting' | 'stopped';
   readonly lastExit?: string;
-  readonly limits?: Readonly<Record<string, string>>;
+  readonly limits?: Readonly<Record<string, string | null>>;
 }
 
 const counters = {

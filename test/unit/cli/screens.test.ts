@@ -78,6 +78,17 @@ test('info shows what the kernel holds, line by line', () => {
   ]);
 });
 
+test('info calls a sysctl that can only be written neither held nor not', () => {
+  const [flush, other] = ['net.ipv4.route.flush', 'net.core.somaxconn'];
+  const { expanded_config: config, ...rest } = machine({
+    limits: { [`linux.sysctl.${flush}`]: null },
+  });
+  const wanted = { [`linux.sysctl.${flush}`]: '1', [`linux.sysctl.${other}`]: '2' };
+  const text = formatInstance({ ...rest, expanded_config: { ...config, ...wanted } }, look);
+  expect(text).toContain(` ${flush} 1 (cannot be read back)\n`);
+  expect(text).toContain(` ${other} (2 not enforced)\n`);
+});
+
 test('info of a stopped machine says how it ended', () => {
   const text = formatInstance(machine({ status: 'Stopped', lastExit: 'crashed (signal 9)' }), look);
   expect(text.split('\n')[0]).toBe('web  ○ stopped, crashed (signal 9)');
