@@ -144,10 +144,11 @@ export const catalogue = {
     message: ({ what, seconds }) => `Cannot ${what}: not done after ${seconds} s`,
     hint: ({ hint }) => hint ?? 'warren daemon logs',
   }),
-  cancelled: row<{ what: string }>({
+  cancelled: row<{ what: string; hint?: string }>({
     status: 400,
     exit: 16,
     message: ({ what }) => `${what} was cancelled`,
+    hint: ({ hint }) => hint,
   }),
   program_failed: row<{
     what: string;

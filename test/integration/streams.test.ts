@@ -250,6 +250,18 @@ describe('the console', () => {
     expect((await api.call('GET', '/1.0/instances/web/console')).body.toString()).toBe('');
   });
 
+  test('is there again after a daemon that ended, as is said to who was attached', async () => {
+    const operation = await begin('console', {});
+    await connect(operation, ['control', '0']);
+    await expect
+      .poll(async () => (await api.call('DELETE', `/1.0/operations/${operation.id}`)).status)
+      .toBe(200);
+    expect((await ended(operation)).warren_error).toMatchObject({
+      code: 'cancelled',
+      hint: 'warren console web',
+    });
+  });
+
   test('ends when the machine does', async () => {
     const source = { type: 'image', alias: 'i' };
     await api.done('POST', '/1.0/instances', { name: 'short', source, start: true });

@@ -102,7 +102,9 @@ async function joinConsole(
     });
     const onAbort = (): void => {
       attachment[Symbol.dispose]();
-      reject(new WarrenError('cancelled', { what: `the console of ${name}` }));
+      // Most often the daemon ends, and the next one has the console again.
+      const hint = `warren console ${name}`;
+      reject(new WarrenError('cancelled', { what: `The session at the console of ${name}`, hint }));
     };
     const end = (): void => {
       signal.removeEventListener('abort', onAbort);
