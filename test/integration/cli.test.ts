@@ -334,6 +334,12 @@ describe('goes badly:', () => {
     ['console nobody', 'usage', /this is no terminal/],
     ['publish nobody', 'not_found', /nobody/],
     ['image import HERE/absent', 'not_found', /absent: there is no such file/],
+    ['export one/first', 'usage', /one\/first alone: .*\ntry: {3}warren copy one\/first NAME/],
+    [
+      'storage volume export default v/s',
+      'usage',
+      /v\/s alone: .*\ntry: {3}warren storage volume copy default\/v\/s default\/NAME/,
+    ],
     ['export one HERE/image', 'exists', /file ".*image".*\ntry: {3}the same with --force/],
     ['image import HERE/hostile', 'hostile', /it says that it is hostile/],
     [

@@ -3,8 +3,9 @@ import { apiPath } from '../../client/client.ts';
 import { formatSize } from '../../base/units.ts';
 import { defineCommand } from '../command.ts';
 import { expiryOfCopy, exportOptions } from '../export-options.ts';
-import { stripRemote } from '../names.ts';
+import { parseInstanceRef } from '../names.ts';
 import { frozenNote } from '../render/frozen.ts';
+import { UsageError } from '../usage-error.ts';
 
 export const exportInstance = defineCommand({
   name: 'export',
@@ -28,7 +29,13 @@ export const exportInstance = defineCommand({
   },
   next: 'warren import FILE NAME',
   async run({ client, progress }, args) {
-    const instance = stripRemote(args.instance);
+    const { instance, snapshot } = parseInstanceRef(args.instance);
+    if (snapshot !== undefined) {
+      throw new UsageError(
+        `Cannot export ${instance}/${snapshot} alone: a machine is exported with its snapshots`,
+        `warren copy ${instance}/${snapshot} NAME    (then: warren export NAME)`,
+      );
+    }
     progress.start(`Exporting ${instance}`);
     const request = {
       name: '',

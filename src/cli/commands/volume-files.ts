@@ -3,7 +3,8 @@ import { fetchBackup, sendVolumeBackup } from '../../client/backups.ts';
 import { defineCommand } from '../command.ts';
 import { expiryOfCopy, exportOptions } from '../export-options.ts';
 import { stripRemote } from '../names.ts';
-import { poolWord, volumePath, volumeWord } from '../volumes.ts';
+import { UsageError } from '../usage-error.ts';
+import { parseVolumeRef, poolWord, volumePath, volumeWord } from '../volumes.ts';
 
 export const exportVolume = defineCommand({
   name: 'storage volume export',
@@ -30,6 +31,12 @@ export const exportVolume = defineCommand({
   },
   next: 'warren storage volume import POOL FILE NAME',
   async run({ client, progress }, { pool, volume, file, ...args }) {
+    if (parseVolumeRef(volume).snapshot !== undefined) {
+      throw new UsageError(
+        `Cannot export ${volume} alone: a volume is exported with its snapshots`,
+        `warren storage volume copy ${pool}/${volume} ${pool}/NAME    (then export NAME)`,
+      );
+    }
     progress.start(`Exporting ${volume}`);
     return await fetchBackup(client, volumePath(pool, volume), {
       name: volume,
