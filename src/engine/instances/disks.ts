@@ -8,6 +8,7 @@ import { parseBool } from '../../contract/config/values.ts';
 import { type Issue, WarrenError } from '../../contract/errors.ts';
 import { allowedPaths, isAllowedPath } from '../../contract/policy/check.ts';
 import type { BindMount } from '../../runtime/types.ts';
+import { answers } from '../../sys/programs/answers.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 import { findPolicy } from '../policy/policy.ts';
 import type { EngineDeps } from '../types.ts';
@@ -152,6 +153,7 @@ async function kindOf(
   source: string,
   isNode: boolean,
 ): Promise<string | { readonly path: string; readonly kind: BindMount['kind'] }> {
+  if (!(await answers(source))) return 'is on a file system that does not answer';
   try {
     const path = await realpath(source);
     const found = await stat(path);
