@@ -54,10 +54,9 @@ const ofNoProject =
  * that, `warren delete web --force` would be about another machine.
  */
 export function inProject(project: string | undefined, command: string): string {
-  if (project === undefined || !command.startsWith('warren ') || ofNoProject.test(command)) {
-    return command;
-  }
-  return command.replace('warren ', `warren --project ${quoteWords([project])} `);
+  if (project === undefined || ofNoProject.test(command)) return command;
+  const named = `warren --project ${quoteWords([project])} `;
+  return command.replace(/(?<=^|\| )warren /, () => named);
 }
 
 /** Words as a shell would read them back. */

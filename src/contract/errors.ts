@@ -31,11 +31,12 @@ function ofAdministrator(file: string): string {
 }
 
 export const catalogue = {
-  invalid: row<{ what: string; issues: readonly Issue[] }>({
+  invalid: row<{ what: string; issues: readonly Issue[]; hint?: string | undefined }>({
     status: 400,
     exit: 3,
     message: ({ what, issues }) => `Cannot ${what}: ${issues.map(formatIssue).join('; ')}`,
-    hint: ({ issues }) => listOfMissing(issues) ?? topicOf(issues.map(({ path }) => path)),
+    hint: ({ issues, hint }) =>
+      hint ?? listOfMissing(issues) ?? topicOf(issues.map(({ path }) => path)),
   }),
   not_found: row<{
     kind: string;

@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, symlink, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 import { readGuestFile, type GuestFile } from '../../client/files.ts';
 import { isWarrenError, WarrenError, type Issue } from '../../contract/errors.ts';
+import { quoteWords } from '../command-line.ts';
 import { incomplete } from './incomplete.ts';
 import { sparseWriter } from './sparse.ts';
 
@@ -33,7 +34,7 @@ interface PullInput {
 export async function pullTree(input: PullInput, guestPath: string, target: string): Promise<void> {
   const skipped: Issue[] = [];
   await pullEntry({ ...input, skipped }, guestPath, target, 0);
-  if (skipped.length > 0) throw incomplete(`${input.instance}${guestPath}`, skipped);
+  if (skipped.length > 0) throw lacking({ ...input, skipped }, guestPath);
 }
 
 interface PullState extends PullInput {
@@ -89,10 +90,17 @@ async function pullDirectory(
       if (problem === undefined) throw error;
       input.skipped.push({ path: below, problem });
       if (input.skipped.length > maxSkipped) {
-        throw incomplete(`${input.instance}${guestPath}`, input.skipped);
+        throw lacking(input, guestPath);
       }
     }
   }
+}
+
+/** Proposes an archive: that holds names and paths of any bytes and length. */
+function lacking({ instance, skipped }: PullState, guestPath: string): WarrenError {
+  const archive = quoteWords([`${basename(guestPath) || instance}.tar`]);
+  const tar = quoteWords(['exec', instance, '--', 'tar', '-cC', guestPath, '.']);
+  return incomplete(`${instance}${guestPath}`, skipped, `warren ${tar} > ${archive}`);
 }
 
 /** Why an entry can be left out, or undefined for what must end the copy. */

@@ -6,6 +6,7 @@ import { basename, join, posix } from 'node:path';
 import { readGuestFile, writeGuestFile, type GuestFileWrite } from '../../client/files.ts';
 import { isWarrenError, WarrenError, type Issue } from '../../contract/errors.ts';
 import { ServerError } from '../../client/errors.ts';
+import { quoteWords } from '../command-line.ts';
 import { incomplete } from './incomplete.ts';
 
 import type { Stats } from 'node:fs';
@@ -40,7 +41,9 @@ export async function pushTree(input: PushInput, source: string, target: string)
   const found = await (input.recursive ? lstat(source) : stat(source));
   const skipped: Issue[] = [];
   await pushEntry({ ...input, skipped }, source, target, found);
-  if (skipped.length > 0) throw incomplete(source, skipped);
+  if (skipped.length === 0) return;
+  const unpack = quoteWords(['exec', input.instance, '--', 'tar', '-xC', target]);
+  throw incomplete(source, skipped, `tar -cC ${quoteWords([source])} . | warren ${unpack}`);
 }
 
 interface PushState extends PushInput {

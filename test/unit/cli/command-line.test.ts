@@ -24,6 +24,9 @@ describe('a command that is proposed', () => {
   test('is about the project that was named', () => {
     expect(inProject('lab', 'warren shell web')).toBe('warren --project lab shell web');
     expect(inProject(undefined, 'warren shell web')).toBe('warren shell web');
+    expect(inProject('lab', 'tar -c . | warren exec web -- tar -x')).toBe(
+      'tar -c . | warren --project lab exec web -- tar -x',
+    );
   });
 
   test.each(['warren help limits', 'warren launch --help', 'warren doctor cgroup', 'ls -la /'])(

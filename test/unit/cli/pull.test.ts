@@ -101,6 +101,7 @@ test('of a tree, what cannot be had is left out and named, and the rest comes', 
   guest = (path) => tree[path] ?? new WarrenError('not_found', { kind: 'file', name: path });
   await expect(pull('out')).rejects.toMatchObject({
     code: 'invalid',
+    hint: 'warren exec web -- tar -cC /srv . > srv.tar',
     details: {
       what: 'copy all of web/srv',
       issues: [

@@ -57,6 +57,9 @@ test('of a tree what cannot be sent is left out and named, and the rest is there
   await expect(pushed).rejects.toThrow(/^Cannot copy all of \S+: /);
   await expect(pushed).rejects.toThrow(/bad\uFFFD: its name is not UTF-8/);
   await expect(pushed).rejects.toThrow(/pipe: it is a device, socket or pipe/);
+  await expect(pushed).rejects.toMatchObject({
+    hint: `tar -cC ${tree} . | warren exec web -- tar -xC /srv/tree`,
+  });
   expect(Object.fromEntries(written)).toEqual({
     '/srv/tree': 'directory',
     '/srv/tree/ a b': 'directory',
