@@ -172,6 +172,8 @@ const systemReasons: Readonly<Record<string, readonly [reason: string, exitCode:
   EPERM: ['not permitted', 9],
   ELOOP: ['it is a symbolic link, wanted a file', 14],
   ENOSPC: ['no space left on the device', 13],
+  EDQUOT: ['the quota of the disk is used up', 13],
+  EFBIG: ['it would be larger than files may be', 13],
   EROFS: ['the file system is read-only', 9],
   ENOTEMPTY: ['the directory is not empty', 6],
 };
@@ -179,8 +181,14 @@ const systemReasons: Readonly<Record<string, readonly [reason: string, exitCode:
 /** Failed file operations on the host: what a person typed, not a bug. */
 function describeSystemError(error: unknown, words: readonly string[]): Failure | undefined {
   const { code, path, syscall } = error as NodeJS.ErrnoException;
-  if (code === undefined || path === undefined) return undefined;
+  if (code === undefined) return undefined;
   const [reason, exitCode] = systemReasons[code] ?? [code, 1];
+  if (path === undefined) {
+    // A descriptor has no path: what was written to standard output or to a file that had been opened.
+    return /write|truncate/.test(syscall ?? '') && code in systemReasons
+      ? { message: `Cannot write the answer: ${reason}`, hint: 'df -h .', exitCode }
+      : undefined;
+  }
   const verb = { stat: 'find', lstat: 'find', scandir: 'list' }[syscall ?? ''] ?? syscall ?? 'use';
   const hint =
     code === 'ENOENT' &&

@@ -24,7 +24,9 @@ export async function main({ words, binDir }: MainInput): Promise<never> {
     const failures = describeFailures(error, words);
     exitCode = failures[0]?.exitCode ?? 1;
     const look = lookOf(2);
-    for (const failure of failures) await writeTo(2, formatFailure(failure, look));
+    const text = failures.map((failure) => formatFailure(failure, look)).join('');
+    // Where standard error takes nothing, the exit code still tells.
+    await writeTo(2, text).catch(() => undefined);
     if (words.includes('--debug') && error instanceof Error) {
       await writeTo(2, `${error.stack ?? ''}\n`);
     }

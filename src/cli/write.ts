@@ -1,7 +1,5 @@
 import { writeSync } from 'node:fs';
 
-import { WarrenError } from '../contract/errors.ts';
-
 import type { Writable } from 'node:stream';
 
 /** Standard output and standard error. */
@@ -10,7 +8,7 @@ export type OutputFd = 1 | 2;
 /**
  * Writes to one of our own outputs and resolves when it is written. Whoever stopped reading does not
  * want to hear of it. Without the stream that Node would make for it, which costs a tenth of a
- * command; throws `no_space`.
+ * command; throws the system's error, such as that of a full disk.
  */
 export async function writeTo(fd: OutputFd, text: string): Promise<void> {
   let rest = Buffer.from(text);
@@ -18,10 +16,6 @@ export async function writeTo(fd: OutputFd, text: string): Promise<void> {
     while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC') {
-      const where = fd === 1 ? 'standard output' : 'standard error';
-      throw new WarrenError('no_space', { what: 'write the answer', where }, { cause: error });
-    }
     // A pipe that somebody made non-blocking takes the rest when it can.
     if (code === 'EAGAIN') await write(fd === 1 ? process.stdout : process.stderr, rest);
     else if (code !== 'EPIPE' && code !== 'EBADF' && code !== 'EIO') throw error;

@@ -38,7 +38,8 @@ export interface ExecStreams {
 
 /**
  * Runs a command in a machine and copies its streams. Resolves with its exit status, 128 + n for a
- * signal. Throws when it could not be started, except for 126 and 127, which are statuses too.
+ * signal. Throws when it could not be started, except for 126 and 127, which are statuses too, and the
+ * system's error when an output could not take what the command said.
  */
 export async function execute(
   client: Client,
@@ -88,7 +89,8 @@ export async function execute(
     const last = await settled;
     const status = last.metadata['return'];
     if (typeof status !== 'number') throw errorOfOperation(last);
-    await Promise.all(outputs);
+    const lost = (await Promise.all(outputs)).find((error) => error !== undefined);
+    if (lost !== undefined) throw lost;
     return { status, problem: last.status_code >= 400 ? errorOfOperation(last) : undefined };
   } finally {
     detach();

@@ -218,6 +218,18 @@ describe('a failure', () => {
     expect(only(error, ['--project', 'lab', 'file', 'pull']).hint).toBe('warren file pull --help');
   });
 
+  test('is that of the disk where an answer goes to one that is full', () => {
+    const error = Object.assign(new Error('ENOSPC: …, write'), {
+      code: 'ENOSPC',
+      syscall: 'write',
+    });
+    expect(only(error, ['exec', 'web', '--', 'dump'])).toEqual({
+      message: 'Cannot write the answer: no space left on the device',
+      hint: 'df -h .',
+      exitCode: 13,
+    });
+  });
+
   test('of several names at once is one each', () => {
     const errors = ['a', 'b'].map(
       (name) => new WarrenError('not_found', { kind: 'instance', name }),
