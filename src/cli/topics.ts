@@ -56,6 +56,9 @@ Machines share their image: launching is a mount, not a copy, and a deleted imag
 until no machine stands on it. What was built here stays until you delete it; what a launch fetched
 from a server goes after ten days without use, or as images.remote_cache_expiry says.
 
+Servers are asked through http_proxy and https_proxy, but for what no_proxy names, as they were where
+warren was started; warren daemon stop --machines ends it whole, and the next command starts it anew.
+
 next: warren help snapshots`,
   },
   profiles: {

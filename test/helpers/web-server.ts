@@ -39,13 +39,13 @@ export interface TestCertificate extends Disposable {
   readonly file: string;
 }
 
-/** A certificate for 127.0.0.1 that nobody trusts by himself. */
-export function makeCertificate(): TestCertificate {
+/** A certificate for 127.0.0.1, or what is given as `DNS:NAME`, that nobody trusts by himself. */
+export function makeCertificate(subject = 'IP:127.0.0.1'): TestCertificate {
   const dir = mkdtempSync(join(homedir(), 'tls-'));
   const [keyFile, file] = [join(dir, 'key'), join(dir, 'cert')];
   execFileSync('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-    ...['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'],
+    ...['-subj', '/CN=test', '-addext', `subjectAltName=${subject}`, '-days', '2'],
     ...['-keyout', keyFile, '-out', file],
   ]);
   return {

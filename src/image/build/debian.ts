@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { HostPath } from '../../base/brand.ts';
 import { WarrenError } from '../../contract/errors.ts';
 import type { ImageLog } from '../deps.ts';
+import { proxyVariable } from '../download/proxy.ts';
 import { planMirror } from '../recipes/mirror.ts';
 import { variants, type Variant } from '../recipes/packages.ts';
 import type { Suite } from '../recipes/suites.ts';
@@ -121,9 +122,9 @@ async function buildMounts(target: HostPath): Promise<SandboxMount[]> {
 
 /** Proxies are the one thing that may come from the daemon's own environment. */
 function buildEnvironment(): Record<string, string> {
-  const passed = ['http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
+  const passed = (['http_proxy', 'https_proxy', 'no_proxy'] as const).flatMap((name) => {
+    const value = proxyVariable(process.env, name);
+    return value === '' ? [] : [[name, value] as const];
   });
   return { ...Object.fromEntries(passed), TMPDIR: '/tmp', HOME: '/root' };
 }

@@ -1,4 +1,6 @@
 import { WarrenError } from '../../contract/errors.ts';
+import { findProxy } from './proxy.ts';
+import { fetchThrough } from './through-proxy.ts';
 
 /** A server that sends nothing for so long is given up. */
 const silenceMs = 60_000;
@@ -70,7 +72,10 @@ export class ServerRequest implements Disposable {
     const signal = AbortSignal.any([asked, this.#silence.signal, this.#end.signal]);
     let at = this.#url;
     for (let hops = 0; hops <= maxRedirects; hops++) {
-      const response = await fetch(at, { method, signal, redirect: 'manual', headers });
+      const proxy = findProxy(new URL(at), process.env);
+      const response = await (proxy === undefined
+        ? fetch(at, { method, signal, redirect: 'manual', headers })
+        : fetchThrough(proxy, at, { method, signal, headers }));
       const next = redirectOf(response, at);
       if (next === undefined) return { response, url: at };
       if (!leadsOn(at, next)) throw this.#lacks(`${at} leads to ${next}, which is not encrypted`);
@@ -99,9 +104,12 @@ function redirectOf({ status, headers }: Response, from: string): string | undef
   return location === null ? undefined : new URL(location, from).href;
 }
 
-/** `fetch` says only that it failed; why stands in the cause. */
+/** `fetch` says only that it failed; why stands in the cause. Through a proxy it is the error itself. */
 function reasonOf(error: unknown): string {
-  const { cause } = error as { cause?: { code?: string; message?: string } };
-  const reason = cause?.code ?? cause?.message ?? (error instanceof Error ? error.message : '');
+  const { cause, code } = error as NodeJS.ErrnoException & {
+    cause?: { code?: string; message?: string };
+  };
+  const itself = code ?? (error instanceof Error ? error.message : '');
+  const reason = cause?.code ?? cause?.message ?? itself;
   return `cannot be fetched (${reason})`;
 }
