@@ -29,6 +29,7 @@ import { lifecycleSink } from './events/lifecycle.ts';
 import { asWarrenError } from './failures.ts';
 import { createLogger } from './log.ts';
 import { Operations } from './operations/registry.ts';
+import { startRecordExpiry } from './record-expiry.ts';
 import { refuseAll } from './refusal.ts';
 import { uploadsDir } from './routes/images/upload.ts';
 import { followInstances } from './routes/instances/records.ts';
@@ -142,8 +143,12 @@ async function serve(env: Environment, ground: Ground): Promise<void> {
   log.info({ pid: process.pid, tier: engine.storage.tier }, 'the daemon serves');
   const work = { signal: ending.signal, progress: () => undefined };
   const periodic = startPeriodicWork(engine, work);
+  const expiry = startRecordExpiry(paths, (error) => {
+    log.warn({ err: error }, 'recorded output was not removed');
+  });
   ending.signal.addEventListener('abort', () => {
     periodic[Symbol.dispose]();
+    expiry[Symbol.dispose]();
   });
   autostart(engine, work)
     .then(() => measureSnapshots(engine, work))

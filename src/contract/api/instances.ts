@@ -209,6 +209,7 @@ export interface InstanceExecPost {
   readonly environment?: StringMap;
   readonly 'wait-for-websocket'?: boolean;
   readonly interactive?: boolean;
+  /** Kept for two days, as a log of the machine. */
   readonly 'record-output'?: boolean;
   readonly width?: number;
   readonly height?: number;
