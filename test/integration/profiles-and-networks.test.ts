@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openDaemon } from '../fakes/daemon.ts';
@@ -37,6 +38,31 @@ describe('profiles', () => {
     expect(change.json.error).toContain('/no/such/source does not exist');
     await api.done('DELETE', '/1.0/instances/d');
     expect((await api.call('DELETE', '/1.0/profiles/sourceless')).status).toBe(200);
+  });
+
+  test('change for a machine that gets them while another one is waited for', async () => {
+    await api.call('POST', '/1.0/networks', { name: 'late0' });
+    await api.call('POST', '/1.0/profiles', { name: 'late' });
+    for (const [name, profiles] of [
+      ['early', ['late']],
+      ['joins', []],
+    ] as const) {
+      await api.done('POST', '/1.0/instances', { name, profiles, source: { type: 'none' } });
+    }
+    const held = await daemon.context.engine.live.locks.act('early', 'snapshot');
+    const devices = { eth9: { type: 'nic', network: 'late0' } };
+    const changed = api.call('PATCH', '/1.0/profiles/late', { devices });
+    expect(await Promise.race([changed, setTimeout(50, 'waits')])).toBe('waits');
+    await api.call('PATCH', '/1.0/instances/joins', { profiles: ['late'] });
+    held[Symbol.dispose]();
+    expect((await changed).status).toBe(200);
+    for (const name of ['early', 'joins']) {
+      const { config } = await api.get<Instance>(`/1.0/instances/${name}`);
+      expect(config).toHaveProperty(['volatile.eth9.hwaddr']);
+      await api.done('DELETE', `/1.0/instances/${name}`);
+    }
+    await api.call('DELETE', '/1.0/profiles/late');
+    expect((await api.call('DELETE', '/1.0/networks/late0')).status).toBe(200);
   });
 
   test('are made with nulls, read, replaced, merged, renamed and deleted, all at once', async () => {

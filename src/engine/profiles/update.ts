@@ -49,13 +49,30 @@ export async function updateProfile(
   input: UpdateProfileInput,
 ): Promise<UpdatedProfile> {
   const { name } = input;
-  getProfile(deps, name);
+  for (;;) {
+    getProfile(deps, name);
+    const users = usersOfProfile(deps, name);
+    using _ = await deps.live.locks.waitAll(users);
+    const updated = await updateWithUsers(deps, input, users);
+    if (updated !== undefined) return updated;
+  }
+}
+
+/**
+ * For a caller that holds the locks of these machines. Undefined when another has got the profile until now, or one
+ * another name: then nothing is done.
+ */
+async function updateWithUsers(
+  deps: EngineDeps,
+  input: UpdateProfileInput,
+  users: readonly string[],
+): Promise<UpdatedProfile | undefined> {
+  const { name } = input;
+  const areAll = (): boolean => usersOfProfile(deps, name).every((user) => users.includes(user));
+  if (!areAll()) return undefined;
   await using undo = new Revert((what, error) => {
     deps.log.warn({ err: error, profile: name, what }, 'a failed change was not undone completely');
   });
-  const users = usersOfProfile(deps, name);
-  using _ = await deps.live.locks.waitAll(users);
-
   const current = getProfile(deps, name);
   input.check?.(current);
   const next = {
@@ -71,6 +88,8 @@ export async function updateProfile(
   if (users.length > 0) {
     await checkSources(deps, `change profile ${name}`, current.devices, next.devices);
   }
+  // From here to the transaction nothing is waited for: who gets the profile later gets the new one.
+  if (!areAll()) return undefined;
   // Again, for others may have taken meanwhile what was left of what all have together.
   judgeUsers(deps, records, next);
 
