@@ -25,7 +25,8 @@ export interface UsedRoot {
 
 /**
  * The root of a machine, running or stopped, for the time of `use`. A stopped machine's is mounted
- * for it, once for all who use it, and unmounted afterwards; start and delete wait until then.
+ * for it, once for all who use it, and unmounted a moment afterwards; start and delete do not wait
+ * for that moment.
  */
 export async function withInstanceRoot<T>(
   deps: EngineDeps,
@@ -83,7 +84,9 @@ async function openStopped(deps: EngineDeps, name: string): Promise<OpenedRoot |
       [Symbol.asyncDispose]: async () => {
         using _ = loan;
         // Death before this leaves a mount of a machine that does not run; recovery unmounts it.
-        await deps.storage.unmountRoot(record.id);
+        await deps.storage.unmountRoot(record.id).catch((error: unknown) => {
+          deps.log.warn({ err: error, instance: name }, 'a root was not unmounted after its use');
+        });
       },
     };
   } catch (error) {

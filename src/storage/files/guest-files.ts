@@ -62,7 +62,7 @@ export function openGuestFiles(
         const fd = await reopen(entry, O_RDONLY);
         return {
           stat,
-          content: endedBy(signal, streamFrom(fd), what),
+          content: endedBy(signal, streamFrom(fd, stat.size), what),
         };
       }),
 

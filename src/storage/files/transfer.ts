@@ -18,9 +18,17 @@ export const openInPool = promisify((path: string, flags: number, done: OpenCall
   open(path, flags, done);
 });
 
-/** A stream of a file from its start. It owns `fd` and closes it at its end or when destroyed. */
-export function streamFrom(fd: number): Readable {
-  return createReadStream('', { fd, start: 0, highWaterMark: 256 * 1024 });
+/** Bytes of a file that are read at once: as many as it has, and one for those that it may have got. */
+const leastBytes = 4096;
+const mostBytes = 256 * 1024;
+
+/**
+ * A stream of a file of about `size` bytes from its start. It owns `fd` and closes it at its end or when
+ * destroyed.
+ */
+export function streamFrom(fd: number, size: number): Readable {
+  const highWaterMark = Math.max(leastBytes, Math.min(size + 1, mostBytes));
+  return createReadStream('', { fd, start: 0, highWaterMark });
 }
 
 /** The same stream, which breaks off with `cancelled` when `signal` says so. */
