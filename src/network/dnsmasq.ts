@@ -18,6 +18,11 @@ export function leaseFile(places: Places, bridge: string): string {
   return `${places.leaseDir}/${bridge}.leases`;
 }
 
+/** What dnsmasq says, much of it in answer to packets of machines. */
+export function logFile(places: Places, bridge: string): string {
+  return `${places.logDir}/dnsmasq-${bridge}.log`;
+}
+
 /**
  * dnsmasq's command line (man 8 dnsmasq). All of its configuration is here, so that a daemon that
  * finds one running can tell by its arguments whether it is the right one. Only reservations give
@@ -44,7 +49,7 @@ export function dnsmasqArgs(
     '--except-interface=lo',
     `--interface=${bridge.name}`,
     `--listen-address=${gateway}`,
-    `--log-facility=${places.logDir}/dnsmasq-${bridge.name}.log`,
+    `--log-facility=${logFile(places, bridge.name)}`,
     ...(dnsServer === undefined ? [] : [`--server=${dnsServer}`]),
     '--bogus-priv',
     '--domain-needed',

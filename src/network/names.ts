@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { NetworkLease } from '../contract/api/networks.ts';
@@ -14,6 +14,7 @@ import {
   hostsFile,
   leaseFile,
   leasesOf,
+  logFile,
   parseLeases,
   releasePacket,
   withoutReservation,
@@ -41,6 +42,9 @@ const program = 'dnsmasq';
 
 /** What dnsmasq does not give up after so many looks, such as a lease without an end, it never will. */
 const maxLooks = 20;
+
+/** Longest log that is left as it is; there is an older one beside it (`.1`). */
+const maxLogBytes = 1024 * 1024;
 
 /**
  * It hears packets from machines, so it keeps of its rights as root of U0 only what it serves with,
@@ -79,6 +83,14 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
     writeFileSync(`${file}.new`, text, { mode: 0o600 });
     renameSync(`${file}.new`, file);
     if (helper !== undefined) signalHelper(helper, 'SIGHUP');
+  };
+
+  /** A machine's packets can write a megabyte of lines a second. dnsmasq begins a new file at SIGUSR2. */
+  const boundLog = (server: Helper): void => {
+    const file = logFile(places, bridge.name);
+    if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= maxLogBytes) return;
+    renameSync(file, `${file}.1`);
+    signalHelper(server, 'SIGUSR2');
   };
 
   const given = (): LeaseLine[] => parseLeases(readOr(leaseFile(places, bridge.name), ''));
@@ -132,6 +144,7 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
       const args = dnsmasqArgs(bridge, places, uplinkDns);
       const isRight = ({ argv }: Helper): boolean => argv.slice(1).join('\0') === args.join('\0');
       if (helper !== undefined && isRight(helper) && isRunning(helper.identity)) {
+        boundLog(helper);
         await lookAgain();
         return;
       }

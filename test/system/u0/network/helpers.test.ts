@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,9 +17,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect } from 'vitest';
 
 import { findHelpers } from '../../../../src/network/helper.ts';
+import { networkPlaces } from '../../../../src/network/places.ts';
 import { programEnvironment } from '../../../../src/sys/programs/environment.ts';
 import { needs } from '../../../helpers/needs.ts';
-import { bridge, openGround, problems } from './ground.ts';
+import { bridge, openGround, problems, startMachine } from './ground.ts';
 
 const test = needs('tun', 'network');
 const dir = mkdtempSync(join(tmpdir(), 'whelp-'));
@@ -44,6 +46,19 @@ function covered(program: string, script: string): Disposable {
       execFileSync('umount', [path]);
     },
   };
+}
+
+/** A program that sends DHCP requests as if it were a relay, as fast as it can. */
+function floodOfRequests(server: string): string {
+  return `
+    const packet = Buffer.alloc(300);
+    packet.set([1, 1, 6]);
+    packet.set([1, 2, 3, 4], 24);
+    packet.set([2, 1, 2, 3, 4, 5], 28);
+    packet.set([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255], 236);
+    const socket = require('node:dgram').createSocket('udp4');
+    const send = () => socket.send(packet, 67, ${JSON.stringify(server)}, send);
+    for (let ahead = 0; ahead < 32; ahead++) send();`;
 }
 
 /** How often this process has read something. */
@@ -98,6 +113,35 @@ describe('programs of the network', () => {
     // After 2, 4 and 8 s, and not eight times.
     expect(problems.length).toBeGreaterThanOrEqual(2);
     expect(problems.length).toBeLessThanOrEqual(4);
+    await networks.close();
+  });
+});
+
+describe('the log of dnsmasq', () => {
+  test('stays short, whatever machines send', async () => {
+    const { paths, networks: daemon } = openGround(['slirp4netns']);
+    const networks = daemon();
+    await networks.apply([bridge]);
+    const web = await startMachine('web');
+    await networks.attach(web.pid, web.nic);
+    await web.lease();
+    const log = join(networkPlaces(paths).logDir, 'dnsmasq-warrenbr0.log');
+    // Each is answered with a line: that there are no addresses for a relay.
+    const flood = web.start(process.execPath, '-e', floodOfRequests('10.77.0.1'));
+    let written = 0;
+    for (let seconds = 0; seconds < 12; seconds++) {
+      await sleep(1000);
+      written = Math.max(written, statSync(log, { throwIfNoEntry: false })?.size ?? 0);
+    }
+    flood.kill('SIGKILL');
+    expect(readFileSync(`${log}.1`, 'utf8')).toContain('no address range available');
+    // What it writes between two looks, and not in all of the time.
+    expect(statSync(`${log}.1`).size).toBeLessThan(8 << 20);
+    expect(written).toBeLessThan(8 << 20);
+    await sleep(2500);
+    expect(statSync(log).size).toBeLessThanOrEqual(1 << 20);
+    expect(web.run('busybox', 'nslookup', 'web.warren')).toContain(web.address());
+    await web.kill();
     await networks.close();
   });
 });
