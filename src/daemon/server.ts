@@ -84,8 +84,8 @@ export async function createDaemonServer(
       http.close();
       http.closeIdleConnections();
       for (const socket of connections) if (upgraded.has(socket)) socket.destroy();
-      const deadline = Date.now() + 1_000;
-      while (connections.size > 0 && Date.now() < deadline) await sleep(10);
+      const deadline = performance.now() + 1_000;
+      while (connections.size > 0 && performance.now() < deadline) await sleep(10);
       for (const socket of connections) socket.destroy();
       await app.close();
     },

@@ -20,11 +20,14 @@ export function createEngine(ports: EnginePorts): EngineDeps {
     ports.log.warn({ err: error }, 'exits that are dealt with could not be forgotten');
   });
   const diskUse = makeDiskUse(ports.store, ports.storage);
-  const disks = new DiskMeter(async (ids) => {
-    const sizes = await diskUse.ofInstances(ids);
-    judgeDiskUse(deps, sizes);
-    return sizes;
-  }, ports.now);
+  const disks = new DiskMeter(
+    async (ids) => {
+      const sizes = await diskUse.ofInstances(ids);
+      judgeDiskUse(deps, sizes);
+      return sizes;
+    },
+    () => performance.now(),
+  );
   const deps: EngineDeps = { ...ports, live: new LiveMachines(exits, disks, diskUse) };
   deps.live.onEnded = (machine) => {
     onMachineExit(deps, machine);

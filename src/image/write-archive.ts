@@ -88,8 +88,8 @@ async function* counted(
   yield head;
   for await (const chunk of tree as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (Date.now() >= nextReport) {
-      nextReport = Date.now() + progressIntervalMs;
+    if (performance.now() >= nextReport) {
+      nextReport = performance.now() + progressIntervalMs;
       progress({ stage: `packing, ${formatSize(bytes)}` });
     }
     yield chunk;

@@ -238,7 +238,7 @@ function tryWatch(root: string, log: StorageLog): UnmountWatch | undefined {
 
 /** EBUSY passes when what a dead machine had open is closed; if it does not, the mount is detached. */
 export async function unmountPatiently(root: string, log: StorageLog): Promise<void> {
-  const end = Date.now() + patienceMs;
+  const end = performance.now() + patienceMs;
   for (let attempt = 0; ; attempt++) {
     try {
       unmount(root);
@@ -246,7 +246,7 @@ export async function unmountPatiently(root: string, log: StorageLog): Promise<v
     } catch (error) {
       if (hasErrno(error, 'EINVAL', 'ENOENT')) return;
       if (!hasErrno(error, 'EBUSY')) throw error;
-      if (Date.now() >= end) break;
+      if (performance.now() >= end) break;
     }
     await sleep(backoffMs(attempt, 1, 100));
   }
@@ -255,9 +255,9 @@ export async function unmountPatiently(root: string, log: StorageLog): Promise<v
 }
 
 async function isGoneSoon(watch: UnmountWatch): Promise<boolean> {
-  const end = Date.now() + patienceMs;
+  const end = performance.now() + patienceMs;
   for (let attempt = 0; !watch.isGone(); attempt++) {
-    if (Date.now() >= end) return false;
+    if (performance.now() >= end) return false;
     await sleep(backoffMs(attempt, 1, 50));
   }
   return true;

@@ -6,11 +6,11 @@ const sliceMs = 4;
  * milliseconds, and throws once `signal` is aborted.
  */
 export function makeTurns(signal: AbortSignal | undefined): () => Promise<void> {
-  let until = Date.now() + sliceMs;
+  let until = performance.now() + sliceMs;
   return async () => {
-    if (Date.now() < until) return;
+    if (performance.now() < until) return;
     await new Promise(setImmediate);
     signal?.throwIfAborted();
-    until = Date.now() + sliceMs;
+    until = performance.now() + sliceMs;
   };
 }

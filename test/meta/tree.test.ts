@@ -73,6 +73,19 @@ test('no function, constant or class is exported that no other module names', ()
   expect(unused).toEqual([]);
 });
 
+test('only points in time are read off the clock that can be set, and what lasts off the other', () => {
+  const readers = [...readModules('src')].filter(([, text]) => text.includes('Date.now()'));
+  // Dates that are kept or shown, and the schedule.
+  expect(readers.map(([file]) => file).sort()).toEqual([
+    'src/base/minutes.ts',
+    'src/cli/export-options.ts',
+    'src/cli/main.ts',
+    'src/daemon/certificate.ts',
+    'src/daemon/main.ts',
+    'src/image/build/build.ts',
+  ]);
+});
+
 test('every dependency is used and every gateway package is a dependency', () => {
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;

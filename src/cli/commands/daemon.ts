@@ -196,8 +196,8 @@ async function detachEverywhere(
 
 /** Waits for the end of a process, so that the next command meets a fresh one or none. */
 async function goneWithin(pid: number, timeoutMs: number): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (pid > 1 && isThere(pid) && Date.now() < deadline) await sleep(20);
+  const deadline = performance.now() + timeoutMs;
+  while (pid > 1 && isThere(pid) && performance.now() < deadline) await sleep(20);
 }
 
 function isThere(pid: number): boolean {

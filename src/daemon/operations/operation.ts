@@ -173,10 +173,10 @@ export class RunningOperation {
     this.#metadata['progress'] = { stage, percent: rounded ?? '', speed: '' };
     this.#metadata['download_progress'] = rounded === undefined ? stage : `${stage}: ${rounded}%`;
     if (this.#progressTimer !== undefined) return;
-    const wait = Math.max(0, this.#lastProgressMs + progressIntervalMs - Date.now());
+    const wait = Math.max(0, this.#lastProgressMs + progressIntervalMs - performance.now());
     this.#progressTimer = setTimeout(() => {
       this.#progressTimer = undefined;
-      this.#lastProgressMs = Date.now();
+      this.#lastProgressMs = performance.now();
       if (!this.isFinal) this.#touch();
     }, wait);
   }

@@ -16,9 +16,9 @@ export async function killAndWait(
   init: ProcessIdentity,
 ): Promise<void> {
   await deps.runtime.killAll(name, init);
-  const deadline = Date.now() + killTimeoutMs;
+  const deadline = performance.now() + killTimeoutMs;
   for (let pauseMs = 2; deps.runtime.isAlive(init); pauseMs = Math.min(50, pauseMs * 2)) {
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new WarrenError('timeout', { what: `kill ${name}`, seconds: killTimeoutMs / 1000 });
     }
     await sleep(pauseMs);

@@ -124,9 +124,9 @@ async function shutDown(
 ): Promise<boolean> {
   const { run, name, id } = record;
   if (run === undefined) return true;
-  const deadline = Date.now() + wholeMs;
+  const deadline = performance.now() + wholeMs;
   const within = (ms: number): Promise<boolean> =>
-    endsWithin(deps, record, Math.min(ms, deadline - Date.now()), signal);
+    endsWithin(deps, record, Math.min(ms, deadline - performance.now()), signal);
 
   if (isFrozenByUser(record) || deps.live.find(id)?.frozen === true) await deps.runtime.thaw(name);
   deps.runtime.requestShutdown(run.init);

@@ -49,11 +49,11 @@ export class MachineLocks {
     signal: AbortSignal,
     patienceMs = soonMs,
   ): Promise<Held> {
-    const deadline = Date.now() + patienceMs;
+    const deadline = performance.now() + patienceMs;
     for (;;) {
       if (signal.aborted) throw new WarrenError('cancelled', { what: `The ${action} of ${name}` });
       const other = this.#actions.get(name);
-      const leftMs = deadline - Date.now();
+      const leftMs = deadline - performance.now();
       if (other === undefined || leftMs <= 0) return await this.act(name, action);
       await waitAtMost(other.over, leftMs, signal);
     }

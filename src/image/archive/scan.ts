@@ -52,7 +52,7 @@ export async function scanArchive(
       reader.push(chunk);
       if (batched >= batchBytes) await flush();
       if (output?.destroyed === true) return;
-      const now = Date.now();
+      const now = performance.now();
       if (now >= nextReport) {
         nextReport = now + progressIntervalMs;
         progress({ stage, percent: percentOf(await source.position(), source.sizeBytes) });

@@ -170,8 +170,8 @@ export async function openBackup(
       return;
     }
     push(reader, next.value);
-    if (Date.now() >= nextReport) {
-      nextReport = Date.now() + progressIntervalMs;
+    if (performance.now() >= nextReport) {
+      nextReport = performance.now() + progressIntervalMs;
       progress({ stage: 'unpacking', percent: await percentOf(source) });
     }
   };

@@ -26,8 +26,8 @@ export function reportBytes({
 }: Pick<WorkContext, 'progress'>): (bytes: number, ofBytes: number | undefined) => void {
   let next = 0;
   return (bytes, ofBytes) => {
-    if (Date.now() < next) return;
-    next = Date.now() + intervalMs;
+    if (performance.now() < next) return;
+    next = performance.now() + intervalMs;
     const percent = ofBytes === undefined ? undefined : Math.floor((100 * bytes) / ofBytes);
     progress({ stage: 'downloading', percent });
   };
