@@ -66,14 +66,36 @@ function refuseNetwork(directory: string): void {
 
 function makePrivate(directory: string, uid: number): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeWithParents(directory);
   } catch (error) {
     if (hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
-    throw unusable(directory, error instanceof Error ? error.message : String(error));
+    const { code = '', path = directory } = error as NodeJS.ErrnoException;
+    throw unusable(directory, `${path} cannot be made there (${reasons[code] ?? code})`);
   }
   const found = statSync(directory);
   if (found.uid !== uid) throw unusable(directory, `it belongs to uid ${found.uid}`);
   if ((found.mode & 0o077) !== 0) chmodSync(directory, 0o700);
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EEXIST: 'something else has that name',
+  ENOENT: 'its file system makes no directories',
+  ENOTDIR: 'what is above it is no directory',
+  EROFS: 'read-only file system',
+};
+
+/** Node's own `recursive` never ends where mkdir(2) says ENOENT below a directory that is there, as in procfs. */
+function makeWithParents(directory: string): void {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  if (dirname(directory) !== directory) makeWithParents(dirname(directory));
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Another process was first.
+    if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
 }
 
 function unusable(directory: string, why: string): WarrenError {

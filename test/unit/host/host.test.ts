@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os';
-import { statfsSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { describeFailure } from '../../../src/contract/host.ts';
 import { WarrenError } from '../../../src/contract/errors.ts';
 import { pathsIn } from '../../../src/contract/paths.ts';
 import type { User } from '../../../src/host/account.ts';
-import { networkFileSystem } from '../../../src/host/directories.ts';
+import { networkFileSystem, prepareDirectories } from '../../../src/host/directories.ts';
 import { keeperEnvironment } from '../../../src/host/environment.ts';
 import { serviceName, transientName, unitText } from '../../../src/host/unit.ts';
 import {
@@ -34,6 +34,30 @@ describe('file systems', () => {
 
   it('of this host’s temporary directory is not one of them', () => {
     expect(networkFileSystem(statfsSync(tmpdir()).type)).toBeUndefined();
+  });
+});
+
+describe('the directories', () => {
+  it.each([
+    ['/proc', '/proc/warren cannot be made there (its file system makes no directories)'],
+    ['/dev/null', '/dev/null/warren/data cannot be made there (what is above it is no directory)'],
+  ])('are refused at once where there can be none: %s', (place, found) => {
+    const prepare = () => {
+      prepareDirectories(pathsIn(`${place}/warren/data`, `${place}/warren/run`), user.uid);
+    };
+    expect(prepare).toThrow(`Cannot use ${place}/warren/data: ${found}`);
+  });
+
+  it('are made with those above them, for their user alone', () => {
+    const place = mkdtempSync(`${tmpdir()}/warren-test-`);
+    try {
+      prepareDirectories(pathsIn(`${place}/a/data`, `${place}/b/run`), process.geteuid?.() ?? 0);
+      for (const name of ['a', 'a/data', 'b/run']) {
+        expect(statSync(`${place}/${name}`).mode & 0o777, name).toBe(0o700);
+      }
+    } finally {
+      rmSync(place, { recursive: true });
+    }
   });
 });
 
