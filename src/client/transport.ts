@@ -166,7 +166,12 @@ export class Transport {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     const why = code.startsWith('HPE_') ? 'it does not speak HTTP' : reasons[code];
     if (why === undefined) return error;
-    return new WarrenError('daemon_unreachable', { socket: this.socket, why }, { cause: error });
+    const hint = code === 'EACCES' ? 'export WARREN_DIR=/a/directory/of/your/own' : undefined;
+    return new WarrenError(
+      'daemon_unreachable',
+      { socket: this.socket, why, hint },
+      { cause: error },
+    );
   }
 }
 
@@ -177,7 +182,7 @@ const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nobody listens there',
   ECONNRESET: 'it hung up before it answered',
   EPIPE: 'it hung up before it answered',
-  EACCES: 'the socket belongs to another user',
+  EACCES: 'it, or a directory above it, is not open to you',
   ENOTSOCK: 'this is no socket',
 };
 

@@ -134,10 +134,11 @@ export const catalogue = {
     message: ({ what, where }) => `Cannot ${what}: no space left on ${where}`,
     hint: ({ hint }) => hint ?? 'warren image list    (delete what is not needed)',
   }),
-  hostile: row<{ what: string; found: string }>({
+  hostile: row<{ what: string; found: string; hint?: string | undefined }>({
     status: 400,
     exit: 14,
     message: ({ what, found }) => `Cannot ${what}: ${found}`,
+    hint: ({ hint }) => hint,
   }),
   timeout: row<{ what: string; seconds: number; hint?: string }>({
     status: 504,
@@ -164,11 +165,11 @@ export const catalogue = {
       `Cannot ${what}: ${program} ${outcome}${output === '' ? '' : `: ${output}`}`,
     hint: ({ hint }) => hint ?? 'warren doctor',
   }),
-  daemon_unreachable: row<{ socket: string; why: string }>({
+  daemon_unreachable: row<{ socket: string; why: string; hint?: string | undefined }>({
     status: 503,
     exit: 18,
     message: ({ socket, why }) => `Cannot reach the daemon at ${socket}: ${why}`,
-    hint: () => 'warren daemon logs',
+    hint: ({ hint }) => hint ?? 'warren daemon logs',
   }),
   real_root: row<Record<string, never>>({
     status: 403,

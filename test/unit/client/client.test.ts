@@ -126,6 +126,15 @@ describe('a daemon that is not there', () => {
     client.transport.close();
   });
 
+  // root may enter any directory.
+  test.skipIf(process.getuid?.() === 0)('and never will be asks for another place', async () => {
+    await expect(clientOf('/root/unix.socket').get('/1.0')).rejects.toMatchObject({
+      message:
+        'Cannot reach the daemon at /root/unix.socket: it, or a directory above it, is not open to you',
+      hint: 'export WARREN_DIR=/a/directory/of/your/own',
+    });
+  });
+
   test('and does not come is an error that names the socket', async () => {
     let starts = 0;
     const startDaemon = (): Promise<void> => {
