@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { catalogue } from '../../src/contract/errors.ts';
+import { catalogue, WarrenError } from '../../src/contract/errors.ts';
 import { openCommandLine, type CommandLine } from '../helpers/command-line.ts';
 import { cli, runProgram } from '../helpers/warren.ts';
 
-/* What becomes of an answer that its place does not take. */
+/* What becomes of what its place does not take. */
 let line: CommandLine;
 
 beforeAll(async () => {
@@ -36,4 +36,18 @@ test.each([
 test('that nobody reads any more is no error', async () => {
   const text = 'warren exec web -- echo all | true; echo "${PIPESTATUS[0]}"';
   expect(await inShell(text)).toMatchObject({ stdout: '0\n', stderr: '' });
+});
+
+test('a path that cannot be copied beside a machine that runs wants it stopped', async () => {
+  const { storage } = line.daemon.context.engine;
+  const copyUpper = storage.copyUpper.bind(storage);
+  const refused = new WarrenError('hostile', { what: 'copy it', found: 'it is too deep' });
+  Object.assign(storage, { copyUpper: () => Promise.reject(refused) });
+  expect(await line.run(['snapshot', 'web'])).toMatchObject({
+    exitCode: catalogue.hostile.exit,
+    stderr:
+      'error: Cannot copy what web has written while it runs: it is too deep\n' +
+      'try:   warren stop web    (then it need not be copied)\n',
+  });
+  Object.assign(storage, { copyUpper });
 });

@@ -1,3 +1,4 @@
+import { isWarrenError, WarrenError } from '../../contract/errors.ts';
 import type { LayerId } from '../../storage/types.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 import { ownerOf } from './owner.ts';
@@ -99,6 +100,17 @@ async function copyRunning(
   const copied = async (): Promise<void> => {
     frozenMs = await still.release();
   };
-  const layer = await deps.storage.copyUpper(instance.id, { signal, copied });
-  return { layer, frozenMs };
+  try {
+    const layer = await deps.storage.copyUpper(instance.id, { signal, copied });
+    return { layer, frozenMs };
+  } catch (error) {
+    throw isWarrenError(error, 'hostile') ? onlyStopped(instance.name, error) : error;
+  }
+}
+
+/** What cannot be copied can still be frozen where it lies. */
+function onlyStopped(name: string, cause: WarrenError<'hostile'>): WarrenError {
+  const what = `copy what ${name} has written while it runs`;
+  const hint = `warren stop ${name}    (then it need not be copied)`;
+  return new WarrenError('hostile', { what, found: cause.details.found, hint }, { cause });
 }
