@@ -62,6 +62,8 @@ export async function applyChanges(
     // Directories that a package made keep their modes; /lib may be a link into /usr.
     '--no-overwrite-dir',
     '--keep-directory-symlink',
+    // Files are of the second that has begun; a remark on each would hide what went wrong.
+    '--warning=no-timestamp',
     `--directory=${sandboxTree}`,
   ]);
   const { stdin } = tar;

@@ -63,6 +63,25 @@ describe('busybox', () => {
       describeTree(target, slice.start).slice(1),
     );
   });
+
+  it('says so when the disk is full, whatever else there is to say', async () => {
+    const target = ground.target();
+    const options = `size=1m,uid=${slice.start},gid=${slice.start}`;
+    ground.run('mount', '-t', 'tmpfs', '-o', options, 'none', target);
+    try {
+      const file = hostPath(`${ground.base}/image`);
+      const built = ground.images.build(
+        recipeOf('busybox/amd64'),
+        target,
+        file,
+        slice,
+        ground.context,
+      );
+      expect((await failure(built)).code).toBe('no_space');
+    } finally {
+      ground.run('umount', target);
+    }
+  });
 });
 
 describe('debian/12/minimal', () => {
