@@ -1,4 +1,5 @@
 import { hostPath, type HostPath } from '../base/brand.ts';
+import { WarrenError } from './errors.ts';
 
 /** Where everything of one user lies. Every process derives the same from its environment. */
 export interface Paths {
@@ -49,10 +50,11 @@ export interface PathsInput {
 /**
  * `$WARREN_DIR` holds everything when set (so that `LXD_DIR` can point there). Otherwise data lie
  * in `$XDG_DATA_HOME/warren` and runtime files in `$XDG_RUNTIME_DIR/warren`; without that variable
- * in `/run/user/UID/warren` when it exists, else in `run` below the data.
+ * in `/run/user/UID/warren` when it exists, else in `run` below the data. Throws `invalid` for a
+ * relative `$WARREN_DIR`, which would be other machines in each directory.
  */
 export function resolvePaths({ env, home, runUserDir }: PathsInput): Paths {
-  const own = absolute(env['WARREN_DIR']);
+  const own = ownDirectory(env['WARREN_DIR']);
   const dataDir = own ?? `${absolute(env['XDG_DATA_HOME']) ?? `${home}/.local/share`}/warren`;
   const runtimeBase = absolute(env['XDG_RUNTIME_DIR']) ?? runUserDir;
   const runtimeDir =
@@ -85,6 +87,15 @@ export function pathsIn(dataDir: string, runtimeDir: string): Paths {
     keeperLog: hostPath(`${dataDir}/logs/keeper.log`),
     mountDir: hostPath('/mnt'),
   };
+}
+
+function ownDirectory(path = ''): string | undefined {
+  if (path === '' || path.startsWith('/')) return absolute(path);
+  throw new WarrenError('invalid', {
+    what: `use ${JSON.stringify(path)}`,
+    issues: [{ path: 'WARREN_DIR', problem: 'is relative, wanted a path from the root' }],
+    hint: 'export WARREN_DIR=/a/directory/of/your/own',
+  });
 }
 
 /** XDG wants relative values ignored. */

@@ -29,11 +29,16 @@ test('WARREN_DIR holds everything', () => {
   expect(paths.database).toBe('/srv/w/warren.db');
 });
 
-test('relative directories in the environment are ignored', () => {
+test('relative directories of XDG are ignored', () => {
   const paths = resolvePaths({
-    env: { WARREN_DIR: 'w', XDG_DATA_HOME: 'data', XDG_RUNTIME_DIR: '' },
+    env: { WARREN_DIR: '', XDG_DATA_HOME: 'data', XDG_RUNTIME_DIR: '' },
     home,
     runUserDir: undefined,
   });
   expect(paths.dataDir).toBe('/home/anna/.local/share/warren');
+});
+
+test('a relative WARREN_DIR is refused', () => {
+  const input = { env: { WARREN_DIR: './w' }, home, runUserDir: undefined };
+  expect(() => resolvePaths(input)).toThrow(/Cannot use "\.\/w": .*relative/);
 });
