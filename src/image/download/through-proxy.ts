@@ -24,6 +24,9 @@ export async function fetchThrough(
   { method, headers, signal }: ProxiedRequest,
 ): Promise<Response> {
   const target = new URL(url);
+  target.hash = '';
+  // As `fetch` has it: the proxy would read it, and so would whoever reads its log.
+  if (target.username !== '' || target.password !== '') throw new Error('it names a user');
   // What comes encoded would have to be decoded here.
   const sent = { 'Accept-Encoding': 'identity', ...headers };
   if (target.protocol === 'http:') {
@@ -60,6 +63,9 @@ async function openTunnel(proxy: URL, target: URL, signal: AbortSignal): Promise
     request.once('error', (error) => {
       reject(failure(error, proxy));
     });
+    request.once('close', () => {
+      reject(failure(new Error('it closed the connection'), proxy));
+    });
     request.end();
   });
 }
@@ -76,24 +82,34 @@ async function answerOf(request: http.ClientRequest, proxy?: URL): Promise<Respo
     request.once('error', (error) => {
       reject(failure(error, proxy));
     });
+    // Also after an answer that Node makes nothing of, as 101.
+    request.once('close', () => {
+      reject(failure(new Error('it closed the connection'), proxy));
+    });
     request.once('response', (incoming) => {
-      const headers = new Headers();
-      for (const [name, values = []] of Object.entries(incoming.headersDistinct)) {
-        for (const value of values) headers.append(name, value);
-      }
-      const { statusCode: status = 0, statusMessage: statusText = '' } = incoming;
-      const isEmpty = [204, 205, 304].includes(status);
-      if (isEmpty) incoming.resume();
-      const body = isEmpty ? null : (Readable.toWeb(incoming) as ReadableStream<Uint8Array>);
       try {
-        resolve(new Response(body, { status, statusText, headers }));
+        resolve(responseOf(incoming));
       } catch (error) {
+        // What a server sends must not end the daemon: whatever cannot be had as a `Response`.
         incoming.destroy();
         reject(error instanceof Error ? error : new Error(String(error)));
       }
     });
     request.end();
   });
+}
+
+function responseOf(incoming: http.IncomingMessage): Response {
+  const headers = new Headers();
+  // `headersDistinct` of older releases of Node 20 throws at a header that is called `__proto__`.
+  for (const [index, name] of incoming.rawHeaders.entries()) {
+    if (index % 2 === 0) headers.append(name, incoming.rawHeaders[index + 1] ?? '');
+  }
+  const { statusCode: status = 0, statusMessage: statusText = '' } = incoming;
+  const isEmpty = [204, 205, 304].includes(status);
+  if (isEmpty) incoming.resume();
+  const body = isEmpty ? null : (Readable.toWeb(incoming) as ReadableStream<Uint8Array>);
+  return new Response(body, { status, statusText, headers });
 }
 
 function failure(error: Error, proxy: URL | undefined): Error {
