@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { MachineLocks } from '../../../../src/engine/live/locks.ts';
 
@@ -49,6 +49,21 @@ test('who can wait a moment has the machine after the action under way, in the o
   await Promise.all(changes);
   expect(order).toEqual([1, 2, 3]);
   expect(locks.isIdle).toBe(true);
+});
+
+test('a clock that is set meanwhile makes nobody lose patience', async () => {
+  const locks = new MachineLocks();
+  const snapshot = await locks.act('web', 'snapshot');
+  const first = locks.actSoon('web', 'update', never);
+  const second = locks.actSoon('web', 'update', never);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+  try {
+    snapshot[Symbol.dispose]();
+    (await first)[Symbol.dispose]();
+    (await second)[Symbol.dispose]();
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('an action that goes on for longer is named to who has waited for it', async () => {
