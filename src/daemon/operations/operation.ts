@@ -52,7 +52,7 @@ export class RunningOperation {
   #failure: WarrenError | undefined;
   #resolve: () => void = () => undefined;
   #progressTimer: NodeJS.Timeout | undefined;
-  #lastProgressMs = 0;
+  #lastProgressMs = -Infinity;
 
   constructor(spec: OperationSpec, onChange: (operation: RunningOperation) => void) {
     this.spec = spec;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { WarrenError } from '../../../src/contract/errors.ts';
 import { Operations } from '../../../src/daemon/operations/registry.ts';
@@ -159,5 +159,24 @@ describe('operations', () => {
       download_progress: 'unpacking: 100%',
       progress: { stage: 'unpacking', percent: '100' },
     });
+  });
+
+  test('tell of progress though the clock is set back meanwhile', async () => {
+    const { operations, seen } = registry();
+    const told = (stage: string): boolean =>
+      seen.some(({ metadata }) => metadata['download_progress'] === stage);
+    const operation = operations.start({
+      ...spec,
+      work: async ({ progress }) => {
+        progress({ stage: 'unpacking' });
+        await expect.poll(() => told('unpacking')).toBe(true);
+        vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+        progress({ stage: 'packing' });
+        await expect.poll(() => told('packing')).toBe(true);
+        return undefined;
+      },
+    });
+    await operation.finished.finally(() => vi.useRealTimers());
+    expect(operation.failure).toBeUndefined();
   });
 });
