@@ -12,7 +12,8 @@ const stalledMs = 20_000;
 export function degradeWhenStalled(deps: EngineDeps, machine: LiveMachine): void {
   if (machine.boot.stage !== 'starting' || whyDegraded(deps, machine.name) === undefined) return;
   const timer = setTimeout(() => {
-    if (machine.boot.stage !== 'starting') return;
+    // One that is taken up after a death of the daemon may have ended before it held this timer.
+    if (machine.boot.stage !== 'starting' || deps.live.find(machine.id) !== machine) return;
     machine.boot.degrade();
     judgeInotify(deps, machine.name, countInotify(), 'degraded');
   }, stalledMs);
