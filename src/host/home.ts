@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WarrenError } from '../contract/errors.ts';
 import type { KeeperHome } from '../contract/keeper.ts';
 import { pathsIn, type Paths } from '../contract/paths.ts';
-import { pidfdSendSignal, tryLock, withPidfd } from '../sys/kernel/process.ts';
+import { isLocked, pidfdSendSignal, withPidfd } from '../sys/kernel/process.ts';
 import { isRunning } from '../sys/proc/identity.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { readU0Record } from './keeper.ts';
@@ -20,7 +20,7 @@ export function keeperRuns({ dataLock, keeperLock }: Paths): boolean {
   return [dataLock, keeperLock].some((path) => {
     const fd = openSync(path, 'a', 0o600);
     try {
-      return !tryLock(fd);
+      return isLocked(fd);
     } finally {
       closeSync(fd);
     }

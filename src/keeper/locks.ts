@@ -6,6 +6,9 @@ import type { Paths } from '../contract/paths.ts';
 import { tryLock } from '../sys/kernel/process.ts';
 import { processIdentity } from '../sys/proc/identity.ts';
 
+const mostTries = 20;
+const pauseMs = 5;
+
 /** The locks of a keeper, held until the process ends. */
 export interface KeeperLocks {
   /** Says, to whoever finds the data locked, where this keeper listens. */
@@ -40,6 +43,11 @@ export function holdLocks(paths: Paths): KeeperLocks {
 
 function hold(path: string, directory: string): number {
   const fd = openSync(path, 'a', 0o600);
-  if (!tryLock(fd)) throw new WarrenError('exists', { kind: 'keeper', name: directory });
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  // Whoever looks whether a keeper runs has a lock for as long as that takes.
+  for (let tries = 1; !tryLock(fd); tries += 1) {
+    if (tries > mostTries) throw new WarrenError('exists', { kind: 'keeper', name: directory });
+    Atomics.wait(pause, 0, 0, pauseMs);
+  }
   return fd;
 }

@@ -28,6 +28,7 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
 const O_NONBLOCK = 0x800;
+const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -100,11 +101,20 @@ export function setNonBlocking(fd: number): void {
 
 /**
  * Takes the exclusive lock of an open file, or answers false when another open file description
- * has it (man 2 flock). It is released when the last duplicate of `fd` is closed.
+ * has one (man 2 flock). It is released when the last duplicate of `fd` is closed.
  */
 export function tryLock(fd: number): boolean {
+  return lockNow(fd, LOCK_EX);
+}
+
+/** Whether another open file description has the exclusive lock. Takes the shared one, so that several can look at once. */
+export function isLocked(fd: number): boolean {
+  return !lockNow(fd, LOCK_SH);
+}
+
+function lockNow(fd: number, operation: number): boolean {
   try {
-    check(flock(fd, LOCK_EX | LOCK_NB) as number, 'flock', `fd ${fd}`);
+    check(flock(fd, operation | LOCK_NB) as number, 'flock', `fd ${fd}`);
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return false;
