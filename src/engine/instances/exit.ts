@@ -3,6 +3,7 @@ import { type EngineDeps, type InstanceRecord, type LastExit, unattended } from 
 import { removeInstance } from './delete.ts';
 import { endRun } from './end.ts';
 import { getInstance } from './list.ts';
+import { rebootsOnly, warnOfReboots } from './reboots.ts';
 import { startLocked } from './start.ts';
 
 /** Called the moment init has ended. Whoever holds the machine's lock may deal with it first. */
@@ -53,18 +54,11 @@ export async function concludeRun(deps: EngineDeps, record: InstanceRecord): Pro
   return exit;
 }
 
-/** Type of the warning about a machine that reboots as soon as it is started. */
-const rebootsOnly = 'Instance reboots again and again';
-
-function startLater(deps: EngineDeps, { id, name }: InstanceRecord, delayMs: number): void {
+function startLater(deps: EngineDeps, record: InstanceRecord, delayMs: number): void {
+  const { id, name } = record;
   const seconds = delayMs / 1000;
   deps.log.info({ instance: name, seconds }, 'an instance that only reboots has to wait');
-  const message = `${name} rebooted soon after each of its last starts: it is started again after a while, and \`warren stop ${name}\` ends that`;
-  const entity = `instance ${name}`;
-  deps.store.warnings.raise(
-    { type: rebootsOnly, severity: 'moderate', entity, message },
-    deps.now(),
-  );
+  warnOfReboots(deps, record);
   deps.live.returns.later(id, delayMs, () => {
     comeBack(deps, id).catch((error: unknown) => {
       deps.log.error({ err: error, instance: name }, 'an instance that rebooted was forgotten');
@@ -74,15 +68,19 @@ function startLater(deps: EngineDeps, { id, name }: InstanceRecord, delayMs: num
 
 /** Unless somebody was faster, or has stopped or deleted it meanwhile. */
 async function comeBack(deps: EngineDeps, id: number): Promise<void> {
-  const name = deps.store.instances.findById(id)?.name;
-  if (name === undefined) return;
-  using _ = await deps.live.locks.wait(name);
-  const record = deps.store.instances.findById(id);
-  const shouldRun = record?.config['volatile.last_state.power'] === 'RUNNING';
-  if (record?.name !== name || record.run !== undefined || !shouldRun || deps.live.goingDown)
+  for (;;) {
+    const name = deps.store.instances.findById(id)?.name;
+    if (name === undefined) return;
+    using _ = await deps.live.locks.wait(name);
+    const record = deps.store.instances.findById(id);
+    // Renamed meanwhile, or gone.
+    if (record?.name !== name) continue;
+    const shouldRun = record.config['volatile.last_state.power'] === 'RUNNING';
+    if (record.run !== undefined || !shouldRun || deps.live.goingDown) return;
+    event(deps, 'instance-restarted', name, { kind: 'rebooted' });
+    await startAgain(deps, name);
     return;
-  event(deps, 'instance-restarted', name, { kind: 'rebooted' });
-  await startAgain(deps, name);
+  }
 }
 
 /** Starts a machine that rebooted. One that cannot be started stays stopped, with a warning. */

@@ -4,6 +4,7 @@ import { consoleNames } from './adopt.ts';
 import { expandInstance } from './list.ts';
 import { planNics } from '../networks/nics.ts';
 import { planProxies } from './proxies.ts';
+import { rebootsOnly } from './reboots.ts';
 
 /** Type of the warning about what a run lacks since the daemon's restart. It ends with the run. */
 export const notTakenUp = 'Instance was not taken up completely';
@@ -45,6 +46,7 @@ export async function finishRun(
   deps.store.reclaim(() => {
     deps.store.instances.setExit(id, exit);
     deps.store.warnings.resolve(notTakenUp, `instance ${name}`);
+    if (!shouldRun) deps.store.warnings.resolve(rebootsOnly, `instance ${name}`);
     deps.store.instances.mergeConfig(id, {
       'volatile.last_state.power': shouldRun ? 'RUNNING' : 'STOPPED',
       'volatile.frozen': undefined,

@@ -151,6 +151,7 @@ async function run(
     await networks.addProxy(created.init.pid, proxy);
   }
   undo.keep();
+  deps.live.returns.cancel(id);
   reportSkipped(deps, name, limits.skipped);
   if (inotify !== undefined) judgeInotify(deps, name, inotify, 'started');
   degradeWhenStalled(deps, machine);

@@ -3,6 +3,7 @@ import { type EngineDeps, type InstanceRecord, type WorkContext } from '../types
 import { removeInstance } from './delete.ts';
 import { endRun } from './end.ts';
 import { expandInstance, listInstances } from './list.ts';
+import { stayStopped } from './reboots.ts';
 import { isRunning } from './state.ts';
 import { stopLocked } from './stop.ts';
 
@@ -55,7 +56,13 @@ async function stopOne(
 ): Promise<void> {
   using _ = await deps.live.locks.wait(name);
   const record = deps.store.instances.find(name);
-  if (record?.run === undefined) return;
+  if (record === undefined) return;
+  if (record.run === undefined) {
+    if (comesBack || !deps.live.returns.isPending(record.id)) return;
+    stayStopped(deps, record);
+    if (record.ephemeral) await removeInstance(deps, record);
+    return;
+  }
   const exit = isRunning(deps, record)
     ? await stopLocked(deps, record, { ...patience(deps, record), comesBack }, context)
     : await endRun(deps, record, undefined, { comesBack });

@@ -7,6 +7,7 @@ import { endRun } from './end.ts';
 import { isFrozenByUser } from './finish.ts';
 import { killAndWait } from './kill.ts';
 import { getInstance } from './list.ts';
+import { stayStopped } from './reboots.ts';
 import { isRunning } from './state.ts';
 
 export interface StopInstanceInput {
@@ -42,8 +43,8 @@ export async function stopInstance(
   const found = getInstance(deps, name);
   using _ = await deps.live.locks.act(name, 'stop');
   const record = deps.store.instances.findById(found.id);
-  const returns = record !== undefined && deps.live.returns.isPending(record.id);
-  if (record === undefined || (!isRunning(deps, record) && !returns)) {
+  const runs = record !== undefined && isRunning(deps, record);
+  if (record === undefined || !(runs || deps.live.returns.isPending(record.id))) {
     throw new WarrenError('wrong_state', {
       name,
       action: 'stop',
@@ -51,24 +52,15 @@ export async function stopInstance(
       wanted: 'running',
     });
   }
-  const exit = isRunning(deps, record)
-    ? await stopLocked(deps, record, input, context)
-    : stayStopped(deps, record);
-  deps.live.returns.forget(record.id);
+  const exit = runs ? await stopLocked(deps, record, input, context) : record.lastExit;
+  if (runs) deps.live.returns.forget(record.id);
+  else stayStopped(deps, record);
   deps.events.lifecycle({
     action: 'instance-stopped',
     subject: { kind: 'instance', name },
-    context: { reason: exit.kind },
+    context: { reason: exit?.kind ?? 'unknown' },
   });
   if (record.ephemeral) await removeInstance(deps, record);
-}
-
-/** Of one that has rebooted. */
-function stayStopped(deps: EngineDeps, { id, lastExit }: InstanceRecord): LastExit {
-  deps.store.reclaim(() => {
-    deps.store.instances.mergeConfig(id, { 'volatile.last_state.power': 'STOPPED' });
-  });
-  return lastExit ?? { kind: 'unknown' };
 }
 
 /** The same for a caller that holds the machine's lock: sends no event and deletes nothing. */

@@ -26,7 +26,7 @@ export class Returns implements Disposable {
 
   /** Calls `start` once, after `delayMs`, unless it is taken back. */
   later(id: number, delayMs: number, start: () => void): void {
-    clearTimeout(this.#pending.get(id));
+    this.cancel(id);
     const timer = setTimeout(() => {
       this.#pending.delete(id);
       start();
@@ -38,10 +38,15 @@ export class Returns implements Disposable {
     return this.#pending.has(id);
   }
 
-  /** The machine does not start again by itself, or has ceased to be. */
-  forget(id: number): void {
+  /** Somebody else has started it. */
+  cancel(id: number): void {
     clearTimeout(this.#pending.get(id));
     this.#pending.delete(id);
+  }
+
+  /** The machine does not start again by itself, or has ceased to be. */
+  forget(id: number): void {
+    this.cancel(id);
     this.#quick.delete(id);
   }
 

@@ -9,6 +9,7 @@ import { renameInstance } from '../../../../src/engine/instances/rename.ts';
 import { restartInstance } from '../../../../src/engine/instances/restart.ts';
 import { statusOf } from '../../../../src/engine/instances/state.ts';
 import { stopInstance } from '../../../../src/engine/instances/stop.ts';
+import { stopAll } from '../../../../src/engine/instances/stop-all.ts';
 import { updateInstance } from '../../../../src/engine/instances/update.ts';
 import { applyNetworks } from '../../../../src/engine/networks/bridges.ts';
 import { createSnapshot } from '../../../../src/engine/snapshots/create.ts';
@@ -91,17 +92,47 @@ describe('a machine', () => {
     expect(starts()).toBeGreaterThanOrEqual(4);
     expect(starts()).toBeLessThanOrEqual(6);
     expect(initOf('web')).not.toBe(hasRun);
-    expect(engine.deps.store.warnings.list()[0]).toMatchObject({
-      type: 'Instance reboots again and again',
-      entity: 'instance web',
-    });
+    // Beside it lies what each start warns of, such as limits that cannot be enforced here.
+    const warning = (): unknown =>
+      engine.deps.store.warnings
+        .list()
+        .find(({ type }) => type === 'Instance reboots again and again');
+    expect(warning()).toMatchObject({ entity: 'instance web', status: 'new' });
     await until('it waits again', waits);
     await stop('web', false);
     expect(status('web')).toBe('Stopped');
+    expect(warning()).toMatchObject({ status: 'resolved' });
     const seen = starts();
     await sleep(5000);
     expect([status('web'), starts()]).toEqual(['Stopped', seen]);
     await expect(stop('web', false)).rejects.toMatchObject({ code: 'wrong_state' });
+  });
+
+  it('that is started while it waits for that runs, and is not said to be starting', async () => {
+    await engine.create('web');
+    const { id } = getInstance(engine.deps, 'web');
+    const { returns } = engine.deps.live;
+    returns.later(id, 60_000, () => undefined);
+    expect(status('web')).toBe('Starting');
+    await engine.start('web');
+    expect([status('web'), returns.isPending(id)]).toEqual(['Running', false]);
+  });
+
+  it('that waits for that when every machine is stopped does not come back', async () => {
+    await engine.create('web');
+    const { id } = getInstance(engine.deps, 'web');
+    const power = { 'volatile.last_state.power': 'RUNNING' };
+    engine.deps.store.instances.mergeConfig(id, power);
+    engine.deps.live.returns.later(id, 60_000, () => undefined);
+    try {
+      await stopAll(engine.deps, { comeBack: true }, unattended);
+      expect(getInstance(engine.deps, 'web').config).toMatchObject(power);
+      await stopAll(engine.deps, { comeBack: false }, unattended);
+    } finally {
+      engine.deps.live.goingDown = false;
+    }
+    expect(status('web')).toBe('Stopped');
+    expect(getInstance(engine.deps, 'web').config).not.toMatchObject(power);
   });
 
   it('is not stopped for a restart or a restore with limits that it cannot have', async () => {
