@@ -1,4 +1,12 @@
-import { closeSync, existsSync, openSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { WarrenError } from '../contract/errors.ts';
@@ -35,13 +43,15 @@ export function keeperRuns({ dataLock, keeperLock }: Paths): boolean {
 export function pathsInUse(own: Paths): Paths {
   const home = readHome(own);
   if (home === undefined || home.runtimeDir === own.runtimeDir) return own;
+  // In a place that others can write to, whoever made it anew once it was emptied decides what lies there.
+  if (foreignOwner(home.runtimeDir) !== undefined) return own;
   const paths = pathsIn(own.dataDir, home.runtimeDir);
   return isRunning(home) || readU0Record(paths) !== undefined ? paths : own;
 }
 
 /**
  * Whether a keeper runs, which clients that look for its socket at `own` reach from then on. Throws
- * `host_lacks` when its socket is gone and cannot be made again.
+ * `host_lacks` when its socket is gone and cannot be made again, or its place is somebody else's by now.
  */
 export async function reachKeeper(own: Paths): Promise<boolean> {
   if (!keeperRuns(own)) return false;
@@ -49,6 +59,7 @@ export async function reachKeeper(own: Paths): Promise<boolean> {
   // Just being started, or one that tells nobody.
   if (home === undefined || !isRunning(home)) return true;
   const paths = pathsIn(own.dataDir, home.runtimeDir);
+  refuseForeign(home);
   if (!existsSync(paths.socket)) await haveItListen(home, paths);
   linkSocket(own, paths);
   return true;
@@ -81,6 +92,23 @@ async function haveItListen(home: KeeperHome, { socket }: Paths): Promise<void> 
     }
     await sleep(20);
   }
+}
+
+function refuseForeign({ pid, runtimeDir }: KeeperHome): void {
+  const uid = foreignOwner(runtimeDir);
+  if (uid === undefined) return;
+  throw new WarrenError('host_lacks', {
+    what: `reach the keeper (process ${pid})`,
+    found: `${runtimeDir}, where it had its sockets, belongs to uid ${uid}`,
+    wanted: 'a directory of your own',
+    hint: `sudo mv ${runtimeDir} ${runtimeDir}.foreign`,
+  });
+}
+
+/** Undefined for a directory of ours, and for none. */
+function foreignOwner(directory: string): number | undefined {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  return found === undefined || found.uid === process.getuid?.() ? undefined : found.uid;
 }
 
 function readHome({ dataLock }: Paths): KeeperHome | undefined {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 
 import { describeFailure } from '../contract/host.ts';
 import { keeperListens } from '../contract/keeper.ts';
@@ -95,6 +95,7 @@ function serve({ env, daemonArgv }: KeeperInput): void {
     if (existsSync(paths.socket) && existsSync(paths.keeperSocket)) return;
     log(`${paths.runtimeDir} was emptied; its files are made again`);
     mkdirSync(paths.runtimeDir, { recursive: true, mode: 0o700 });
+    if (statSync(paths.runtimeDir).uid !== process.getuid?.()) throw new Error('it is not ours');
     locks.renew();
     writeRecord(paths.keeperPid, `${process.pid}\n`);
     pin.record();
