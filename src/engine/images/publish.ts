@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { hostPath, type HostPath } from '../../base/brand.ts';
 import { ownNameOf } from '../../base/names.ts';
+import { Revert } from '../../base/revert.ts';
 import type { StringMap } from '../../contract/api/instances.ts';
 import type { Compression } from '../../contract/compression.ts';
 import { WarrenError } from '../../contract/errors.ts';
@@ -85,13 +86,19 @@ async function publishMachine(
   context.progress({ stage: `stopping ${ownNameOf(instance)}` });
   const { kind } = await stopLocked(deps, record, { force: false, timeoutMs: undefined }, context);
   deps.events.lifecycle({ action: 'instance-stopped', subject, context: { reason: kind } });
-  try {
-    return await publishStopped(deps, getInstance(deps, instance), input, context);
-  } finally {
-    // Also when it was cancelled.
+  const start = async (): Promise<void> => {
     await startLocked(deps, instance, unattended);
     deps.events.lifecycle({ action: 'instance-started', subject, context: {} });
-  }
+  };
+  await using undo = new Revert((what, error) => {
+    deps.log.warn({ err: error, instance, what }, 'after a failed publishing it stays stopped');
+  });
+  // Also when it was cancelled.
+  undo.push('start it again', start);
+  const image = await publishStopped(deps, getInstance(deps, instance), input, context);
+  undo.keep();
+  await start();
+  return image;
 }
 
 /** For a caller that holds the machine's lock. */
