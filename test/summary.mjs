@@ -1,5 +1,6 @@
-// Sums up the JSON reports of the tiers that ran: `node summary.mjs DIRECTORY TIER …`. The last line
-// is `N passed, N failed, N skipped`; exits 1 when a test failed, a report is missing or none ran.
+// Sums up the JSON reports of the tiers that ran: `node summary.mjs DIRECTORY TIER …`. The last
+// line is `N passed, N failed, N skipped`; exits 1 when a test failed, a report is missing or none
+// ran.
 import { readFileSync } from 'node:fs';
 
 const [directory, ...tiers] = process.argv.slice(2);

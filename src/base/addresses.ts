@@ -1,4 +1,7 @@
-/** An IPv4 address as a number from 0 to 2³²-1, or undefined. Only the four-part decimal form, without leading zeros. */
+/**
+ * An IPv4 address as a number from 0 to 2³²-1, or undefined. Only the four-part decimal form,
+ * without leading zeros.
+ */
 export function parseIpv4(text: string): number | undefined {
   const parts = text.split('.');
   if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part))) {
@@ -50,7 +53,9 @@ export function parseIpv4Range(
   return { first, last };
 }
 
-/** A hardware address of one interface: six hexadecimal pairs, the group bit clear, not all zero. */
+/**
+ * A hardware address of one interface: six hexadecimal pairs, the group bit clear, not all zero.
+ */
 export function isMacAddress(text: string): boolean {
   if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/i.test(text)) return false;
   return (Number.parseInt(text.slice(0, 2), 16) & 1) === 0 && !/^[0:]+$/.test(text);

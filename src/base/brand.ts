@@ -9,7 +9,10 @@ export type HostPath = Brand<string, 'HostPath'>;
 /** A path as the machine sees it; resolved only by `storage/files`. */
 export type GuestPath = Brand<string, 'GuestPath'>;
 
-/** A directory or file on the host side. The caller vouches that no guest controls a component of it. */
+/**
+ * A directory or file on the host side. The caller vouches that no guest controls a component of
+ * it.
+ */
 export function hostPath(path: string): HostPath {
   return path as HostPath;
 }

@@ -18,7 +18,9 @@ export function parseExpiry(text: string): Expiry | undefined {
   return expiry;
 }
 
-/** The moment a thing made at `from` expires, by the calendar in UTC; undefined for an empty expiry. */
+/**
+ * The moment a thing made at `from` expires, by the calendar in UTC; undefined for an empty expiry.
+ */
 export function expiresAt(from: Date, expiry: Expiry): Date | undefined {
   if (expiry.size === 0) return undefined;
   const of = (unit: Unit): number => expiry.get(unit) ?? 0;

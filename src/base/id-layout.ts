@@ -39,7 +39,9 @@ export function idRuns({ start, size }: IdRange): IdRun[] {
   });
 }
 
-/** What the U0 id `id` is in the machine that owns `range`; undefined when it is none of its own. */
+/**
+ * What the U0 id `id` is in the machine that owns `range`; undefined when it is none of its own.
+ */
 export function toGuestId(range: IdRange, id: number): number | undefined {
   const run = idRuns(range).find(({ outside, count }) => id >= outside && id < outside + count);
   return run && run.inside + (id - run.outside);

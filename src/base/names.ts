@@ -6,7 +6,9 @@ export function isInstanceName(name: string): boolean {
   return /^[a-zA-Z](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/.test(name);
 }
 
-/** Projects: 1–24 of letters, digits and dashes, so that machine names stay short enough for paths. */
+/**
+ * Projects: 1–24 of letters, digits and dashes, so that machine names stay short enough for paths.
+ */
 export function isProjectName(name: string): boolean {
   return /^[a-zA-Z0-9][a-zA-Z0-9-]{0,23}$/.test(name);
 }
@@ -43,7 +45,8 @@ export function projectOf(machine: string): string {
 
 /**
  * The name under which the engine knows what a project other than `default` has of its own besides
- * machines, its profiles: `PROJECT/NAME`. No such name has a slash itself: one that has names nothing.
+ * machines, its profiles: `PROJECT/NAME`. No such name has a slash itself: one that has names
+ * nothing.
  */
 export function nameIn(project: string, name: string): string {
   if (project !== 'default') return `${project}/${name}`;

@@ -11,9 +11,9 @@ const escapes: Readonly<Record<number, string>> = {
 };
 
 /**
- * A path of any bytes as one line of text: as it is where it is plain UTF-8, else in double quotes with
- * C's escapes and octal numbers, as git prints it. An absolute path begins with a slash, so the two
- * are never taken for each other.
+ * A path of any bytes as one line of text: as it is where it is plain UTF-8, else in double quotes
+ * with C's escapes and octal numbers, as git prints it. An absolute path begins with a slash, so
+ * the two are never taken for each other.
  */
 export function quotePath(path: Buffer): string {
   const text = path.toString('utf8');

@@ -1,8 +1,8 @@
 import { isObjectName } from './names.ts';
 
 /**
- * A pattern for names of snapshots with its `{{ creation_date }}` filled in, in UTC; a format after a
- * bar is not looked at. `%d` is left for the number.
+ * A pattern for names of snapshots with its `{{ creation_date }}` filled in, in UTC; a format after
+ * a bar is not looked at. `%d` is left for the number.
  */
 export function fillDate(pattern: string, at: Date): string {
   const date = at.toISOString().slice(0, 19).replaceAll(':', '-').replace('T', '_');

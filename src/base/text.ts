@@ -1,4 +1,7 @@
-/** True when `text` holds a C0 or C1 control character or DEL: such text must not reach a line-based file. */
+/**
+ * True when `text` holds a C0 or C1 control character or DEL: such text must not reach a line-based
+ * file.
+ */
 export function hasControlCharacter(text: string): boolean {
   return /[\u0000-\u001f\u007f-\u009f]/u.test(text);
 }

@@ -1,6 +1,6 @@
 /**
- * Waits until `what` settles, at most `timeoutMs` milliseconds (undefined: for ever), and no longer than
- * `signal` allows. Throws what `what` throws.
+ * Waits until `what` settles, at most `timeoutMs` milliseconds (undefined: for ever), and no longer
+ * than `signal` allows. Throws what `what` throws.
  */
 export async function waitAtMost(
   what: Promise<unknown>,

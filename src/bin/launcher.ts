@@ -4,10 +4,10 @@ import { basename } from 'node:path';
 import { Script } from 'node:vm';
 
 /**
- * What `dist/bin/warren.cjs` and `warrend.js` are made of: runs the bundle beside it, `NAME-core.cjs`,
- * the text of a function, with the code that V8 compiled when it was built, which saves most of the
- * time between the start of node and the first request. Another node than the one that built it takes
- * no notice of the cache and compiles as usual.
+ * What `dist/bin/warren.cjs` and `warrend.js` are made of: runs the bundle beside it,
+ * `NAME-core.cjs`, the text of a function, with the code that V8 compiled when it was built, which
+ * saves most of the time between the start of node and the first request. Another node than the one
+ * that built it takes no notice of the cache and compiles as usual.
  */
 const directory = import.meta.dirname;
 const core = `${directory}/${basename(import.meta.filename).replace(/\.c?js$/, '')}-core`;

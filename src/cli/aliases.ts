@@ -35,8 +35,8 @@ export async function writeAliases(file: string, aliases: Aliases): Promise<void
 }
 
 /**
- * The command line that an alias stands for, or undefined. What follows the alias goes where `@ARGS@`
- * stands, or to the end.
+ * The command line that an alias stands for, or undefined. What follows the alias goes where
+ * `@ARGS@` stands, or to the end.
  */
 export function expandAlias(
   aliases: Aliases,

@@ -14,7 +14,10 @@ const bootTimeoutMs = 120_000;
 const addressTimeoutMs = 10_000;
 /** How long the daemon may hold one request until the machine has booted. */
 const patienceSeconds = 30;
-/** A tiny machine has its address 100 ms after it is up: looking often makes the answer prompt; later it does not. */
+/**
+ * A tiny machine has its address 100 ms after it is up: looking often makes the answer prompt;
+ * later it does not.
+ */
 const lookMs = (waitedMs: number): number => (waitedMs < 2000 ? 25 : 250);
 
 /** Waits until a machine that was started is booted and, if it has a network, has an address. */

@@ -15,8 +15,8 @@ export function leadingGlobals(words: readonly string[]): readonly string[] {
 }
 
 /**
- * The command line without what is not the command's own. Of several projects the last one counts; options of
- * a program that `exec` runs are that program's.
+ * The command line without what is not the command's own. Of several projects the last one counts;
+ * options of a program that `exec` runs are that program's.
  */
 export function readLine(words: readonly string[]): CommandLine {
   const start = leadingGlobals(words).length;
@@ -33,7 +33,10 @@ export function readLine(words: readonly string[]): CommandLine {
   return { words: left, project };
 }
 
-/** Where a program's own words begin: after `--`, or for `exec` with the word after the machine at the latest. */
+/**
+ * Where a program's own words begin: after `--`, or for `exec` with the word after the machine at
+ * the latest.
+ */
 function endOfOwn(words: readonly string[], start: number): number {
   const dashes = words.indexOf('--');
   if (dashes !== -1) return dashes;
@@ -50,8 +53,8 @@ const ofNoProject =
   /^warren (help|doctor|daemon|project|completion|alias|version|lxc-setup|-)|--help$/;
 
 /**
- * A command that is proposed, as it is about the project that the command line before it named: without
- * that, `warren delete web --force` would be about another machine.
+ * A command that is proposed, as it is about the project that the command line before it named:
+ * without that, `warren delete web --force` would be about another machine.
  */
 export function inProject(project: string | undefined, command: string): string {
   if (project === undefined || ofNoProject.test(command)) return command;

@@ -74,7 +74,10 @@ export type Args<P extends Positionals, O extends OptionRows> = {
   readonly [Name in keyof P]: PositionalValue<P[Name]['kind']>;
 } & { readonly [Name in keyof O]: OptionValue<O[Name]['kind']> };
 
-/** Whether a program reads the answer, which wants all of it. `args` are a command's, with the global ones. */
+/**
+ * Whether a program reads the answer, which wants all of it. `args` are a command's, with the
+ * global ones.
+ */
 export function isForPrograms(args: object): boolean {
   const { format } = args as { readonly format?: string };
   return format === 'json' || format === 'yaml';
@@ -112,7 +115,10 @@ export interface Command<
   readonly next?: string;
   /** False for commands that may run as root: they touch no state. */
   readonly needsUser?: boolean;
-  /** Does it and returns the answer; prints nothing. An exit code other than 0 goes to `context.exitCode`. */
+  /**
+   * Does it and returns the answer; prints nothing. An exit code other than 0 goes to
+   * `context.exitCode`.
+   */
   run(context: Context, args: Args<P, O>): Promise<Data>;
   render?(data: Data, look: Look, args: Args<P, O>): View | undefined;
 }

@@ -142,7 +142,9 @@ async function planInstance(
   };
 }
 
-/** A device of the machine replaces a profile's as a whole, so `-d` starts from the profile's keys. */
+/**
+ * A device of the machine replaces a profile's as a whole, so `-d` starts from the profile's keys.
+ */
 async function inheritedDevices(
   client: Client,
   profiles: readonly string[] | null,

@@ -9,8 +9,9 @@ import type { Context } from './context.ts';
 const lookEveryMs = 20;
 
 /**
- * Ctrl-c for a command of several steps: cancels what the daemon does, as soon as there is something to
- * cancel, and lets the command take back what it did before. A second one ends the process.
+ * Ctrl-c for a command of several steps: cancels what the daemon does, as soon as there is
+ * something to cancel, and lets the command take back what it did before. A second one ends the
+ * process.
  */
 export class CtrlC implements Disposable {
   /** Resolves with the first one. */

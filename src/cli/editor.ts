@@ -31,8 +31,9 @@ async function readYaml(input: Readable): Promise<unknown> {
 }
 
 /**
- * The object that was redirected in, as in `warren launch IMAGE NAME < machine.yaml`. Only a regular file is looked at, for
- * a pipe may never end, and it is left unread: in a loop it is the list of names, which is no object.
+ * The object that was redirected in, as in `warren launch IMAGE NAME < machine.yaml`. Only a
+ * regular file is looked at, for a pipe may never end, and it is left unread: in a loop it is the
+ * list of names, which is no object.
  */
 export async function readRedirectedYaml(context: Context): Promise<object | undefined> {
   if (context.stdin.isTTY === true || typeOfInput()?.isFile() !== true) return undefined;

@@ -12,8 +12,8 @@ export const exportOptions = {
 const keepMs = 24 * 3600 * 1000;
 
 /**
- * When the server's copy of an export goes by itself, RFC 3339: it is removed once it is fetched, unless
- * that fails.
+ * When the server's copy of an export goes by itself, RFC 3339: it is removed once it is fetched,
+ * unless that fails.
  */
 export function expiryOfCopy(): string {
   return new Date(Date.now() + keepMs).toISOString();

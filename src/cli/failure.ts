@@ -70,7 +70,10 @@ export function formatFailure({ message, lines: causes, hint }: Failure, look: L
   return `${lines.join('\n')}\n`;
 }
 
-/** The same command line with the nearest name in the place of the one that does not exist, or what else it lacks. */
+/**
+ * The same command line with the nearest name in the place of the one that does not exist, or what
+ * else it lacks.
+ */
 function mended(error: WarrenError, words: readonly string[]): string | undefined {
   const [group, verb, ...rest] = words;
   if (group === 'file' && verb === 'delete' && error.code === 'wrong_state') {
@@ -87,7 +90,10 @@ function mended(error: WarrenError, words: readonly string[]): string | undefine
   return `warren ${quoteWords(words.map((word) => (word === name ? nearest : word)))}`;
 }
 
-/** What makes files, with the option that makes the directories above them too; undefined when it was given. */
+/**
+ * What makes files, with the option that makes the directories above them too; undefined when it
+ * was given.
+ */
 function lackingParents([group = '', verb = '', ...rest]: readonly string[]): string | undefined {
   const options = { push: '--create-dirs', create: '--create-dirs', mkdir: '--parents' };
   const option = Object.entries(options).find(([name]) => name === verb)?.[1];
@@ -107,7 +113,10 @@ function fallback({ code, details }: WarrenError, words: readonly string[]): str
   return kind === 'snapshot' ? snapshotsBeside(name, words) : undefined;
 }
 
-/** The topic with the keys of what was to be changed, when a key is wrong; else the command's own help. */
+/**
+ * The topic with the keys of what was to be changed, when a key is wrong; else the command's own
+ * help.
+ */
 function topicOfGroup(
   { issues }: ErrorDetails<'invalid'>,
   words: readonly string[],
@@ -184,7 +193,8 @@ function describeSystemError(error: unknown, words: readonly string[]): Failure 
   if (code === undefined) return undefined;
   const [reason, exitCode] = systemReasons[code] ?? [code, 1];
   if (path === undefined) {
-    // A descriptor has no path: what was written to standard output or to a file that had been opened.
+    // A descriptor has no path: what was written to standard output or to a file that had been
+    // opened.
     return /write|truncate/.test(syscall ?? '') && code in systemReasons
       ? { message: `Cannot write the answer: ${reason}`, hint: 'df -h .', exitCode }
       : undefined;

@@ -14,7 +14,10 @@ export class Interrupts implements Disposable {
     process.on('SIGINT', this.#onSignal);
   }
 
-  /** Puts in a handler for a while: commands that hand signals on. One that returns false ends the process. */
+  /**
+   * Puts in a handler for a while: commands that hand signals on. One that returns false ends the
+   * process.
+   */
   override(handler: () => unknown): () => void {
     const entry = async (): Promise<boolean> => await Promise.resolve(handler() !== false);
     this.#handlers.push(entry);

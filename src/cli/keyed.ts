@@ -68,8 +68,8 @@ export function refuseSnapshot(group: KeyedGroup, name: string | undefined): voi
 const mostTries = 3;
 
 /**
- * Reads, lets `change` make the fields that differ, and writes with the ETag of what was read; again where the
- * object has changed meanwhile, as a machine does that begins to run.
+ * Reads, lets `change` make the fields that differ, and writes with the ETag of what was read;
+ * again where the object has changed meanwhile, as a machine does that begins to run.
  */
 export async function updateObject<T extends object>(
   context: Pick<Context, 'client' | 'warn'>,
@@ -114,7 +114,9 @@ export async function unsetKeys(
   }));
 }
 
-/** Has the object at `path` changed in an editor, or from standard input; `name` is for sentences. */
+/**
+ * Has the object at `path` changed in an editor, or from standard input; `name` is for sentences.
+ */
 export async function editKeyed(
   context: Context,
   name: string,
@@ -139,7 +141,10 @@ export async function editKeyed(
 /** What `show` of another server adds to objects of all kinds. */
 const ofServers = ['project', 'location'];
 
-/** `what` is such as `change lab`. Throws `UsageError` with the nearest name of those that are known. */
+/**
+ * `what` is such as `change lab`. Throws `UsageError` with the nearest name of those that are
+ * known.
+ */
 export function refuseUnknownFields(what: string, given: object, known: readonly string[]): void {
   const unknown = Object.keys(given).find((key) => ![...known, ...ofServers].includes(key));
   if (unknown === undefined) return;

@@ -12,7 +12,9 @@ export interface LxcConfigInput {
   readonly path: string;
   /** The API's socket, which becomes the remote `local`. */
   readonly socket: string;
-  /** Whether the directory is warren's own: there the client's user may have chosen another default. */
+  /**
+   * Whether the directory is warren's own: there the client's user may have chosen another default.
+   */
   readonly isOurs: boolean;
   /** Whether an existing file that says something else may be changed. */
   readonly force: boolean;
@@ -22,8 +24,9 @@ export type LxcConfigOutcome = 'written' | 'unchanged' | 'changed';
 
 /**
  * Makes the stock client's remote `local`, and its default, mean `socket`. A file that says so
- * already, in a way of its own too where the directory is ours, is left alone. One that says something else is changed only with `force`, in these two
- * places; what it was is kept beside it as `config.yml.before-warren`. Throws `exists`, `invalid`.
+ * already, in a way of its own too where the directory is ours, is left alone. One that says
+ * something else is changed only with `force`, in these two places; what it was is kept beside it
+ * as `config.yml.before-warren`. Throws `exists`, `invalid`.
  */
 export async function writeLxcConfig(input: LxcConfigInput): Promise<LxcConfigOutcome> {
   const { path, socket, isOurs, force } = input;

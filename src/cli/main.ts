@@ -56,7 +56,10 @@ async function runLine(words: readonly string[], binDir: string, look: Look): Pr
   return await runCommand(found.name, [...globals, ...found.words], binDir, look);
 }
 
-/** A command, or what an alias of the user stands for. Aliases are looked at only when there is no such command. */
+/**
+ * A command, or what an alias of the user stands for. Aliases are looked at only when there is no
+ * such command.
+ */
 async function findOrExpand(words: readonly string[]): Promise<Found> {
   try {
     return findCommand(words);

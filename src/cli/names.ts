@@ -48,7 +48,9 @@ export function parseSnapshotRef(
   );
 }
 
-/** Several of one machine, `web snap0 snap1`, or each as one word, `web/snap0 db/snap1`; each once. */
+/**
+ * Several of one machine, `web snap0 snap1`, or each as one word, `web/snap0 db/snap1`; each once.
+ */
 export function parseSnapshotRefs(
   word: string,
   names: readonly string[],
@@ -92,8 +94,8 @@ export function parseAssignment(word: string): readonly [key: string, value: str
 }
 
 /**
- * The same keys, unless one is a record of warren's: the server drops those, as LXD's clients send them back
- * unasked. Throws `UsageError`.
+ * The same keys, unless one is a record of warren's: the server drops those, as LXD's clients send
+ * them back unasked. Throws `UsageError`.
  */
 export function refuseRecords(keys: StringMap): StringMap {
   const record = Object.keys(keys).find((key) => key.startsWith('volatile.'));

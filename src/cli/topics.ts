@@ -1,6 +1,8 @@
 import { policyFile } from '../contract/policy/policy.ts';
 
-/** What exit codes mean: those of the catalogue, and those of a command line that was never sent. */
+/**
+ * What exit codes mean: those of the catalogue, and those of a command line that was never sent.
+ */
 export const exitMeanings: Readonly<Record<number, string>> = {
   0: 'it is done',
   1: 'a bug in warren',

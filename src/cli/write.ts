@@ -6,8 +6,8 @@ import type { Writable } from 'node:stream';
 export type OutputFd = 1 | 2;
 
 /**
- * Writes to one of our own outputs and resolves when it is written. Whoever stopped reading does not
- * want to hear of it. Without the stream that Node would make for it, which costs a tenth of a
+ * Writes to one of our own outputs and resolves when it is written. Whoever stopped reading does
+ * not want to hear of it. Without the stream that Node would make for it, which costs a tenth of a
  * command; throws the system's error, such as that of a full disk.
  */
 export async function writeTo(fd: OutputFd, text: string): Promise<void> {

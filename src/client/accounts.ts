@@ -5,7 +5,9 @@ import { readGuestFile } from './files.ts';
 /** A machine may write what it likes into its files; more than this is not read. */
 const maxBytes = 1024 * 1024;
 
-/** The id of a user or group in the machine's own /etc/passwd or /etc/group; undefined without one. */
+/**
+ * The id of a user or group in the machine's own /etc/passwd or /etc/group; undefined without one.
+ */
 export async function findAccount(
   client: Client,
   instance: string,

@@ -17,9 +17,10 @@ export interface FetchedBackup {
 }
 
 /**
- * Has what is at `owner`, a machine or a volume, exported, fetches the archive and has the server's copy removed. Without `target` the
- * file is named after it and how it is packed. It appears only when it is whole. Throws `exists` for one that
- * is there, before anything is exported where that can be known.
+ * Has what is at `owner`, a machine or a volume, exported, fetches the archive and has the server's
+ * copy removed. Without `target` the file is named after it and how it is packed. It appears only
+ * when it is whole. Throws `exists` for one that is there, before anything is exported where that
+ * can be known.
  */
 export async function fetchBackup(
   client: Client,

@@ -15,7 +15,10 @@ export class ServerError extends Error {
   }
 }
 
-/** The error of a response: a `WarrenError` as the daemon threw it, else a `ServerError` with its sentence. */
+/**
+ * The error of a response: a `WarrenError` as the daemon threw it, else a `ServerError` with its
+ * sentence.
+ */
 export function errorOfResponse(response: ErrorResponse): Error {
   const { warren } = response;
   return (

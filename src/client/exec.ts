@@ -38,8 +38,8 @@ export interface ExecStreams {
 
 /**
  * Runs a command in a machine and copies its streams. Resolves with its exit status, 128 + n for a
- * signal. Throws when it could not be started, except for 126 and 127, which are statuses too, and the
- * system's error when an output could not take what the command said.
+ * signal. Throws when it could not be started, except for 126 and 127, which are statuses too, and
+ * the system's error when an output could not take what the command said.
  */
 export async function execute(
   client: Client,
@@ -107,8 +107,8 @@ function feed(websocket: WebSocket, stdin: Readable | undefined): () => void {
 }
 
 /**
- * Wraps the websocket that carries resizes and signals as LXD's text frames. What is said before it is
- * open waits; if it never opens, there is nobody any more to say it to.
+ * Wraps the websocket that carries resizes and signals as LXD's text frames. What is said before it
+ * is open waits; if it never opens, there is nobody any more to say it to.
  */
 export function controlOver(opening: Promise<WebSocket>): Control {
   opening.then(

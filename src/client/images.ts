@@ -117,7 +117,10 @@ async function* counted(
   }
 }
 
-/** The fingerprint that an alias names; otherwise the word itself, if it may be a fingerprint's beginning. Throws `not_found`. */
+/**
+ * The fingerprint that an alias names; otherwise the word itself, if it may be a fingerprint's
+ * beginning. Throws `not_found`.
+ */
 export async function resolveImage(client: Client, word: string): Promise<string> {
   try {
     const { target } = await client.get<ImageAliasEntry>(apiPath('images', 'aliases', word));

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 
-/** A part of a multipart body. `content` must be read to its end before the next part is asked for. */
+/**
+ * A part of a multipart body. `content` must be read to its end before the next part is asked for.
+ */
 export interface Part {
   readonly filename: string;
   readonly content: AsyncIterable<Buffer>;

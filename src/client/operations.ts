@@ -61,7 +61,8 @@ export class OperationWatch {
     try {
       return await this.#client.get<Operation>(`${path}/wait`, { timeout: waitSeconds });
     } catch (error) {
-      // Operations live in the daemon's memory. Whoever restarted it also repaired what was half done.
+      // Operations live in the daemon's memory. Whoever restarted it also repaired what was half
+      // done.
       const lost =
         error instanceof WarrenError &&
         (error.code === 'not_found' || error.code === 'daemon_unreachable');

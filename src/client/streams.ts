@@ -32,8 +32,8 @@ export function copyToOutput(
     };
     const opened = (): Writable => {
       const stream = open();
-      // Whoever read our output has gone (`| head`), or the disk is full: the other side is told as a pipe
-      // would tell it. Each write that was under way fails by itself.
+      // Whoever read our output has gone (`| head`), or the disk is full: the other side is told as
+      // a pipe would tell it. Each write that was under way fails by itself.
       stream.on('error', (error: NodeJS.ErrnoException) => {
         gone = true;
         note(error);

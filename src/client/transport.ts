@@ -110,7 +110,9 @@ export class Transport {
     }
   }
 
-  /** A kept-alive connection may be closed by the server just as we write to it: once more, then. */
+  /**
+   * A kept-alive connection may be closed by the server just as we write to it: once more, then.
+   */
   async #sendFresh(request: Request): Promise<Response> {
     try {
       return await this.#sendOnce(request);

@@ -18,7 +18,10 @@ function row<Details>(definition: ErrorRow<Details>): ErrorRow<Details> {
 export interface Issue {
   /** Where, dotted: `config.limits.memory`, `devices.eth0.network`, `name`. */
   readonly path: string;
-  /** What is and what is wanted, as a clause: `"lots" is no size, wanted a number with a unit such as 512MiB`. */
+  /**
+   * What is and what is wanted, as a clause: `"lots" is no size, wanted a number with a unit such
+   * as 512MiB`.
+   */
   readonly problem: string;
 }
 
@@ -267,8 +270,9 @@ export class WarrenError<Code extends ErrorCode = ErrorCode> extends Error {
 }
 
 /**
- * The sentence of an error for a screen, a line for each cause where there are several: what cannot be done, then
- * why. Undefined where it has one cause alone, or its words are not of this catalogue.
+ * The sentence of an error for a screen, a line for each cause where there are several: what cannot
+ * be done, then why. Undefined where it has one cause alone, or its words are not of this
+ * catalogue.
  */
 export function causesOf({ code, details, message }: WarrenError): readonly string[] | undefined {
   if (code !== 'invalid' && code !== 'policy') return undefined;

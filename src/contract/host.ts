@@ -5,7 +5,8 @@ export type HostVerb = 'start' | 'stop' | 'doctor' | 'install' | 'uninstall';
 
 /**
  * The last line of warren-host's standard error when it exits with anything but 0 for a reason that
- * it foresees; the reader makes a `WarrenError` of it again. Its exit code is that of the catalogue.
+ * it foresees; the reader makes a `WarrenError` of it again. Its exit code is that of the
+ * catalogue.
  */
 export interface HostFailure {
   readonly error: { readonly code: ErrorCode; readonly details: unknown };
@@ -40,5 +41,8 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What the name of the user's transient unit ends in; that of an installed one is the same without it. */
+/**
+ * What the name of the user's transient unit ends in; that of an installed one is the same without
+ * it.
+ */
 export const transientSuffix = '-transient';

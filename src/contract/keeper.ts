@@ -23,11 +23,15 @@ export type KeeperRequest =
       readonly fd: number;
     }
   | { readonly id: number; readonly type: 'drop'; readonly name: string }
-  /** Exits up to and including `sequence` are recorded in the database; the journal may forget them. */
+  /**
+   * Exits up to and including `sequence` are recorded in the database; the journal may forget them.
+   */
   | { readonly id: number; readonly type: 'forget-exits'; readonly sequence: number }
   /** The daemon has recovered and answers clients: what comes up must have been well. */
   | { readonly id: number; readonly type: 'ready' }
-  /** The daemon is about to end on purpose. `again`: start the next one at once (restart, upgrade). */
+  /**
+   * The daemon is about to end on purpose. `again`: start the next one at once (restart, upgrade).
+   */
   | { readonly id: number; readonly type: 'leaving'; readonly again: boolean }
   /** The keeper ends when this daemon has ended; refused while a stored descriptor is a console. */
   | { readonly id: number; readonly type: 'shutdown' };
@@ -92,8 +96,8 @@ export interface U0Record {
 }
 
 /**
- * Content of `keeper.lock` in the data directory: the keeper that holds the lock, and the directory of its
- * sockets, which is another one for a shell with another `XDG_RUNTIME_DIR`.
+ * Content of `keeper.lock` in the data directory: the keeper that holds the lock, and the directory
+ * of its sockets, which is another one for a shell with another `XDG_RUNTIME_DIR`.
  */
 export interface KeeperHome extends ProcessIdentity {
   readonly runtimeDir: string;

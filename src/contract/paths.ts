@@ -13,7 +13,10 @@ export interface Paths {
   readonly keeperSocket: HostPath;
   readonly keeperPid: HostPath;
   readonly keeperLock: HostPath;
-  /** `KeeperHome`, and the lock of these data: there is one keeper, whatever its runtime directory is. */
+  /**
+   * `KeeperHome`, and the lock of these data: there is one keeper, whatever its runtime directory
+   * is.
+   */
   readonly dataLock: HostPath;
   /** Taken by whoever starts the keeper, for as long as that takes. */
   readonly startLock: HostPath;
@@ -40,7 +43,9 @@ export interface Paths {
   readonly mountDir: HostPath;
 }
 
-/** What `resolvePaths` looks at. `runUserDir` is `/run/user/UID` when it exists and is the user's. */
+/**
+ * What `resolvePaths` looks at. `runUserDir` is `/run/user/UID` when it exists and is the user's.
+ */
 export interface PathsInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;

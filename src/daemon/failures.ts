@@ -8,8 +8,8 @@ const refusals: ReadonlySet<string> = new Set(['unsupported', 'limit_unenforceab
 
 /**
  * What a failure is called at the boundary: a `WarrenError` stays as it is, a full disk becomes
- * `no_space`, an abort `cancelled`, and everything else is a bug, which is logged with its stack and
- * told with the place of the log.
+ * `no_space`, an abort `cancelled`, and everything else is a bug, which is logged with its stack
+ * and told with the place of the log.
  */
 export function asWarrenError(
   error: unknown,

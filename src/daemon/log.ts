@@ -42,7 +42,10 @@ export function createLogger(path: string, hub: EventHub, level = 'info'): Logge
   );
 }
 
-/** What was foreseen is told by its sentence, with what caused it; where it was thrown tells of bugs alone. */
+/**
+ * What was foreseen is told by its sentence, with what caused it; where it was thrown tells of bugs
+ * alone.
+ */
 function describeError(error: Error): object {
   if (!isForeseen(error) || error.code === 'bug') return pino.stdSerializers.err(error);
   const { code, details, cause } = error;

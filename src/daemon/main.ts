@@ -202,7 +202,10 @@ async function openEngine(
   });
 }
 
-/** In an installed tree the compiled part of SQLite lies in dist; run from source it is where npm put it. */
+/**
+ * In an installed tree the compiled part of SQLite lies in dist; run from source it is where npm
+ * put it.
+ */
 function findNativeBinding(): string | undefined {
   const path = fileURLToPath(new URL('../native/better_sqlite3.node', import.meta.url));
   return existsSync(path) ? path : undefined;
@@ -228,8 +231,8 @@ interface LeaveDeps {
 }
 
 /**
- * How the daemon ends on purpose: it takes no more connections, lets work under way give up, lets go
- * of the machines, which go on, and says so to the keeper. With `keeper` that ends as well.
+ * How the daemon ends on purpose: it takes no more connections, lets work under way give up, lets
+ * go of the machines, which go on, and says so to the keeper. With `keeper` that ends as well.
  */
 function leaver(deps: LeaveDeps): DaemonContext['lifecycle']['leave'] {
   const { engine, operations, keeper, log, ending } = deps;
@@ -287,7 +290,9 @@ function wanted(env: Environment, name: string): string {
   });
 }
 
-/** A rejection nobody handles is a bug that others need not suffer from; an exception is the end. */
+/**
+ * A rejection nobody handles is a bug that others need not suffer from; an exception is the end.
+ */
 function logBugs(log: Logger): void {
   process.on('unhandledRejection', (error) => {
     log.error({ err: error }, 'bug: unhandled rejection');

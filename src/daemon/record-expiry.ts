@@ -33,7 +33,9 @@ async function expireRecords({ logDir }: Pick<Paths, 'logDir'>, beforeMs: number
   }
 }
 
-/** Empty when there is no such directory: nothing was recorded, or its machine has gone meanwhile. */
+/**
+ * Empty when there is no such directory: nothing was recorded, or its machine has gone meanwhile.
+ */
 async function namesIn(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);

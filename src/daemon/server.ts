@@ -157,7 +157,9 @@ function prepare(app: FastifyInstance, context: DaemonContext): void {
 /** How long a client may go on sending what was refused already. */
 const refusedMs = 10_000;
 
-/** A client that reads the answer stops sending; to close at once could keep it from reading that. */
+/**
+ * A client that reads the answer stops sending; to close at once could keep it from reading that.
+ */
 function closeInTime({ socket }: IncomingMessage): void {
   const timer = setTimeout(() => socket.destroy(), refusedMs);
   socket.once('close', () => {

@@ -7,8 +7,8 @@ import type { IdMap, IdMapExtent, Slice } from '../userns/types.ts';
 
 /**
  * The id map of a machine: its slice, with the holes and extents that `raw.idmap` asks for. A host
- * id must be the user's own or one of the grant, a machine's not its root, since files stay whose they
- * are on the host; whatever else is asked for is an issue.
+ * id must be the user's own or one of the grant, a machine's not its root, since files stay whose
+ * they are on the host; whatever else is asked for is an issue.
  */
 export function planIdmap(
   slice: Slice,

@@ -11,8 +11,8 @@ import { grantedIds, planSlice, type SliceWish } from './slice-plan.ts';
 import type { EngineDeps } from './types.ts';
 
 /**
- * The error for ids that cannot be had, with what would help: what was granted since U0 was made, the
- * compact layout where there is room for it, or a larger grant.
+ * The error for ids that cannot be had, with what would help: what was granted since U0 was made,
+ * the compact layout where there is room for it, or a larger grant.
  */
 export function lacksIds(
   ids: EngineDeps['ids'],
@@ -62,7 +62,10 @@ function remedy(
   return `sudo usermod --add-subuids ${range} --add-subgids ${range} ${ids.user}`;
 }
 
-/** How many ids the files grant now: U0 has those of when it was made. 0 where grants come from elsewhere. */
+/**
+ * How many ids the files grant now: U0 has those of when it was made. 0 where grants come from
+ * elsewhere.
+ */
 function grantedByFiles({ user, u0 }: EngineDeps['ids']): number {
   const own = (map: IdMap['uid']): number => map.find(({ inside }) => inside === 0)?.outside ?? 0;
   const uid = own(u0.uid);

@@ -8,9 +8,9 @@ import { deleteExpiredOfVolumes } from './volumes/snapshots.ts';
 import type { EngineDeps, WorkContext } from './types.ts';
 
 /**
- * What the daemon does by the clock: scheduled snapshots, newer images, the end of what has expired, and
- * what machines see of their limits. A minute whose work takes longer does not keep the next one's
- * waiting. Disposing stops it.
+ * What the daemon does by the clock: scheduled snapshots, newer images, the end of what has
+ * expired, and what machines see of their limits. A minute whose work takes longer does not keep
+ * the next one's waiting. Disposing stops it.
  */
 export function startPeriodicWork(
   deps: EngineDeps,

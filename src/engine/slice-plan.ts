@@ -8,7 +8,10 @@ import type { IdMap } from '../userns/types.ts';
 
 /** What a machine's config asks of its ids. */
 export interface SliceWish {
-  /** Undefined: isolated when the grant is large enough. Ids of a number or a place of their own are. */
+  /**
+   * Undefined: isolated when the grant is large enough. Ids of a number or a place of their own
+   * are.
+   */
   readonly isolated: boolean | undefined;
   readonly size: number | undefined;
   readonly base: number | undefined;
@@ -80,7 +83,9 @@ export function readSliceWish(config: StringMap): SliceWish {
   return { isolated: readBool(config, 'security.idmap.isolated') ?? isOwn, size, base };
 }
 
-/** Whether a machine may keep its ids. What is not asked for may be as it is, but for the number. */
+/**
+ * Whether a machine may keep its ids. What is not asked for may be as it is, but for the number.
+ */
 export function isWished(slice: SliceRecord, { isolated, size, base }: SliceWish): boolean {
   if (base !== undefined && slice.start !== base) return false;
   if (isolated !== undefined && slice.isolated !== isolated) return false;

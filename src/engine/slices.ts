@@ -4,8 +4,8 @@ import { grantedIds, planSlice, type SliceWish } from './slice-plan.ts';
 import type { EngineDeps } from './types.ts';
 
 /**
- * Chooses ids that nobody has or is about to have; `own` are those of a machine that leaves them, which they may
- * overlap unless others share them. Throws `host_lacks`.
+ * Chooses ids that nobody has or is about to have; `own` are those of a machine that leaves them,
+ * which they may overlap unless others share them. Throws `host_lacks`.
  */
 export function chooseSlice(
   deps: Pick<EngineDeps, 'store' | 'ids' | 'live'>,
@@ -29,7 +29,10 @@ function isLastOf({ store }: Pick<EngineDeps, 'store'>, { start }: SliceRecord):
   return store.instances.list().filter(({ slice }) => slice.start === start).length <= 1;
 }
 
-/** Takes ids for a machine; call it in the transaction that inserts the machine. Throws `host_lacks`. */
+/**
+ * Takes ids for a machine; call it in the transaction that inserts the machine. Throws
+ * `host_lacks`.
+ */
 export function allocateSlice(
   deps: Pick<EngineDeps, 'store' | 'ids' | 'live'>,
   name: string,
@@ -40,7 +43,9 @@ export function allocateSlice(
   return { id: recordSlice(deps, slice), slice };
 }
 
-/** The row of a chosen slice: that of the ids from there, or a new one. Call it in a transaction. */
+/**
+ * The row of a chosen slice: that of the ids from there, or a new one. Call it in a transaction.
+ */
 export function recordSlice({ store }: Pick<EngineDeps, 'store'>, slice: SliceRecord): number {
   const existing = store.slices.list().find(({ start }) => start === slice.start);
   if (existing === undefined) return store.slices.insert(slice);

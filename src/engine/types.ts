@@ -35,7 +35,9 @@ export const unattended: WorkContext = {
   progress: () => undefined,
 };
 
-/** What every worker of the engine works with. Built once, in `daemon/main.ts`, by `createEngine`. */
+/**
+ * What every worker of the engine works with. Built once, in `daemon/main.ts`, by `createEngine`.
+ */
 export interface EngineDeps {
   readonly store: Store;
   readonly storage: StorageService;

@@ -6,9 +6,9 @@ import { parseMountinfo, type MountEntry } from '../sys/proc/mountinfo.ts';
 const mountPoint = '/sys/fs/cgroup';
 
 /**
- * What a process is shown at /sys/fs/cgroup: a part of a U0's own and nothing else, as warren mounts
- * it (`own`); cgroup v2 (`unified`); v1 hierarchies with v2 beside them (`hybrid`); v1 alone or
- * nothing (`none`).
+ * What a process is shown at /sys/fs/cgroup: a part of a U0's own and nothing else, as warren
+ * mounts it (`own`); cgroup v2 (`unified`); v1 hierarchies with v2 beside them (`hybrid`); v1 alone
+ * or nothing (`none`).
  */
 export type CgroupView = 'own' | 'unified' | 'hybrid' | 'none';
 
@@ -28,8 +28,8 @@ export function readMounts(pid: number | 'self'): readonly MountEntry[] {
 }
 
 /**
- * Whether the OCI runtime refuses what process `pid` sees. crun takes v1 beside v2 for v1, and gives
- * up when v2 has controllers all the same ("cgroups in hybrid mode not supported").
+ * Whether the OCI runtime refuses what process `pid` sees. crun takes v1 beside v2 for v1, and
+ * gives up when v2 has controllers all the same ("cgroups in hybrid mode not supported").
  */
 export function isRefusedHybrid(pid: number | 'self', view: CgroupView): boolean {
   const root = pid === 'self' ? '' : `/proc/${pid}/root`;

@@ -16,9 +16,9 @@ import { hasErrno } from '../sys/sys-error.ts';
 
 /*
  * The host side finds a cgroup2 directory that the user may write, takes a part of it for U0 and
- * enters that before the cgroup namespace is made, so that it becomes the namespace's root. What lies
- * below is the business of the runtime's driver in U0: it mounts it, enables controllers and makes a
- * directory for each machine.
+ * enters that before the cgroup namespace is made, so that it becomes the namespace's root. What
+ * lies below is the business of the runtime's driver in U0: it mounts it, enables controllers and
+ * makes a directory for each machine.
  */
 
 /** Leaf of U0's part that the keeper and the daemon live in; machines lie beside it. */
@@ -76,8 +76,9 @@ function claim(directory: string): boolean {
   try {
     removeCgroups(directory);
   } catch {
-    // A U0 was killed whole and what it left belongs to subordinate ids: the next daemon removes that
-    // as root of its U0. Whatever else is wrong with one part is no reason against the next one.
+    // A U0 was killed whole and what it left belongs to subordinate ids: the next daemon removes
+    // that as root of its U0. Whatever else is wrong with one part is no reason against the next
+    // one.
     return false;
   }
   try {

@@ -5,7 +5,10 @@ import { WarrenError } from '../contract/errors.ts';
 import type { Paths } from '../contract/paths.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 
-/** `f_type` of file systems whose server knows nothing of subordinate ids or overlays (man 2 statfs). */
+/**
+ * `f_type` of file systems whose server knows nothing of subordinate ids or overlays (man 2
+ * statfs).
+ */
 const networkTypes: Readonly<Record<number, string>> = {
   0x6969: 'NFS',
   0x517b: 'SMB',
@@ -86,7 +89,10 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'read-only file system',
 };
 
-/** Node's own `recursive` never ends where mkdir(2) says ENOENT below a directory that is there, as in procfs. */
+/**
+ * Node's own `recursive` never ends where mkdir(2) says ENOENT below a directory that is there, as
+ * in procfs.
+ */
 function makeWithParents(directory: string): void {
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return;
   if (dirname(directory) !== directory) makeWithParents(dirname(directory));

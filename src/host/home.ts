@@ -21,8 +21,8 @@ const SIGHUP = 1;
 const listenAgainMs = 5000;
 
 /**
- * Whether a keeper holds the lock of the data, or of the runtime directory. One that does listens, or is
- * about to.
+ * Whether a keeper holds the lock of the data, or of the runtime directory. One that does listens,
+ * or is about to.
  */
 export function keeperRuns({ dataLock, keeperLock }: Paths): boolean {
   return [dataLock, keeperLock].some((path) => {
@@ -36,14 +36,15 @@ export function keeperRuns({ dataLock, keeperLock }: Paths): boolean {
 }
 
 /**
- * Where a keeper serves these data, or where the machines of one that was killed wait for the next: a
- * keeper's runtime directory is not that of every shell of its user, since a login makes `/run/user/UID` and
- * a job of cron has none.
+ * Where a keeper serves these data, or where the machines of one that was killed wait for the next:
+ * a keeper's runtime directory is not that of every shell of its user, since a login makes
+ * `/run/user/UID` and a job of cron has none.
  */
 export function pathsInUse(own: Paths): Paths {
   const home = readHome(own);
   if (home === undefined || home.runtimeDir === own.runtimeDir) return own;
-  // In a place that others can write to, whoever made it anew once it was emptied decides what lies there.
+  // In a place that others can write to, whoever made it anew once it was emptied decides what lies
+  // there.
   if (foreignOwner(home.runtimeDir) !== undefined) return own;
   const paths = pathsIn(own.dataDir, home.runtimeDir);
   return isRunning(home) || readU0Record(paths) !== undefined ? paths : own;
@@ -51,7 +52,8 @@ export function pathsInUse(own: Paths): Paths {
 
 /**
  * Whether a keeper runs, which clients that look for its socket at `own` reach from then on. Throws
- * `host_lacks` when its socket is gone and cannot be made again, or its place is somebody else's by now.
+ * `host_lacks` when its socket is gone and cannot be made again, or its place is somebody else's by
+ * now.
  */
 export async function reachKeeper(own: Paths): Promise<boolean> {
   if (!keeperRuns(own)) return false;
@@ -76,7 +78,10 @@ export function linkSocket(own: Paths, paths: Paths): void {
   }
 }
 
-/** The runtime directory was emptied while its keeper ran: by a cleaner, or with the user's last session. */
+/**
+ * The runtime directory was emptied while its keeper ran: by a cleaner, or with the user's last
+ * session.
+ */
 async function haveItListen(home: KeeperHome, { socket }: Paths): Promise<void> {
   withPidfd(home.pid, (pidfd) => {
     if (isRunning(home)) pidfdSendSignal(pidfd, SIGHUP);

@@ -18,8 +18,8 @@ import { unitText } from './unit.ts';
 
 /**
  * Writes the user unit, so that machines with `boot.autostart` start with the host, and enables
- * lingering, so that they outlive the user's last session. Where a transient unit runs the keeper, the
- * installed one takes its place; machines go on. Answers what is true now, line by line.
+ * lingering, so that they outlive the user's last session. Where a transient unit runs the keeper,
+ * the installed one takes its place; machines go on. Answers what is true now, line by line.
  */
 export async function install(input: Omit<ServiceInput, 'manager'>): Promise<string[]> {
   const { env, user, paths } = input;

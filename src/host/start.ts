@@ -55,8 +55,8 @@ export async function start({ env, binDir, asService }: StartInput): Promise<voi
 }
 
 /**
- * A keeper starts its daemon for the first client. The service has none at boot, and machines to be started
- * then: it is the client, and says nothing.
+ * A keeper starts its daemon for the first client. The service has none at boot, and machines to be
+ * started then: it is the client, and says nothing.
  */
 async function wakeDaemon({ socket }: Paths): Promise<void> {
   const connection = createConnection(socket);

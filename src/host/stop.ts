@@ -6,9 +6,9 @@ import { keeperRuns } from './home.ts';
 import { findUserManager, isStopping } from './systemd.ts';
 
 /**
- * What the service does before its keeper is told to end. Nothing, unless the user's manager goes down as
- * well, with the host or with the user's last session: then machines are shut down in good order and come
- * back with it. Otherwise they outlive the service.
+ * What the service does before its keeper is told to end. Nothing, unless the user's manager goes
+ * down as well, with the host or with the user's last session: then machines are shut down in good
+ * order and come back with it. Otherwise they outlive the service.
  */
 export async function stopForManager(env: Environment): Promise<void> {
   const user = currentUser(env);

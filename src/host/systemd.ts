@@ -68,8 +68,8 @@ export interface ServiceInput {
 /**
  * Has the manager start the service and waits until the keeper listens: the installed unit when
  * there is one for these very directories, else a transient one. What the service failed with comes
- * back through a file, since its standard error goes to the journal. The caller sees to it that only
- * one process does this at a time.
+ * back through a file, since its standard error goes to the journal. The caller sees to it that
+ * only one process does this at a time.
  */
 export async function startService(input: ServiceInput): Promise<void> {
   const { manager, env, user, paths } = input;
@@ -112,7 +112,10 @@ async function startTransient(input: ServiceInput): Promise<void> {
   );
 }
 
-/** Stops the transient unit and drops the memory of its failure; one that is not there is fine (5, 1). */
+/**
+ * Stops the transient unit and drops the memory of its failure; one that is not there is fine (5,
+ * 1).
+ */
 export async function endTransient(manager: UserManager, paths: Paths): Promise<void> {
   const name = transientName(paths);
   await systemctl(manager, ['stop', name], [5]);

@@ -15,9 +15,9 @@ export function serviceName({ dataDir, runtimeDir }: Paths): string {
 }
 
 /**
- * The one that is made for those directories where none is installed. A name of its own: the manager keeps
- * a transient unit for as long as programs of a machine's network are in its cgroup, and would take it for
- * the installed one.
+ * The one that is made for those directories where none is installed. A name of its own: the
+ * manager keeps a transient unit for as long as programs of a machine's network are in its cgroup,
+ * and would take it for the installed one.
  */
 export function transientName(paths: Paths): string {
   return serviceName(paths).replace(/\.service$/, `${transientSuffix}.service`);
@@ -25,14 +25,18 @@ export function transientName(paths: Paths): string {
 
 export const unitDescription = 'warren: machines of an ordinary user';
 
-/** Of what is stopped with the manager, the bus goes later: the daemon and the OCI runtime ask over it. */
+/**
+ * Of what is stopped with the manager, the bus goes later: the daemon and the OCI runtime ask over
+ * it.
+ */
 export const unitOrder = [['After', 'dbus.socket dbus.service']] as const;
 
 /**
- * `start` leaves the keeper behind, so the service is a forking one. Its cgroup holds the keeper and
- * the daemon; machines get scopes of their own. A stop ends the keeper and with it the daemon, and
- * leaves machines alone (KillMode=process) unless the manager goes down too, as `stopCommand` finds out. How
- * long that may take is for the manager to say, which has two minutes as user@.service comes.
+ * `start` leaves the keeper behind, so the service is a forking one. Its cgroup holds the keeper
+ * and the daemon; machines get scopes of their own. A stop ends the keeper and with it the daemon,
+ * and leaves machines alone (KillMode=process) unless the manager goes down too, as `stopCommand`
+ * finds out. How long that may take is for the manager to say, which has two minutes as
+ * user@.service comes.
  */
 export function unitProperties(paths: Paths): readonly (readonly [string, string])[] {
   return [
@@ -88,7 +92,9 @@ export function unitText({ env, user, paths, binDir }: UnitInput): string {
   ].join('\n');
 }
 
-/** ExecStop as a line that holds no specifier: `systemd-run` takes it so, a file wants `%` doubled. */
+/**
+ * ExecStop as a line that holds no specifier: `systemd-run` takes it so, a file wants `%` doubled.
+ */
 export function stopCommand(binDir: string): string {
   return commandLine(hostCommand(binDir, 'stop'));
 }

@@ -18,9 +18,10 @@ const programs: Readonly<
 };
 
 /**
- * The program that packs what it reads, undefined where nothing is to be packed. Without a wish it is
- * zstd where that is installed, else gzip: at its default level zstd packs a Debian in a fifth of
- * gzip's time and a third smaller, and every client of LXD tells the two apart. Throws `host_lacks`.
+ * The program that packs what it reads, undefined where nothing is to be packed. Without a wish it
+ * is zstd where that is installed, else gzip: at its default level zstd packs a Debian in a fifth
+ * of gzip's time and a third smaller, and every client of LXD tells the two apart. Throws
+ * `host_lacks`.
  */
 export async function compressCommand(
   what: string,

@@ -76,7 +76,10 @@ export async function unpackStream(
   if (devices > 0) log.debug({ target, devices }, 'dropped device nodes of an image');
 }
 
-/** tar that extracts its standard input below `directory`, with owners by number and every attribute. */
+/**
+ * tar that extracts its standard input below `directory`, with owners by number and every
+ * attribute.
+ */
 export function extractCommand(directory: string): string[] {
   // prettier-ignore
   return [

@@ -37,10 +37,10 @@ const sshFxpVersion = 2;
 /**
  * It must see the machine's files at their own paths, or absolute links would lead elsewhere, and
  * yet be the host's program with the host's libraries: a machine has none, or a hostile one. So it
- * starts in a sandbox with the host's /usr, and once it answers, and so has loaded all it needs, the
- * machine's root takes the place of the sandbox's (pivot_root) and nothing of the host is left. No
- * byte of a client reaches it before. It runs as root of the slice, so what a hostile file might make
- * of it can do no more to these files than the machine's own root can.
+ * starts in a sandbox with the host's /usr, and once it answers, and so has loaded all it needs,
+ * the machine's root takes the place of the sandbox's (pivot_root) and nothing of the host is left.
+ * No byte of a client reaches it before. It runs as root of the slice, so what a hostile file might
+ * make of it can do no more to these files than the machine's own root can.
  */
 export async function serveSftp(
   sandbox: Sandbox,
@@ -133,7 +133,9 @@ async function enterTree(child: ConfinedChild): Promise<void> {
   }
 }
 
-/** One whole packet: a length of four bytes and as many that follow. Undefined at the end before it. */
+/**
+ * One whole packet: a length of four bytes and as many that follow. Undefined at the end before it.
+ */
 async function readPacket(stream: Readable): Promise<Buffer | undefined> {
   return await new Promise((resolve) => {
     let bytes = Buffer.alloc(0);

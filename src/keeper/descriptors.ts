@@ -59,7 +59,9 @@ export class DescriptorStore {
     for (const held of this.#held.values()) this.#watch(held);
   }
 
-  /** Leaves the consoles to a daemon and hands it everything; what was drained is handed out once. */
+  /**
+   * Leaves the consoles to a daemon and hands it everything; what was drained is handed out once.
+   */
   handOver(): StoredDescriptor[] {
     this.#draining = false;
     return [...this.#held].map(([name, held]) => {

@@ -6,7 +6,10 @@
 const ownedBySystemd =
   /^(NOTIFY_SOCKET|LISTEN_.*|WATCHDOG_.*|MAINPID|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_.*)$/;
 
-/** The environment of the daemon: the keeper's, which the host side chose, without what is only its own. */
+/**
+ * The environment of the daemon: the keeper's, which the host side chose, without what is only its
+ * own.
+ */
 export function daemonEnvironment(
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {

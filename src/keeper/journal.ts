@@ -69,7 +69,9 @@ export class ExitJournal {
     return record;
   }
 
-  /** Drops what is up to and including `sequence`: writes a shorter journal and puts it in place. */
+  /**
+   * Drops what is up to and including `sequence`: writes a shorter journal and puts it in place.
+   */
   forget(sequence: number): void {
     const upTo = Math.min(sequence, this.#lastSequence);
     const kept = this.#records.filter((record) => record.sequence > upTo);

@@ -18,7 +18,8 @@ export interface KeeperLocks {
 }
 
 /**
- * One keeper for the data, and one for the runtime directory. Throws `exists` when there is another.
+ * One keeper for the data, and one for the runtime directory. Throws `exists` when there is
+ * another.
  */
 export function holdLocks(paths: Paths): KeeperLocks {
   const dataFd = hold(paths.dataLock, paths.dataDir);

@@ -21,9 +21,9 @@ interface Timer {
 /**
  * The keeper's heart: one poll(2) over every descriptor it has, and nothing asynchronous. After
  * each wait Node's own loop turns once, for that is where signal handlers run; its descriptor is
- * among the polled ones, so a signal that arrives after that ends the next wait. What came before it
- * is looked for right before the wait (`eachTurn`). A callback that throws is logged and disturbs no
- * other.
+ * among the polled ones, so a signal that arrives after that ends the next wait. What came before
+ * it is looked for right before the wait (`eachTurn`). A callback that throws is logged and
+ * disturbs no other.
  */
 export class Loop {
   readonly #log: Log;
@@ -57,8 +57,8 @@ export class Loop {
   }
 
   /**
-   * Runs `task` before each wait, after Node's loop has turned: that may have taken up the signal of
-   * what `task` looks for, and then nothing else would end the wait.
+   * Runs `task` before each wait, after Node's loop has turned: that may have taken up the signal
+   * of what `task` looks for, and then nothing else would end the wait.
    */
   eachTurn(task: () => void): void {
     this.#everyTurn.push(task);

@@ -5,7 +5,9 @@ const maxNameLength = 256;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The request a message is, with nothing in it that was not asked for; undefined when it is none. */
+/**
+ * The request a message is, with nothing in it that was not asked for; undefined when it is none.
+ */
 export function parseRequest(message: unknown): KeeperRequest | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   const fields = message as Fields;

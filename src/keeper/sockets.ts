@@ -27,8 +27,8 @@ export function listenAt(path: string): number {
 }
 
 /**
- * As `listenAt`, in place of the socket behind `fd`, which keeps its number: whoever watches it watches
- * the new one from now on.
+ * As `listenAt`, in place of the socket behind `fd`, which keeps its number: whoever watches it
+ * watches the new one from now on.
  */
 export function listenAgainAt(path: string, fd: number): void {
   const fresh = listenAt(path);

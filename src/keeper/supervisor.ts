@@ -101,7 +101,10 @@ export class Supervisor {
     });
   }
 
-  /** Has the daemon end, if one runs; the next client gets another one, with the sockets as they are now. */
+  /**
+   * Has the daemon end, if one runs; the next client gets another one, with the sockets as they are
+   * now.
+   */
   replace(): void {
     if (this.#pid !== undefined) process.kill(this.#pid, SIGTERM);
   }
@@ -136,7 +139,8 @@ export class Supervisor {
     this.#failures = servedMs >= wellAfterMs ? 1 : this.#failures + 1;
     const delayMs = backoffMs(this.#failures - 1, firstDelayMs, maxDelayMs);
     this.#options.log(`the next daemon starts in ${delayMs} ms`);
-    // One that never gets as far as serving cannot answer whoever waits: better an answer than a wait.
+    // One that never gets as far as serving cannot answer whoever waits: better an answer than a
+    // wait.
     this.#api.wait(this.#servesSinceMs === undefined && this.#failures >= 2 ? 'read' : 'none');
     this.#delay = this.#options.loop.after(delayMs, () => {
       this.#delay = undefined;

@@ -32,7 +32,9 @@ export function ensureBridge(net: Switch, bridge: BridgeConfig): void {
   }
 }
 
-/** Removes bridges that are not in the list; what is neither port nor uplink nor loopback is one. */
+/**
+ * Removes bridges that are not in the list; what is neither port nor uplink nor loopback is one.
+ */
 export function removeOtherBridges(net: Switch, keep: readonly string[]): void {
   for (const link of net.links()) {
     const isLoopback = link.hardware === 772;

@@ -21,7 +21,9 @@ import {
   type UplinkDriver,
 } from './uplink.ts';
 
-/** The bridges of the switch with what serves them. Its caller lets only one change run at a time. */
+/**
+ * The bridges of the switch with what serves them. Its caller lets only one change run at a time.
+ */
 export interface Bridges {
   readonly report: NetworkReport;
   apply(bridges: readonly BridgeConfig[]): Promise<void>;
@@ -64,7 +66,8 @@ export function makeBridges(deps: {
 
   const ensureUplink = async (): Promise<void> => {
     if (uplink !== undefined && !isRunning(uplink.helper.identity)) uplink = undefined;
-    // One of an earlier daemon. Nobody else starts any, and to look for it is to look at every process.
+    // One of an earlier daemon. Nobody else starts any, and to look for it is to look at every
+    // process.
     if (!hasLooked) uplink = findUplink(net.file);
     hasLooked = true;
     if (!configs.some(({ ipv4, nat }) => ipv4 !== undefined && nat)) {

@@ -85,7 +85,10 @@ function dhcpArgs(
   ];
 }
 
-/** Lines for `--dhcp-hostsfile`, sorted. Each value is checked, since a line break would be a line of its own. */
+/**
+ * Lines for `--dhcp-hostsfile`, sorted. Each value is checked, since a line break would be a line
+ * of its own.
+ */
 export function formatHosts(reservations: readonly Reservation[]): string {
   const issues: Issue[] = [];
   const lines = reservations.map(({ instance, hwaddr, address }) => {
@@ -125,7 +128,9 @@ export function parseLeases(text: string): LeaseLine[] {
   });
 }
 
-/** What a user sees: the gateway, what DHCP gave out, and reserved addresses nobody has taken up. */
+/**
+ * What a user sees: the gateway, what DHCP gave out, and reserved addresses nobody has taken up.
+ */
 export function leasesOf(
   bridge: BridgeConfig,
   reservations: readonly Reservation[],
@@ -151,8 +156,8 @@ function lease(line: LeaseLine, type: NetworkLease['type']): NetworkLease {
 }
 
 /**
- * A DHCPRELEASE (RFC 2131) in the name of `hwaddr`. dnsmasq finds the lease by hardware address when
- * there is no client identifier, and wants the address to be the lease's.
+ * A DHCPRELEASE (RFC 2131) in the name of `hwaddr`. dnsmasq finds the lease by hardware address
+ * when there is no client identifier, and wants the address to be the lease's.
  */
 export function releasePacket(address: string, server: string, hwaddr: string): Buffer {
   const bytes = (ip: string): number[] => ip.split('.').map(Number);

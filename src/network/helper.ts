@@ -16,8 +16,8 @@ export interface Helper {
  * Helpers of this user whose command line `isOurs`, the oldest first. They are found by what they
  * are instead of by a pid file: so one that was started a moment before the daemon died is found
  * too. Machines choose the command lines of their processes, but not their user namespace, which is
- * never ours: that is asked first, for a command line is read from the memory of its process, and waits for as
- * long as that is stuck in a file system that does not answer.
+ * never ours: that is asked first, for a command line is read from the memory of its process, and
+ * waits for as long as that is stuck in a file system that does not answer.
  */
 export function findHelpers(isOurs: (argv: readonly string[]) => boolean): Helper[] {
   const ours = readlinkSync('/proc/self/ns/user');

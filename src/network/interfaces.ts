@@ -27,7 +27,10 @@ export interface NetnsContent {
   readonly addresses: readonly Address[];
 }
 
-/** Most that is asked of a machine, whose root makes interfaces and addresses by the hundred thousand. */
+/**
+ * Most that is asked of a machine, whose root makes interfaces and addresses by the hundred
+ * thousand.
+ */
 export const mostOfMachine = { links: 1000, addresses: 4000 };
 
 /**

@@ -40,7 +40,9 @@ export interface NameService {
 
 const program = 'dnsmasq';
 
-/** What dnsmasq does not give up after so many looks, such as a lease without an end, it never will. */
+/**
+ * What dnsmasq does not give up after so many looks, such as a lease without an end, it never will.
+ */
 const maxLooks = 20;
 
 /** Longest log that is left as it is; there is an older one beside it (`.1`). */
@@ -64,7 +66,9 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
   let bridge = first;
   let helper: Helper | undefined;
   const introduced = new Map<string, Reservation>();
-  /** Hardware addresses whose lease is taken back: how often it has seemed gone, of how many looks. */
+  /**
+   * Hardware addresses whose lease is taken back: how often it has seemed gone, of how many looks.
+   */
   const leaving = new Map<string, { readonly seenGone: number; readonly all: number }>();
 
   const isOf = (mac: string) => (reservation: Reservation) =>
@@ -85,7 +89,10 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
     if (helper !== undefined) signalHelper(helper, 'SIGHUP');
   };
 
-  /** A machine's packets can write a megabyte of lines a second. dnsmasq begins a new file at SIGUSR2. */
+  /**
+   * A machine's packets can write a megabyte of lines a second. dnsmasq begins a new file at
+   * SIGUSR2.
+   */
   const boundLog = (server: Helper): void => {
     const file = logFile(places, bridge.name);
     if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= maxLogBytes) return;
@@ -96,8 +103,8 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
   const given = (): LeaseLine[] => parseLeases(readOr(leaseFile(places, bridge.name), ''));
 
   /**
-   * Whether there is nothing to do for a lease in `leaving`: dnsmasq's file has it no more, or a machine of
-   * that hardware address has started meanwhile. Where it has, `ask` it to give that up.
+   * Whether there is nothing to do for a lease in `leaving`: dnsmasq's file has it no more, or a
+   * machine of that hardware address has started meanwhile. Where it has, `ask` it to give that up.
    */
   const takeBack = async (mac: string, ask: boolean): Promise<boolean> => {
     const lease = given().find((line) => line.hwaddr === mac);
@@ -111,8 +118,8 @@ export function makeNameService(net: Switch, places: Places, first: BridgeConfig
   };
 
   /**
-   * What seems taken back may not be: dnsmasq empties its file before it fills it anew, and its socket holds
-   * only so many releases at once.
+   * What seems taken back may not be: dnsmasq empties its file before it fills it anew, and its
+   * socket holds only so many releases at once.
    */
   const lookAgain = async (): Promise<void> => {
     for (const [mac, looks] of leaving) {

@@ -23,7 +23,10 @@ export interface NetworksDeps {
   readonly log: NetworkLog;
   /** Where socket files of machines are looked for. */
   readonly openFiles: OpenMachineFiles;
-  /** Uplink drivers in the order in which they are tried; slirp4netns first, whose sandbox is tighter. */
+  /**
+   * Uplink drivers in the order in which they are tried; slirp4netns first, whose sandbox is
+   * tighter.
+   */
   readonly drivers?: readonly UplinkDriver[];
 }
 
@@ -57,7 +60,10 @@ export function makeNetworks({
   let opening: Promise<Open> | undefined;
   let open: Open | undefined;
   let timer: NodeJS.Timeout | undefined;
-  /** Vain attempts in a row to bring the network back, and when the next one may be, by `performance.now`. */
+  /**
+   * Vain attempts in a row to bring the network back, and when the next one may be, by
+   * `performance.now`.
+   */
   let revivals = 0;
   let reviveAt = 0;
 
@@ -84,7 +90,10 @@ export function makeNetworks({
     return opening;
   };
 
-  /** What cannot be brought back is tried ever more rarely: each time is a program more, and a line of the log. */
+  /**
+   * What cannot be brought back is tried ever more rarely: each time is a program more, and a line
+   * of the log.
+   */
   const supervise = (): void => {
     if (mutex.isHeld('switch') || performance.now() < reviveAt) return;
     exclusively(async () => open?.bridges.revive())

@@ -37,7 +37,8 @@ export function switchRules(
     '    type filter hook forward priority filter; policy drop;',
     '    ct state established,related accept',
     ...bridges.flatMap(({ name }) => [
-      // What the gateway is to hand on to the bridge that it came from: the way round a port's isolation.
+      // What the gateway is to hand on to the bridge that it came from: the way round a port's
+      // isolation.
       `    iifname "${name}" oifname "${name}" ether daddr ${bridgeHwaddr(name)} drop`,
       `    iifname "${name}" oifname "${name}" accept`,
     ]),
@@ -67,7 +68,8 @@ export function guardPort(port: string, hwaddr: string, ipv4: string | undefined
     `add chain bridge warren port-${port}`,
     `flush chain bridge warren port-${port}`,
     rule(`ether saddr != ${hwaddr} drop`),
-    // Who gets a frame with a tag of VLAN 0 takes it for one without, and no rule below sees into it.
+    // Who gets a frame with a tag of VLAN 0 takes it for one without, and no rule below sees into
+    // it.
     rule('ether type { 8021q, 8021ad } drop'),
     rule(`ether type arp arp saddr ether != ${hwaddr} drop`),
     ...(ipv4 === undefined

@@ -7,7 +7,9 @@ export interface Places {
   readonly netnsFile: HostPath;
   /** dnsmasq's reservations per bridge. 0700. */
   readonly runDir: HostPath;
-  /** Leases per bridge: they outlive a restart of the host, so that machines keep their addresses. */
+  /**
+   * Leases per bridge: they outlive a restart of the host, so that machines keep their addresses.
+   */
   readonly leaseDir: HostPath;
   readonly logDir: HostPath;
 }

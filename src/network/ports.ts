@@ -16,7 +16,10 @@ export interface PortOwner {
 
 const prefix = 'veth';
 
-/** The switch's end of a device's pair: always the same, and short enough for a name of an interface. */
+/**
+ * The switch's end of a device's pair: always the same, and short enough for a name of an
+ * interface.
+ */
 export function portName({ instance, device }: PortOwner): string {
   const hash = createHash('sha256').update(`${instance}/${device}`).digest('hex');
   return `${prefix}${hash.slice(0, 11)}`;
@@ -33,8 +36,8 @@ export function portOwner(link: Link): PortOwner | undefined {
 }
 
 /**
- * Makes the pair: the peer in the machine's network namespace under its name there, the other end on
- * the bridge and up. A pair of the same name that has outlived its machine is replaced.
+ * Makes the pair: the peer in the machine's network namespace under its name there, the other end
+ * on the bridge and up. A pair of the same name that has outlived its machine is replaced.
  */
 export function attachPort(net: Switch, initPid: number, nic: NicSpec): { hostName: string } {
   const links = net.links();

@@ -79,7 +79,10 @@ export interface VethPair {
   };
 }
 
-/** Both ends at once; the peer is born in its network namespace, down. `EEXIST` when a name is taken. */
+/**
+ * Both ends at once; the peer is born in its network namespace, down. `EEXIST` when a name is
+ * taken.
+ */
 export function vethLink({ name, bridgeIndex, mtu, peer }: VethPair): Request {
   const peerInfo = Buffer.concat([
     ifinfo({}),
@@ -200,7 +203,10 @@ export interface Link {
   /** For a veth the index of its peer, in the namespace where that is. */
   readonly peerIndex: number | undefined;
   readonly master: number | undefined;
-  /** In the order of `struct rtnl_link_stats64`: packets in and out, bytes in and out, errors, drops. */
+  /**
+   * In the order of `struct rtnl_link_stats64`: packets in and out, bytes in and out, errors,
+   * drops.
+   */
   readonly stats: readonly number[];
 }
 

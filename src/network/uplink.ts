@@ -9,8 +9,8 @@ import { findHelpers, stopHelper, type Helper } from './helper.ts';
 import type { UplinkFacts } from './nft.ts';
 
 /**
- * The uplink's own subnet. From the range for benchmarks of networks (RFC 2544), which is on nobody's
- * wire; slirp4netns' default 10.0.2.0/24 is the network of every VirtualBox guest.
+ * The uplink's own subnet. From the range for benchmarks of networks (RFC 2544), which is on
+ * nobody's wire; slirp4netns' default 10.0.2.0/24 is the network of every VirtualBox guest.
  */
 const prefix = '198.18.77';
 export const uplinkFacts: UplinkFacts = { device: 'tap0', subnet: `${prefix}.0/24` };
@@ -24,11 +24,16 @@ export interface Uplink {
   readonly helper: Helper;
 }
 
-/** How a driver is started; tried in order, since older programs and kernels lack some protections. */
+/**
+ * How a driver is started; tried in order, since older programs and kernels lack some protections.
+ */
 interface Attempt {
   readonly driver: UplinkDriver;
   readonly args: readonly string[];
-  /** Writes to descriptor 3 once the interface is up; else it is up when the parent has exited with 0. */
+  /**
+   * Writes to descriptor 3 once the interface is up; else it is up when the parent has exited with
+   * 0.
+   */
   readonly readyFd: boolean;
 }
 

@@ -4,10 +4,16 @@ import { setCpuAffinity } from '../sys/kernel/process.ts';
 import { hasErrno } from '../sys/sys-error.ts';
 import { readProcesses } from './cgroup/tree.ts';
 
-/** What is started while we go through the others is found by the next round; a fork bomb never ends. */
+/**
+ * What is started while we go through the others is found by the next round; a fork bomb never
+ * ends.
+ */
 const mostRounds = 5;
 
-/** Has every thread in a cgroup run on these CPUs; those that its cpuset has none of stay as they are. */
+/**
+ * Has every thread in a cgroup run on these CPUs; those that its cpuset has none of stay as they
+ * are.
+ */
 export function setAffinities(directory: string, cpus: readonly number[]): void {
   const done = new Set<number>();
   for (let round = 0; round < mostRounds; round++) {

@@ -108,7 +108,9 @@ async function confine(
   writeLimits(name, directory, limits);
 }
 
-/** The directories' modes do not depend on our umask: a guest must get into one and not the other. */
+/**
+ * The directories' modes do not depend on our umask: a guest must get into one and not the other.
+ */
 function prepareDirectories({ hostDir, bundleDir }: Places): void {
   rmSync(bundleDir, { recursive: true, force: true });
   mkdirSync(bundleDir, { recursive: true });

@@ -9,7 +9,10 @@ export interface OciProgram {
   /** Options before the command. */
   readonly globalArgs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Runs a command to its end; throws `program_failed` with the runtime's own words, `host_lacks` where it can start nothing. */
+  /**
+   * Runs a command to its end; throws `program_failed` with the runtime's own words, `host_lacks`
+   * where it can start nothing.
+   */
   run(what: string, args: readonly string[], timeoutMs: number): Promise<void>;
 }
 

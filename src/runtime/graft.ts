@@ -24,11 +24,12 @@ export interface LiveMachine {
 }
 
 /**
- * Mounts sources in a machine, in order, whether its init runs already or waits for its start. Their
- * flags must be firm: so they are not cloned from our own mount namespace but from a copy of it that
- * belongs to the machine's user namespace, where the kernel locks them (mount_namespaces(7)). The
- * OCI runtime cannot be asked: what it binds read-only, a machine's root remounts writable.
- * A daemon that dies in here leaves some mounted, and staged ones that `unstageBinds` removes.
+ * Mounts sources in a machine, in order, whether its init runs already or waits for its start.
+ * Their flags must be firm: so they are not cloned from our own mount namespace but from a copy of
+ * it that belongs to the machine's user namespace, where the kernel locks them
+ * (mount_namespaces(7)). The OCI runtime cannot be asked: what it binds read-only, a machine's root
+ * remounts writable. A daemon that dies in here leaves some mounted, and staged ones that
+ * `unstageBinds` removes.
  */
 export async function plugBinds(machine: LiveMachine, binds: readonly BindMount[]): Promise<void> {
   if (binds.length === 0) return;
@@ -59,8 +60,8 @@ export async function plugBinds(machine: LiveMachine, binds: readonly BindMount[
 }
 
 /**
- * Takes away the mounts at `targets`, in order, where there are any. What the machine has open below one,
- * or has mounted elsewhere itself, stays until it lets go.
+ * Takes away the mounts at `targets`, in order, where there are any. What the machine has open
+ * below one, or has mounted elsewhere itself, stays until it lets go.
  */
 export async function unplugBinds(machine: LiveMachine, targets: readonly string[]): Promise<void> {
   if (targets.length === 0) return;

@@ -8,8 +8,8 @@ import { readMountsOf } from './machine-mounts.ts';
 import type { BindMount } from './types.ts';
 
 /**
- * What lxcfs answers differently to each machine: memory and swap by its cgroup, processors by its set
- * of CPUs, the time since its init began.
+ * What lxcfs answers differently to each machine: memory and swap by its cgroup, processors by its
+ * set of CPUs, the time since its init began.
  */
 const shown = [
   '/proc/cpuinfo',
@@ -29,13 +29,16 @@ export interface MachineViews {
   readonly binds: readonly BindMount[];
 }
 
-/** How long an answer may take, on a busy host too: one whose program hangs holds up every start for as long. */
+/**
+ * How long an answer may take, on a busy host too: one whose program hangs holds up every start for
+ * as long.
+ */
 const patienceMs = 5000;
 
 /**
  * Looks for the lxcfs of this host, which its administrator runs as a service. The function that is
- * returned answers undefined where there is none, or where it does not answer; then machines see the
- * host's own.
+ * returned answers undefined where there is none, or where it does not answer; then machines see
+ * the host's own.
  */
 export function viewFinder(): () => Promise<MachineViews | undefined> {
   // One question at a time: each may keep a thread of libuv's four for as long as lxcfs hangs.
@@ -91,8 +94,8 @@ export interface ViewsPlan {
 }
 
 /**
- * Compares what the machine with this init has with `views`. What a guest has mounted over them itself
- * stays, and a guest that has more mounts than anybody looks through keeps what it has.
+ * Compares what the machine with this init has with `views`. What a guest has mounted over them
+ * itself stays, and a guest that has more mounts than anybody looks through keeps what it has.
  */
 export function planViews(initPid: number, views: MachineViews | undefined): ViewsPlan {
   const text = readMountsOf(initPid);

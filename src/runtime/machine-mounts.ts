@@ -2,7 +2,9 @@ import { closeSync, openSync, readSync } from 'node:fs';
 
 import { hasErrno } from '../sys/sys-error.ts';
 
-/** Some ten thousand mounts: a guest may have ten times that, and whoever reads them looks at all. */
+/**
+ * Some ten thousand mounts: a guest may have ten times that, and whoever reads them looks at all.
+ */
 const maxMountinfoBytes = 1024 * 1024;
 /** For one reader after the other: a new one for each had V8 collect garbage every tenth time. */
 const buffer = Buffer.allocUnsafeSlow(maxMountinfoBytes);

@@ -12,8 +12,8 @@ const batch = 32;
 /**
  * Listens where a machine's NOTIFY_SOCKET points (sd_notify(3)), in place of whatever an earlier
  * daemon left there, and calls back once for the first READY=1. Everything is read, always: the
- * queue holds ten, and a full one would block the machine's pid 1. What a guest says here is its own
- * claim and nothing else.
+ * queue holds ten, and a full one would block the machine's pid 1. What a guest says here is its
+ * own claim and nothing else.
  */
 export function listenNotify(path: string, readiness: Readiness, onReady: () => void): Disposable {
   rmSync(path, { force: true });

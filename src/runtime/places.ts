@@ -1,6 +1,8 @@
 import type { Paths } from '../contract/paths.ts';
 
-/** Where the runtime keeps what belongs to one machine, all on the tmpfs of U0's mount namespace. */
+/**
+ * Where the runtime keeps what belongs to one machine, all on the tmpfs of U0's mount namespace.
+ */
 export interface Places {
   /** Bound into the machine at /run/host, so its ids must be able to pass: 0755. */
   readonly hostDir: string;

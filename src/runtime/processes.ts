@@ -10,8 +10,8 @@ const SIGKILL = 9;
 const SIGPWR = 30;
 
 /**
- * A pidfd of this very process, or undefined when it has gone. Opened first and compared then: a pid
- * that was recycled in between belongs to a younger process, which has another start time. The
+ * A pidfd of this very process, or undefined when it has gone. Opened first and compared then: a
+ * pid that was recycled in between belongs to a younger process, which has another start time. The
  * caller closes it.
  */
 export function openIdentity(identity: ProcessIdentity): number | undefined {
@@ -59,7 +59,8 @@ export function kill(identity: ProcessIdentity): void {
 }
 
 /**
- * Calls back once, never from within this call, when the process has ended; also when it had before.
+ * Calls back once, never from within this call, when the process has ended; also when it had
+ * before.
  */
 export function watchExit(
   readiness: Readiness,
@@ -93,8 +94,8 @@ export function watchExit(
 
 /**
  * SIGRTMIN+3 halts an init that blocks it, as systemd does to read it from a signalfd; every other
- * init halts on SIGPWR, as LXC has it. openrc-init blocks whatever it does not handle, so SIGPWR must be
- * blocked as well. Never SIGTERM: busybox's init reboots on it.
+ * init halts on SIGPWR, as LXC has it. openrc-init blocks whatever it does not handle, so SIGPWR
+ * must be blocked as well. Never SIGTERM: busybox's init reboots on it.
  */
 export function requestShutdown(init: ProcessIdentity): void {
   const status = readProcessStatus(init.pid);

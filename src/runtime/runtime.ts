@@ -53,7 +53,9 @@ export interface RuntimeDeps {
 
 const startTimeoutMs = 60_000;
 
-/** Must run in U0, as its root, with `paths.mountDir` on a file system that machines' ids can pass. */
+/**
+ * Must run in U0, as its root, with `paths.mountDir` on a file system that machines' ids can pass.
+ */
 export async function makeRuntime(deps: RuntimeDeps): Promise<Runtime> {
   const { paths, readiness, program, log } = deps;
   const part = deps.cgroupDir === undefined ? undefined : { directory: deps.cgroupDir, log };
@@ -249,7 +251,9 @@ function unmapped(kind: string, map: readonly OciIdMapping[], ids: readonly numb
   return ids.filter((id) => findOutsideId(map, id) === undefined).map((id) => `${kind} ${id}`);
 }
 
-/** Whatever of a machine can be left: state, cgroup, bundle, or only the directories around them. */
+/**
+ * Whatever of a machine can be left: state, cgroup, bundle, or only the directories around them.
+ */
 function listNames({ ociDir, mountDir }: RuntimePaths, cgroup: CgroupDriver): string[] {
   const names = new Set(cgroup.list());
   for (const dir of [ociDir, bundlesDir(mountDir), `${mountDir}/run`, `${mountDir}/binds`]) {

@@ -2,9 +2,10 @@ import type { StringMap } from '../contract/api/instances.ts';
 import { WarrenError } from '../contract/errors.ts';
 
 /**
- * `invalid` when a machine was not made for a sysctl that the kernel refused, by what the OCI runtime wrote
- * (crun: `write to /proc/sys/net/core/somaxconn: Invalid argument`): which values a sysctl takes, and whether
- * a machine may set it, only the kernel knows. Undefined when it was something else.
+ * `invalid` when a machine was not made for a sysctl that the kernel refused, by what the OCI
+ * runtime wrote (crun: `write to /proc/sys/net/core/somaxconn: Invalid argument`): which values a
+ * sysctl takes, and whether a machine may set it, only the kernel knows. Undefined when it was
+ * something else.
  */
 export function sysctlRefusal(
   name: string,

@@ -16,8 +16,8 @@ import type { MachineSpec } from './types.ts';
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 
 /**
- * Throws `unsupported` when init is systemd, which does not start without a cgroup of its own. Inits
- * that need none pass.
+ * Throws `unsupported` when init is systemd, which does not start without a cgroup of its own.
+ * Inits that need none pass.
  */
 export function refuseWithoutCgroup({ name, root, init }: MachineSpec, why: string): void {
   const [command] = init;
@@ -29,7 +29,9 @@ export function refuseWithoutCgroup({ name, root, init }: MachineSpec, why: stri
   });
 }
 
-/** By the name that `/sbin/init` is a link to, resolved within the root: guest content chooses it. */
+/**
+ * By the name that `/sbin/init` is a link to, resolved within the root: guest content chooses it.
+ */
 function isSystemd(root: string, command: string): boolean {
   let path = command;
   const rootFd = openat2(AT_FDCWD, root, { flags: O_PATH | O_DIRECTORY, resolve: 0 });

@@ -72,7 +72,9 @@ export interface CreatedMachine {
   readonly init: ProcessIdentity;
   /** Master side of /dev/console. The caller owns and closes it. */
   readonly consoleFd: number;
-  /** Own slave side, kept open so that the master never reads EIO. The caller owns and closes it. */
+  /**
+   * Own slave side, kept open so that the master never reads EIO. The caller owns and closes it.
+   */
   readonly consoleKeepaliveFd: number;
 }
 
@@ -89,7 +91,10 @@ export interface ExecSpec {
   readonly terminal?: { readonly width: number; readonly height: number } | undefined;
 }
 
-/** A running exec. `stdin`, `stdout`, `stderr` are pipes, or `pty` is the master as one duplex stream. */
+/**
+ * A running exec. `stdin`, `stdout`, `stderr` are pipes, or `pty` is the master as one duplex
+ * stream.
+ */
 export interface ExecSession {
   readonly stdio:
     | {
@@ -130,7 +135,10 @@ export interface MachineUsage {
   readonly processesMax: number | undefined;
 }
 
-/** The kernel's own account of a machine, with its names: see cgroup-v2.rst. Undefined: not delegated. */
+/**
+ * The kernel's own account of a machine, with its names: see cgroup-v2.rst. Undefined: not
+ * delegated.
+ */
 export interface MachineAccounts {
   /** Of cpu.stat; microseconds. */
   readonly cpu: Readonly<Record<string, number>>;
@@ -145,7 +153,9 @@ export interface MachineAccounts {
 export interface MachineRoot extends Disposable {
   /** O_PATH. */
   readonly fd: number;
-  /** Its /proc/PID/mountinfo. Throws ESRCH once init has ended, `hostile` for more than 1 MiB of it. */
+  /**
+   * Its /proc/PID/mountinfo. Throws ESRCH once init has ended, `hostile` for more than 1 MiB of it.
+   */
   mountinfo(): string;
 }
 
@@ -159,7 +169,9 @@ export interface Runtime {
    * needs a cgroup and there is no driver. Run before anything is made.
    */
   checkLimits(name: string, limits: CgroupLimits, keys: Readonly<Record<string, string>>): void;
-  /** `crun create`: namespaces exist, init waits. The caller then attaches the network and starts. */
+  /**
+   * `crun create`: namespaces exist, init waits. The caller then attaches the network and starts.
+   */
   create(spec: MachineSpec, options: { signal?: AbortSignal }): Promise<CreatedMachine>;
   start(name: string): Promise<void>;
   /** Mounts in a running machine, as `create` would have; a mount at the target is covered. */
@@ -188,8 +200,8 @@ export interface Runtime {
   /** Whether `renewViews` has something to do. */
   hasOldViews(name: string, init: ProcessIdentity): Promise<boolean>;
   /**
-   * Brings the files by which a running machine sees its own limits to those of the lxcfs that runs now;
-   * it sees the host's when there is none. Whoever calls holds the machine.
+   * Brings the files by which a running machine sees its own limits to those of the lxcfs that runs
+   * now; it sees the host's when there is none. Whoever calls holds the machine.
    */
   renewViews(name: string, init: ProcessIdentity): Promise<void>;
   usage(name: string): Promise<MachineUsage | undefined>;

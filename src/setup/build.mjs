@@ -1,5 +1,5 @@
-// Builds dist/bin: every program as a bundle, the CLI and the daemon with a compile cache. Types are not looked
-// at here; `npm run check` does that.
+// Builds dist/bin: every program as a bundle, the CLI and the daemon with a compile cache. Types
+// are not looked at here; `npm run check` does that.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// Each program as few files that node starts fast: finding and reading hundreds of small modules costs
-// more than a command, and most of a daemon's start.
+// Each program as few files that node starts fast: finding and reading hundreds of small modules
+// costs more than a command, and most of a daemon's start.
 import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
@@ -40,8 +40,8 @@ const clientOfWs = {
 };
 
 /**
- * What `ws` loads for TLS and compression, of which warren's own socket knows nothing: left to when it
- * is used, since node takes longer to load `tls` than the whole of `ws`.
+ * What `ws` loads for TLS and compression, of which warren's own socket knows nothing: left to when
+ * it is used, since node takes longer to load `tls` than the whole of `ws`.
  */
 const whenUsed = {
   name: 'when-used',
@@ -77,8 +77,8 @@ const common = {
 };
 
 /**
- * A core is the text of a function, as the launcher calls it: what it would put around half a megabyte
- * would cost a copy, and a collection of garbage.
+ * A core is the text of a function, as the launcher calls it: what it would put around half a
+ * megabyte would cost a copy, and a collection of garbage.
  */
 const asFunction = {
   banner: { js: '(function (exports, require, module, __filename, __dirname) {"use strict";' },
@@ -109,8 +109,8 @@ export async function bundleCli(bin) {
 const native = ['better-sqlite3', 'koffi'];
 
 /**
- * Writes the programs other than the CLI into a directory. Nothing is minified, so that a place in a
- * trace can be read: each module is headed by the path of its source, and a map lies beside.
+ * Writes the programs other than the CLI into a directory. Nothing is minified, so that a place in
+ * a trace can be read: each module is headed by the path of its source, and a map lies beside.
  */
 export async function bundlePrograms(bin) {
   const plain = {

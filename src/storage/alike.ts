@@ -10,7 +10,9 @@ export interface TreeFile {
   readonly stat: BigIntStats;
 }
 
-/** Whether two files that are no directories are the same in everything a machine can see but links. */
+/**
+ * Whether two files that are no directories are the same in everything a machine can see but links.
+ */
 export async function isAlike(
   one: TreeFile,
   other: TreeFile,

@@ -16,7 +16,10 @@ export function isOverlayXattr(name: string): boolean {
   return name.startsWith('user.overlay.');
 }
 
-/** Gives one directory the owner, mode, attributes and times of another. Both paths are the daemon's own. */
+/**
+ * Gives one directory the owner, mode, attributes and times of another. Both paths are the daemon's
+ * own.
+ */
 export function copyAttributes(from: string | Buffer, to: string | Buffer): void {
   const stat = lstatSync(from, { bigint: true });
   const owner = { uid: Number(stat.uid), gid: Number(stat.gid) };

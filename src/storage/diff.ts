@@ -30,9 +30,9 @@ export interface DiffInput {
 }
 
 /**
- * What one root has that the other has not. The layers only say where to look; what there is to see,
- * the kernel says, so that whiteouts, opaque directories and redirects need not be understood here.
- * Throws `hostile` for a directory with more names than may be.
+ * What one root has that the other has not. The layers only say where to look; what there is to
+ * see, the kernel says, so that whiteouts, opaque directories and redirects need not be understood
+ * here. Throws `hostile` for a directory with more names than may be.
  */
 export async function diffTrees(input: DiffInput): Promise<TreeChange[]> {
   const fds = [input.from, input.to, ...(input.layers ?? [])].map((path) =>

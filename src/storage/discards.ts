@@ -2,12 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { waitAtMost } from '../base/wait.ts';
 
-/** What comes right after a restore, such as the write of its record and a start, is done by then. */
+/**
+ * What comes right after a restore, such as the write of its record and a start, is done by then.
+ */
 const settleMs = 500;
 
 /**
- * Removals that nobody waits for. Each begins a moment later, so that it takes no disk from the work
- * it comes from: on a busy file system, removing many files holds up every fsync.
+ * Removals that nobody waits for. Each begins a moment later, so that it takes no disk from the
+ * work it comes from: on a busy file system, removing many files holds up every fsync.
  */
 export class Discards {
   readonly #hurry = new AbortController();
@@ -30,7 +32,10 @@ export class Discards {
     };
   }
 
-  /** Begins all of them at once, and those that are still to come, and waits at most `patienceMs` for their end. */
+  /**
+   * Begins all of them at once, and those that are still to come, and waits at most `patienceMs`
+   * for their end.
+   */
   async close(patienceMs: number): Promise<void> {
     this.#hurry.abort();
     await waitAtMost(Promise.all(this.#underWay), patienceMs);

@@ -19,9 +19,9 @@ export interface FreezesDeps {
 }
 
 /**
- * Makes layers of the uppers of stopped machines, each in a few renames. Until the caller has recorded
- * the layer, `freezing` in the machine's directory is a link with its id, by which a later daemon finds
- * what a death left half-done and puts the files back.
+ * Makes layers of the uppers of stopped machines, each in a few renames. Until the caller has
+ * recorded the layer, `freezing` in the machine's directory is a link with its id, by which a later
+ * daemon finds what a death left half-done and puts the files back.
  */
 export interface Freezes {
   /** Makes the upper a layer and gives the machine an empty one. A failure puts the files back. */
@@ -31,8 +31,8 @@ export interface Freezes {
   /** Puts the files back that became `layer`. */
   undo(instanceId: number, layer: LayerId): Promise<void>;
   /**
-   * Throws unless the machine stands on what its last freeze made: the files of one that was neither
-   * recorded nor undone would be missing. Then that freeze is past undoing.
+   * Throws unless the machine stands on what its last freeze made: the files of one that was
+   * neither recorded nor undone would be missing. Then that freeze is past undoing.
    */
   settle(instanceId: number, chain: readonly LayerId[]): Promise<void>;
   /** Puts the files back of every machine whose frozen layer is not among `known`. */

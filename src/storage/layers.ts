@@ -46,8 +46,8 @@ export interface Layers {
   kindOf(layer: LayerId): Promise<TreeKind>;
   remove(layer: LayerId): Promise<void>;
   /**
-   * Takes a directory elsewhere on the same file system away, by a rename. What is in it is removed a
-   * moment after that, at the latest by `close` or the next `sweep`. Absent is fine.
+   * Takes a directory elsewhere on the same file system away, by a rename. What is in it is removed
+   * a moment after that, at the latest by `close` or the next `sweep`. Absent is fine.
    */
   discard(directory: HostPath): Promise<Discard>;
   /** Waits at most `patienceMs` milliseconds until what was discarded is removed. */

@@ -126,7 +126,10 @@ export async function makeMetaTree(
   }
 }
 
-/** Owner, mode, attributes and times of what is open at `fd`; the times last, as all else changes them. */
+/**
+ * Owner, mode, attributes and times of what is open at `fd`; the times last, as all else changes
+ * them.
+ */
 function giveFd(fd: number, { stat, attributes }: Given, shift: (id: number) => number): void {
   fchownSync(fd, shift(Number(stat.uid)), shift(Number(stat.gid)));
   fchmodSync(fd, Number(stat.mode) & 0o7777);

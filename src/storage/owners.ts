@@ -11,7 +11,9 @@ const setIdBits = 0o6000;
 const capabilityName = 'security.capability';
 const aclNames = ['system.posix_acl_access', 'system.posix_acl_default'];
 
-/** Maps a U0 id of one range to the other; ids outside `from`, such as U0's root on whiteouts, stay. */
+/**
+ * Maps a U0 id of one range to the other; ids outside `from`, such as U0's root on whiteouts, stay.
+ */
 export function makeShift(from: OwnerRange, to: OwnerRange): (id: number) => number {
   return (id) => {
     const guest = toGuestId(from, id);
@@ -75,7 +77,9 @@ function shiftedValue(name: string, value: Buffer, shift: (id: number) => number
   return aclNames.includes(name) ? shiftAcl(value, shift) : value;
 }
 
-/** Tells `visit` every id that a file has: owner, group, and those in its ACLs and its capabilities. */
+/**
+ * Tells `visit` every id that a file has: owner, group, and those in its ACLs and its capabilities.
+ */
 export function visitIds({ path, stat }: WalkEntry, visit: (id: number) => void): void {
   const look = (id: number): number => {
     visit(id);
@@ -95,8 +99,8 @@ function hasIds(name: string): boolean {
 }
 
 /**
- * For the walk of one whole tree: each file once, however many names it has, so that the two ranges may have
- * ids in common.
+ * For the walk of one whole tree: each file once, however many names it has, so that the two ranges
+ * may have ids in common.
  */
 export function makeTreeShift(shift: (id: number) => number): (entry: WalkEntry) => void {
   const done = new Set<bigint>();
@@ -133,7 +137,9 @@ export function shiftCapability(value: Buffer, shift: (id: number) => number): B
   return shifted;
 }
 
-/** struct posix_acl_xattr_header, then entries of tag, permissions and id; only two tags have ids. */
+/**
+ * struct posix_acl_xattr_header, then entries of tag, permissions and id; only two tags have ids.
+ */
 export function shiftAcl(value: Buffer, shift: (id: number) => number): Buffer {
   const ACL_USER = 0x02;
   const ACL_GROUP = 0x08;

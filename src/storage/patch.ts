@@ -25,8 +25,8 @@ export interface PatchInput {
 }
 
 /**
- * Adds to each change what `diff -u` prints of it. Nothing to those that are no regular files, are longer
- * than 1 MiB, or come after the first 16 MiB of patches.
+ * Adds to each change what `diff -u` prints of it. Nothing to those that are no regular files, are
+ * longer than 1 MiB, or come after the first 16 MiB of patches.
  */
 export async function addPatches(
   changes: readonly TreeChange[],

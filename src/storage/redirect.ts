@@ -8,18 +8,21 @@ import type { LayerId } from './types.ts';
 import { openDirectory, walkTree, type WalkEntry } from './walk.ts';
 
 /**
- * The redirect tier: a layer for other ids holds directories, names, owners and modes only, and each
- * of its files says where in a data-only layer (kernel documentation, overlayfs: "Data-only lower
- * layers") its content lies. The contents are copied once, for the first other slice; every further
- * one costs its directories and inodes. Hard links to the original would cost nothing, but then the
- * machines on it saw link counts above one, which cron and others refuse.
+ * The redirect tier: a layer for other ids holds directories, names, owners and modes only, and
+ * each of its files says where in a data-only layer (kernel documentation, overlayfs: "Data-only
+ * lower layers") its content lies. The contents are copied once, for the first other slice; every
+ * further one costs its directories and inodes. Hard links to the original would cost nothing, but
+ * then the machines on it saw link counts above one, which cron and others refuse.
  *
  * A content's place is `/INODE`, after the inode in the original: so short that the attribute fits
  * into the inode itself. The kernel refuses such a file above another layer with a file of that
  * name, so only the bottom layer of a chain can be of this kind.
  */
 
-/** Makes sure that the data-only layer of `layer` is there. The caller lets nobody else do it meanwhile. */
+/**
+ * Makes sure that the data-only layer of `layer` is there. The caller lets nobody else do it
+ * meanwhile.
+ */
 export async function ensureData(
   layers: Layers,
   layer: LayerId,
@@ -52,7 +55,9 @@ export async function ensureData(
   }
 }
 
-/** Walks a copy and, at its side, the original it was made from, which gives the second argument. */
+/**
+ * Walks a copy and, at its side, the original it was made from, which gives the second argument.
+ */
 async function walkBeside(
   copy: string,
   original: string,

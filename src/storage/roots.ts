@@ -23,7 +23,9 @@ import { copyTree, removeTree } from './trees.ts';
 import type { LayerId, StorageLog, StorageTier } from './types.ts';
 import type { Uppers } from './uppers.ts';
 
-/** How long an unmount waits for what a dead machine still holds, each for EBUSY and for the rest. */
+/**
+ * How long an unmount waits for what a dead machine still holds, each for EBUSY and for the rest.
+ */
 const patienceMs = 5000;
 
 /** The kernel takes 500 layers; what fits into a page of options depends on the ids' lengths. */
@@ -196,8 +198,8 @@ function bind(source: string, target: string): void {
 }
 
 /**
- * The copy tier's first mount: the whole of the layer becomes the upper, in one step, since rename(2)
- * replaces an empty directory. One that is not empty holds changes that an overlay made.
+ * The copy tier's first mount: the whole of the layer becomes the upper, in one step, since
+ * rename(2) replaces an empty directory. One that is not empty holds changes that an overlay made.
  */
 async function fill(upper: HostPath, layer: HostPath, instanceId: number): Promise<void> {
   if (!(await isEmpty(upper))) throw lacksOverlay(instanceId);
@@ -236,7 +238,9 @@ function tryWatch(root: string, log: StorageLog): UnmountWatch | undefined {
   }
 }
 
-/** EBUSY passes when what a dead machine had open is closed; if it does not, the mount is detached. */
+/**
+ * EBUSY passes when what a dead machine had open is closed; if it does not, the mount is detached.
+ */
 export async function unmountPatiently(root: string, log: StorageLog): Promise<void> {
   const end = performance.now() + patienceMs;
   for (let attempt = 0; ; attempt++) {

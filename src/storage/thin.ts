@@ -29,8 +29,9 @@ interface Level {
 
 /**
  * Takes out of `tree`, a whole root file system that nobody else changes, what `base` shows alike,
- * and puts an overlay whiteout where `base` has a name that `tree` has not. Laid over `base` it shows
- * what it showed before. Of a file with several names nothing is taken: the names must stay together.
+ * and puts an overlay whiteout where `base` has a name that `tree` has not. Laid over `base` it
+ * shows what it showed before. Of a file with several names nothing is taken: the names must stay
+ * together.
  */
 export async function thinTree(
   tree: string,

@@ -71,8 +71,8 @@ async function isFull(path: string): Promise<boolean> {
 }
 
 /**
- * Bytes that each tree takes on disk; of one that changes meanwhile, about so many, and undefined of
- * one that is not there.
+ * Bytes that each tree takes on disk; of one that changes meanwhile, about so many, and undefined
+ * of one that is not there.
  */
 export async function treeSizes(
   paths: readonly string[],

@@ -2,8 +2,8 @@
 const sliceMs = 4;
 
 /**
- * Returns what such work awaits after each file: it lets the rest of the daemon have its turn every few
- * milliseconds, and throws once `signal` is aborted.
+ * Returns what such work awaits after each file: it lets the rest of the daemon have its turn every
+ * few milliseconds, and throws once `signal` is aborted.
  */
 export function makeTurns(signal: AbortSignal | undefined): () => Promise<void> {
   let until = performance.now() + sliceMs;

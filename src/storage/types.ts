@@ -60,8 +60,8 @@ export interface RunningRoot extends Disposable {
   /** O_PATH. */
   readonly fd: number;
   /**
-   * What is mounted there now, in the words of proc_pid_mountinfo(5). Throws ESRCH once it has ended, and
-   * `hostile` for more than 1 MiB of it.
+   * What is mounted there now, in the words of proc_pid_mountinfo(5). Throws ESRCH once it has
+   * ended, and `hostile` for more than 1 MiB of it.
    */
   mountinfo(): string;
 }
@@ -80,15 +80,17 @@ export interface Storage {
   readonly tier: StorageTier;
 
   /**
-   * A layer made so is the bottom of every chain it is in; the others come from uppers.
-   * With `owner` the fresh directory belongs to its guest root with mode 0755, else to U0's root, 0700.
+   * A layer made so is the bottom of every chain it is in; the others come from uppers. With
+   * `owner` the fresh directory belongs to its guest root with mode 0755, else to U0's root, 0700.
    */
   stageLayer(owner?: OwnerRange): Promise<StagedLayer>;
   /** Removes a layer that no mount uses. Absent is fine. */
   removeLayer(layer: LayerId): Promise<void>;
   /** Every committed layer on disk, for recovery. */
   listLayers(): Promise<LayerId[]>;
-  /** Makes a copy of `layer` owned by another range: modes, set-id bits, capabilities, ACLs kept. */
+  /**
+   * Makes a copy of `layer` owned by another range: modes, set-id bits, capabilities, ACLs kept.
+   */
   shiftLayer(
     layer: LayerId,
     from: OwnerRange,
@@ -96,8 +98,9 @@ export interface Storage {
     options: { signal?: AbortSignal },
   ): Promise<LayerId>;
   /**
-   * Makes a layer of a whole root file system, which `fill` puts into a fresh directory of `owner`'s,
-   * to lie on the chain `base`: what is alike is not stored again. Returns the new chain, top first.
+   * Makes a layer of a whole root file system, which `fill` puts into a fresh directory of
+   * `owner`'s, to lie on the chain `base`: what is alike is not stored again. Returns the new
+   * chain, top first.
    */
   importTree(
     owner: OwnerRange,
@@ -115,19 +118,19 @@ export interface Storage {
   layerSize(layer: LayerId): Promise<number>;
 
   /**
-   * Makes the writable directories of a machine, owned by `owner`. Idempotent. Its `/` is as that of
-   * `like`, the layer it lies on.
+   * Makes the writable directories of a machine, owned by `owner`. Idempotent. Its `/` is as that
+   * of `like`, the layer it lies on.
    */
   createUpper(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   removeUpper(instanceId: number): Promise<void>;
   /**
-   * Gives an unmounted machine an empty upper, in O(1): what was in it is removed after that. Its plain
-   * directories stay. Repeatable.
+   * Gives an unmounted machine an empty upper, in O(1): what was in it is removed after that. Its
+   * plain directories stay. Repeatable.
    */
   emptyUpper(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   /**
-   * Copies a stopped machine's plain directories for other ids; the next `emptyUpper` for them puts the
-   * copies in their place.
+   * Copies a stopped machine's plain directories for other ids; the next `emptyUpper` for them puts
+   * the copies in their place.
    */
   stagePlain(
     instanceId: number,
@@ -141,10 +144,14 @@ export interface Storage {
   upperSizes(instanceIds: readonly number[]): Promise<ReadonlyMap<number, number>>;
   /**
    * Turns the upper of a stopped, unmounted machine into a layer and gives it an empty one: O(1).
-   * The caller then calls `keepFreeze` or `undoFreeze`; until then neither mount nor freeze is possible.
+   * The caller then calls `keepFreeze` or `undoFreeze`; until then neither mount nor freeze is
+   * possible.
    */
   freezeUpper(instanceId: number, owner: OwnerRange): Promise<LayerId>;
-  /** Whether the upper of a stopped, unmounted machine shows nothing that `top`, the layer below it, does not. */
+  /**
+   * Whether the upper of a stopped, unmounted machine shows nothing that `top`, the layer below it,
+   * does not.
+   */
   isUntouched(instanceId: number, top: LayerId): Promise<boolean>;
   /** The layer that `freezeUpper` made is recorded. */
   keepFreeze(instanceId: number): Promise<void>;
@@ -166,8 +173,9 @@ export interface Storage {
   unmountRoot(instanceId: number): Promise<void>;
   rootPath(instanceId: number): HostPath;
   /**
-   * Mounts read-only what a chain of layers, top first, shows together; with `upperOf` that machine's
-   * own directory lies on top, and its root must not be mounted meanwhile. The layers must stay.
+   * Mounts read-only what a chain of layers, top first, shows together; with `upperOf` that
+   * machine's own directory lies on top, and its root must not be mounted meanwhile. The layers
+   * must stay.
    */
   mountView(layers: readonly LayerId[], upperOf?: number): Promise<StorageView>;
   /** What `to` has that `from` has not, sorted by path, at most `maxChanges`. */
@@ -178,13 +186,16 @@ export interface Storage {
   ): Promise<TreeChange[]>;
   listMountedRoots(): Promise<number[]>;
 
-  /** A plain directory (no overlay) of a machine, for what overlay cannot carry: `docker`, `containers`. */
+  /**
+   * A plain directory (no overlay) of a machine, for what overlay cannot carry: `docker`,
+   * `containers`.
+   */
   plainDirectory(instanceId: number, name: string, owner: OwnerRange): Promise<HostPath>;
 
   /**
-   * The only way to touch a machine's files. `root` is a mounted root or a staged layer, or the root
-   * that a running machine has, mounts and all, which is disposed of with the files. `signal` ends every
-   * stream in and out: `cancelled`.
+   * The only way to touch a machine's files. `root` is a mounted root or a staged layer, or the
+   * root that a running machine has, mounts and all, which is disposed of with the files. `signal`
+   * ends every stream in and out: `cancelled`.
    */
   openFiles(root: HostPath | RunningRoot, owner: OwnerRange, signal?: AbortSignal): GuestFiles;
 }
@@ -204,18 +215,21 @@ export interface Volumes {
     tree: LayerId,
     options: { readonly signal?: AbortSignal; readonly copied?: () => Promise<void> },
   ): Promise<LayerId>;
-  /** The part of `owner`, from its beginning, that has the ids of all its files, where that is a range by itself. */
+  /**
+   * The part of `owner`, from its beginning, that has the ids of all its files, where that is a
+   * range by itself.
+   */
   extent(tree: LayerId, owner: OwnerRange): Promise<OwnerRange>;
   /**
-   * Gives every file to other ids, in place. What a death or a failure leaves half-done is finished by
-   * doing the same again. Nothing may change the tree meanwhile. The ranges may have ids in common only
-   * where one is a part of the other. Throws `unsupported`, before anything is changed, when a file
-   * belongs to an id for which `to` has none.
+   * Gives every file to other ids, in place. What a death or a failure leaves half-done is finished
+   * by doing the same again. Nothing may change the tree meanwhile. The ranges may have ids in
+   * common only where one is a part of the other. Throws `unsupported`, before anything is changed,
+   * when a file belongs to an id for which `to` has none.
    */
   shift(tree: LayerId, from: OwnerRange, to: OwnerRange): Promise<void>;
   /**
-   * The same for a tree that nobody knows yet, between any two ranges. After a death or a failure it is
-   * of no more use.
+   * The same for a tree that nobody knows yet, between any two ranges. After a death or a failure
+   * it is of no more use.
    */
   shiftNew(tree: LayerId, from: OwnerRange, to: OwnerRange): Promise<void>;
   remove(tree: LayerId): Promise<void>;
@@ -240,9 +254,13 @@ export interface StorageService extends Storage {
   readonly tierProblems: readonly TierProblem[];
   /** The longest chain of layers that `mountRoot` takes; longer ones must be flattened. */
   readonly maxLayers: number;
-  /** Waits at most `patienceMs` milliseconds until the files that nobody needs any more are removed. */
+  /**
+   * Waits at most `patienceMs` milliseconds until the files that nobody needs any more are removed.
+   */
   close(patienceMs: number): Promise<void>;
-  /** Removes layers that were staged or being removed when a daemon died. Before anything is staged. */
+  /**
+   * Removes layers that were staged or being removed when a daemon died. Before anything is staged.
+   */
   sweepStaging(): Promise<void>;
   /**
    * Puts the files of machines back whose `freezeUpper` was not recorded: the layer it made is not
@@ -291,7 +309,9 @@ export interface StorageDeps {
   readonly tier?: StorageTier;
 }
 
-/** The shape of `makeStorage` in `storage.ts`: prepares the mount directory and detects the tier. */
+/**
+ * The shape of `makeStorage` in `storage.ts`: prepares the mount directory and detects the tier.
+ */
 export type MakeStorage = (deps: StorageDeps) => Promise<StorageService>;
 
 export interface GuestStat {

@@ -29,7 +29,10 @@ export interface Uppers {
   /** The root directory's own attributes are those of `like`, the layer below. */
   create(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   remove(instanceId: number): Promise<void>;
-  /** A new, empty upper; `plain` stays, or those that were staged for this owner take its place. Repeatable. */
+  /**
+   * A new, empty upper; `plain` stays, or those that were staged for this owner take its place.
+   * Repeatable.
+   */
   empty(instanceId: number, owner: OwnerRange, like?: LayerId): Promise<void>;
   /** Copies of its plain directories for other ids, which the next `empty` for them takes. */
   stagePlain(
@@ -45,7 +48,10 @@ export interface Uppers {
     options: { readonly signal?: AbortSignal; readonly copied?: () => Promise<void> },
   ): Promise<LayerId>;
   plainDirectory(instanceId: number, name: string, owner: OwnerRange): Promise<HostPath>;
-  /** Whether there is nothing in the upper, and its own attributes are those that `create` took from `top`. */
+  /**
+   * Whether there is nothing in the upper, and its own attributes are those that `create` took from
+   * `top`.
+   */
   isUntouched(instanceId: number, top: LayerId): Promise<boolean>;
   /** Removes what was being made or removed when a daemon died. */
   sweep(): Promise<void>;

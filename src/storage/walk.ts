@@ -65,7 +65,10 @@ export async function walkTree(
   }
 }
 
-/** Opens a directory by one name; only the way to a root, from AT_FDCWD, is the daemon's own and may have links. */
+/**
+ * Opens a directory by one name; only the way to a root, from AT_FDCWD, is the daemon's own and may
+ * have links.
+ */
 export function openDirectory(dirFd: number, name: Buffer | string): number {
   const resolve = dirFd === AT_FDCWD ? 0 : RESOLVE_NO_SYMLINKS;
   return openat2(dirFd, name, { flags: O_RDONLY | O_DIRECTORY, resolve });

@@ -16,7 +16,10 @@ export interface LayerUser {
   readonly name: string;
 }
 
-/** The tables `layers` and `images_layers`. What machines and snapshots stand on, they say themselves. */
+/**
+ * The tables `layers` and `images_layers`. What machines and snapshots stand on, they say
+ * themselves.
+ */
 export type LayerTable = ReturnType<typeof layerTable>;
 
 export function layerTable(db: Database) {
@@ -78,8 +81,8 @@ export function layerTable(db: Database) {
     },
     /**
      * Forgets every layer that no machine, snapshot, image or copy for other ids stands on, and
-     * returns their ids: the caller then removes the directories, in that order. Those in `held` stay. A death in between
-     * leaves directories without rows, which recovery removes.
+     * returns their ids: the caller then removes the directories, in that order. Those in `held`
+     * stay. A death in between leaves directories without rows, which recovery removes.
      */
     takeUnused(held: { has(layer: string): boolean }): string[] {
       const all: string[] = [];

@@ -12,7 +12,9 @@ interface ItemRow {
   item: string;
 }
 
-/** The statements of one list table: `select` and `selectAll` give `owner_id` and `item` in order. */
+/**
+ * The statements of one list table: `select` and `selectAll` give `owner_id` and `item` in order.
+ */
 export interface ListStatements {
   readonly select: string;
   readonly selectAll: string;

@@ -25,9 +25,9 @@ import { warningTable } from './warnings.ts';
 
 /**
  * Opens the database and makes or upgrades its schema. There is one writer, the daemon: the keeper
- * sees to that, and another one is only waited for a moment. The caller closes it. Throws `unsupported` for a newer or damaged
- * database, `no_space` when the disk is full. `nativeBinding` is the compiled part of SQLite where
- * it does not lie in the library's own folder.
+ * sees to that, and another one is only waited for a moment. The caller closes it. Throws
+ * `unsupported` for a newer or damaged database, `no_space` when the disk is full. `nativeBinding`
+ * is the compiled part of SQLite where it does not lie in the library's own folder.
  */
 export function openStore(path: string, nativeBinding?: string): Store {
   try {
@@ -46,7 +46,8 @@ function open(path: string, nativeBinding: string | undefined): Store {
   });
   try {
     db.pragma('journal_mode = WAL');
-    // Files go once no row names them: rows that come back with a power cut would name what is gone.
+    // Files go once no row names them: rows that come back with a power cut would name what is
+    // gone.
     db.pragma('synchronous = FULL');
     db.pragma('foreign_keys = ON');
     migrate(db, migrations);

@@ -2,7 +2,9 @@ import type { Database } from 'better-sqlite3';
 
 import type { StringMap } from '../contract/api/instances.ts';
 
-/** The tables `config` (the server's own keys) and `facts` (what the daemon remembers for itself). */
+/**
+ * The tables `config` (the server's own keys) and `facts` (what the daemon remembers for itself).
+ */
 export interface PairTable {
   list(): StringMap;
   find(key: string): string | undefined;

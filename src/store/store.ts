@@ -16,8 +16,8 @@ import type { WarningTable } from './warnings.ts';
 /** The open database: one object per table, rows in and rows out. */
 export interface Store {
   /**
-   * Runs `work` in one transaction, which a throw undoes. Synchronous; inside another transaction it
-   * becomes part of it. Throws `no_space` when the disk is full.
+   * Runs `work` in one transaction, which a throw undoes. Synchronous; inside another transaction
+   * it becomes part of it. Throws `no_space` when the disk is full.
    */
   transaction<T>(work: () => T): T;
   /**

@@ -1,4 +1,6 @@
-/** A failed kernel call: the errno's name (`ENOENT`), the call (`openat2`) and what it was about. */
+/**
+ * A failed kernel call: the errno's name (`ENOENT`), the call (`openat2`) and what it was about.
+ */
 export class SysError extends Error {
   override readonly name = 'SysError';
   readonly code: string;

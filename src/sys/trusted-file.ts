@@ -86,7 +86,9 @@ function mapsEveryId(): boolean {
   return map.reduce((sum, { count }) => sum + count, 0) >= 2 ** 32 - 1;
 }
 
-/** The overflow id may also be one of ours: but of our own files O_NOATIME is granted (man 2 open). */
+/**
+ * The overflow id may also be one of ours: but of our own files O_NOATIME is granted (man 2 open).
+ */
 function whyNoStrangers(place: string): string | undefined {
   try {
     closeSync(openSync(place, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOATIME));

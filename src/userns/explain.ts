@@ -3,7 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { WarrenError } from '../contract/errors.ts';
 import type { Account, Grants } from './grants.ts';
 
-/** Why the host would refuse a user namespace, as its sysctls say. Undefined: this kernel has no such file. */
+/**
+ * Why the host would refuse a user namespace, as its sysctls say. Undefined: this kernel has no
+ * such file.
+ */
 export interface UsernsSettings {
   /** kernel.unprivileged_userns_clone: Debian's own switch. */
   readonly clone: string | undefined;
@@ -33,7 +36,10 @@ async function readSetting(path: string): Promise<string | undefined> {
 
 const makeU0 = 'make the user namespace of your machines';
 
-/** The setting that forbids user namespaces to ordinary users, as an error; undefined when none does. */
+/**
+ * The setting that forbids user namespaces to ordinary users, as an error; undefined when none
+ * does.
+ */
 export function explainSettings({ clone, max, appArmor }: UsernsSettings): WarrenError | undefined {
   if (clone === '0') {
     return new WarrenError('host_lacks', {

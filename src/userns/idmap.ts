@@ -47,7 +47,9 @@ export function compose(
   );
 }
 
-/** Sorted by inner ids, with neighbours that continue each other joined and empty extents left out. */
+/**
+ * Sorted by inner ids, with neighbours that continue each other joined and empty extents left out.
+ */
 export function normalize(map: readonly IdMapExtent[]): IdMapExtent[] {
   const result: IdMapExtent[] = [];
   const sorted = map.filter(({ count }) => count > 0).sort((a, b) => a.inside - b.inside);

@@ -31,7 +31,10 @@ export interface Launch {
   readonly pid: number;
   /** The next line; undefined once the program closed its output or ended. */
   nextLine(timeoutMs: number): Promise<string | undefined>;
-  /** What the entry program printed as errors so far; the final word after `nextLine` gave undefined. */
+  /**
+   * What the entry program printed as errors so far; the final word after `nextLine` gave
+   * undefined.
+   */
   errors(): Promise<string>;
   /** Lets the program be executed. */
   go(): void;

@@ -15,8 +15,8 @@ export function sliceAt(index: number): Slice {
 
 /**
  * How many whole slices U0 holds, by its own map (`/proc/self/uid_map` and gid_map in U0). The
- * smaller side counts. Where the grant consists of several ranges, a slice may span two of them: U0's
- * ids are contiguous, and the map of a machine is cut where a range ends (`splitAlong`).
+ * smaller side counts. Where the grant consists of several ranges, a slice may span two of them:
+ * U0's ids are contiguous, and the map of a machine is cut where a range ends (`splitAlong`).
  */
 export function countSlices(u0: IdMap): number {
   const subordinate = (map: readonly IdMapExtent[]): number =>

@@ -6,7 +6,10 @@ export interface Grant {
   readonly count: number;
 }
 
-/** One line of a uid_map or gid_map: `count` ids from `inside` are `outside` in the parent namespace. */
+/**
+ * One line of a uid_map or gid_map: `count` ids from `inside` are `outside` in the parent
+ * namespace.
+ */
 export interface IdMapExtent {
   readonly inside: number;
   readonly outside: number;

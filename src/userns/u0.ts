@@ -18,8 +18,8 @@ export interface CreateOptions extends ProgramOptions {
 }
 
 /**
- * Makes U0: a user and a mount namespace in which `argv` will run as root over the ids of `map`. The
- * program waits until the caller says `go()`; on failure nothing is left behind. Throws
+ * Makes U0: a user and a mount namespace in which `argv` will run as root over the ids of `map`.
+ * The program waits until the caller says `go()`; on failure nothing is left behind. Throws
  * `host_lacks` with the command that mends the host.
  */
 export async function createU0(options: CreateOptions): Promise<Launch> {

@@ -16,8 +16,9 @@ export function diskUsage(directory: string): number {
 }
 
 /**
- * Whether a directory lies on an ext4 without a journal. Such a one gives out no inode that was removed
- * within minutes, and to find others it reads the tables of all that were (Linux, fs/ext4/ialloc.c).
+ * Whether a directory lies on an ext4 without a journal. Such a one gives out no inode that was
+ * removed within minutes, and to find others it reads the tables of all that were (Linux,
+ * fs/ext4/ialloc.c).
  */
 export function lacksJournal(directory: string): boolean {
   // EXT4_SUPER_MAGIC (man 2 statfs).

@@ -11,7 +11,9 @@ const slicePercent = 3;
 const sliceLaunch = 1.5;
 const sliceTreeMs = 1000;
 
-/** Snapshots in O(1), and ids of their own that cost next to nothing; unmeasured goals are left out. */
+/**
+ * Snapshots in O(1), and ids of their own that cost next to nothing; unmeasured goals are left out.
+ */
 export function judgeStorage(samples: Samples): readonly Verdict[] {
   return [...judgeHeld(samples), ...judgeSlices(samples)];
 }

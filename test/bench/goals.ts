@@ -125,7 +125,9 @@ export function judge(samples: Samples): readonly Verdict[] {
   ];
 }
 
-/** A stream reaches the goal, or what a bare websocket does with the same client in the same round. */
+/**
+ * A stream reaches the goal, or what a bare websocket does with the same client in the same round.
+ */
 function judgeStream(samples: Samples): readonly Verdict[] {
   const line: Line = { id: 'stream' };
   const found = samples.summary(line, 'warren')?.median;

@@ -14,8 +14,9 @@ export const dataSizes = [10, 10_240] as const;
 const rounds = 7;
 
 /**
- * What snapshots, restores and copies of a stopped machine take in warren's daemon, by how much the machine
- * keeps: from before the request on the socket to the end of its operation, without a command line.
+ * What snapshots, restores and copies of a stopped machine take in warren's daemon, by how much the
+ * machine keeps: from before the request on the socket to the end of its operation, without a
+ * command line.
  */
 export async function measureHeldData(
   bench: Bench,

@@ -14,9 +14,9 @@ const size = 15_000;
 const rounds = 3;
 
 /**
- * What it costs warren to give an image to ids of their own: the first machine of a slice, which has
- * the image's tree made for it, and the next one, beside one on the image as it was unpacked. Round 0
- * is not counted: with it the image's data are laid apart, once for all slices.
+ * What it costs warren to give an image to ids of their own: the first machine of a slice, which
+ * has the image's tree made for it, and the next one, beside one on the image as it was unpacked.
+ * Round 0 is not counted: with it the image's data are laid apart, once for all slices.
  */
 export async function measureSlices(
   { host, samples, signal, say }: Bench,

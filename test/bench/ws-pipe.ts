@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { WebSocketServer, type WebSocket } from 'ws';
 
 /**
- * `node ws-pipe.mjs DIRECTORY BYTES CLIENT …`: a server in DIRECTORY that knows of LXD's API only how a
- * command is run, whichever it is: zeros from a pipe into a websocket. CLIENT finds it by LXD_DIR. What
- * any daemon on Node that passes on a command's output can reach with that client.
+ * `node ws-pipe.mjs DIRECTORY BYTES CLIENT …`: a server in DIRECTORY that knows of LXD's API only
+ * how a command is run, whichever it is: zeros from a pipe into a websocket. CLIENT finds it by
+ * LXD_DIR. What any daemon on Node that passes on a command's output can reach with that client.
  */
 const [directory = '', bytes = '', client = '', ...words] = process.argv.slice(2);
 const highWaterBytes = 256 * 1024;

@@ -1,6 +1,6 @@
-// Sums up what the stock lxc was made to do: `node coverage.mjs RECORD COVERAGE.md` prints the table,
-// `--check` fails when the file says something else. The commands come from lxc's own help, what ran
-// and how it ended from the record that the tests wrote.
+// Sums up what the stock lxc was made to do: `node coverage.mjs RECORD COVERAGE.md` prints the
+// table, `--check` fails when the file says something else. The commands come from lxc's own help,
+// what ran and how it ended from the record that the tests wrote.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 

@@ -37,8 +37,8 @@ describe('lxc that is interrupted', () => {
   };
 
   /**
-   * Types Ctrl-C once the operation is there; whether the client had it cancelled. It does so where it
-   * waits, and otherwise only ends, as with LXD: then the work goes on to its end.
+   * Types Ctrl-C once the operation is there; whether the client had it cancelled. It does so where
+   * it waits, and otherwise only ends, as with LXD: then the work goes on to its end.
    */
   const interrupted = async (line: string, description: string): Promise<boolean> => {
     const run = lxc.onTerminal(line);

@@ -9,10 +9,11 @@ import { readGrants } from '../../src/userns/grants.ts';
 import { cli, eventually, processesUnder, runProgram, type CommandResult } from './warren.ts';
 
 /**
- * This host as another one: a user and a mount namespace with a root of its own, in which our account
- * is an ordinary one with a grant, and files, devices and programs can be covered. newuidmap and
- * newgidmap are copies there that belong to that root and carry its setuid bit: the host's own belong
- * to a root that the namespace does not know, so that the kernel ignores their bit.
+ * This host as another one: a user and a mount namespace with a root of its own, in which our
+ * account is an ordinary one with a grant, and files, devices and programs can be covered.
+ * newuidmap and newgidmap are copies there that belong to that root and carry its setuid bit: the
+ * host's own belong to a root that the namespace does not know, so that the kernel ignores their
+ * bit.
  */
 export interface Host extends AsyncDisposable {
   /** `WARREN_DIR`, of the user and empty at first; also visible from outside unless covered. */

@@ -38,8 +38,8 @@ const bundling = {
 } as const;
 
 /**
- * Disposing ends every process of it, and asserts that none is left. `apart`: data and runtime files have
- * directories of their own, as without `WARREN_DIR`; `dir` is that of the runtime files.
+ * Disposing ends every process of it, and asserts that none is left. `apart`: data and runtime
+ * files have directories of their own, as without `WARREN_DIR`; `dir` is that of the runtime files.
  */
 export async function openKeeperGround({ apart = false } = {}): Promise<KeeperGround> {
   const base = mkdtempSync(join(homedir(), 'k-'));

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 
 import type { Warren } from './warren.ts';
 
-/** What machines of a warren have on this host besides their own rows: to compare before and after. */
+/**
+ * What machines of a warren have on this host besides their own rows: to compare before and after.
+ */
 export interface Leftovers {
   /** Mount points in its namespace, sorted. */
   readonly mounts: readonly string[];

@@ -5,9 +5,10 @@ import { findXattr, listXattrs } from '../../src/sys/kernel/fs.ts';
 import { walkTree } from '../../src/storage/walk.ts';
 
 /**
- * Everything that a machine can see of a tree, a line for each name, to compare two trees: type, mode,
- * owner as `start` makes it a guest's, size, time, whether it has holes, which name of a file with
- * several came first, attributes and content. (Of a file that lost a name, overlay still counts it.)
+ * Everything that a machine can see of a tree, a line for each name, to compare two trees: type,
+ * mode, owner as `start` makes it a guest's, size, time, whether it has holes, which name of a file
+ * with several came first, attributes and content. (Of a file that lost a name, overlay still
+ * counts it.)
  */
 export async function manifestOf(root: string, start: number): Promise<string[]> {
   const lines: string[] = [];

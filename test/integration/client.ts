@@ -43,7 +43,8 @@ export class ApiClient {
     } = {},
   ): Promise<Answer> {
     const { body: sent } = options;
-    // Node gives the body of a DELETE no length by itself, and what follows it is then a bad request.
+    // Node gives the body of a DELETE no length by itself, and what follows it is then a bad
+    // request.
     const length =
       sent === undefined || sent instanceof Readable
         ? {}

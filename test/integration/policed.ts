@@ -8,7 +8,10 @@ import { ApiClient } from './client.ts';
 import type { PolicyState } from '../../src/contract/policy/policy.ts';
 import type { TestDaemon } from '../fakes/daemon.ts';
 
-/** A daemon with an image, whose administrator's rules a test writes; there from a file's first test to its last. */
+/**
+ * A daemon with an image, whose administrator's rules a test writes; there from a file's first test
+ * to its last.
+ */
 export class Policed {
   state: PolicyState = { kind: 'none' };
   daemon!: TestDaemon;

@@ -152,7 +152,10 @@ describe('a project with images of its own', () => {
 
 describe('a project that is about to have an image', () => {
   const config = { 'features.images': 'true', 'features.profiles': 'false' };
-  /** Uploads to the project `late`, does `meanwhile` as it is being unpacked, and answers how it ended. */
+  /**
+   * Uploads to the project `late`, does `meanwhile` as it is being unpacked, and answers how it
+   * ended.
+   */
   const uploading = async (content: string, meanwhile: () => Promise<void>): Promise<string> => {
     const { images: ours } = daemon.context.engine;
     const unpack = ours.unpack.bind(ours);

@@ -12,8 +12,8 @@ const message =
   'A guest can put a link there that leads out: go through openFiles, which resolves inside its root';
 
 /**
- * Raw paths into a machine, in the folders that know machines: what a guest controls is reached only
- * through src/storage/files. One row for each way of writing one.
+ * Raw paths into a machine, in the folders that know machines: what a guest controls is reached
+ * only through src/storage/files. One row for each way of writing one.
  */
 export const guestPathRows: readonly SyntaxRow[] = [
   {

@@ -86,6 +86,17 @@ test('only points in time are read off the clock that can be set, and what lasts
   ]);
 });
 
+test('no comment is wider than the code, which prettier leaves as it is', () => {
+  const wide: string[] = [];
+  for (const [file, text] of readModules('src', 'test')) {
+    for (const [index, line] of text.split('\n').entries()) {
+      if (line.length > 100 && /^\s*(\/\/(?! eslint-)|\/?\*)/.test(line))
+        wide.push(`${file}:${index + 1}`);
+    }
+  }
+  expect(wide).toEqual([]);
+});
+
 test('every dependency is used and every gateway package is a dependency', () => {
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;

@@ -16,8 +16,8 @@ export interface SnapshotHost {
 }
 
 /**
- * Makes a busybox machine with a hundred snapshots, lists them, starts it on them and goes back to one.
- * Answers what twenty lists of one and of all of them cost, in milliseconds of processor time.
+ * Makes a busybox machine with a hundred snapshots, lists them, starts it on them and goes back to
+ * one. Answers what twenty lists of one and of all of them cost, in milliseconds of processor time.
  */
 export async function tryHundredSnapshots(
   host: SnapshotHost,

@@ -17,7 +17,9 @@ import { openWarren, type CommandResult, type Warren } from '../helpers/warren.t
 
 const test = needs('userns', 'overlay', 'crun', 'network', 'tun');
 
-/** Enters by relative steps of 3,014 bytes each: the whole is beyond what any call takes at once. */
+/**
+ * Enters by relative steps of 3,014 bytes each: the whole is beyond what any call takes at once.
+ */
 const makeDeepPath = `
   cd /root/tree
   name=$(printf %0200d 0)

@@ -36,7 +36,9 @@ describe('the machine of each image', () => {
   const inside = (name: string, ...command: string[]): Promise<string> =>
     warren.ok(['exec', name, '--', ...command]);
 
-  /** Whoever waits for an address waits until init is past its own start and can be asked things. */
+  /**
+   * Whoever waits for an address waits until init is past its own start and can be asked things.
+   */
   const untilAddress = (name: string): Promise<void> =>
     eventually(async () => {
       expect(await inside(name, 'ip', '-4', 'addr', 'show', 'eth0')).toMatch(/inet 10\.77\./);

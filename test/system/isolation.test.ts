@@ -9,7 +9,8 @@ import { eventually, openWarren, type CommandResult, type Warren } from '../help
 
 const test = needs('userns', 'overlay', 'crun', 'network', 'tun');
 
-// Two isolated machines that share a directory of the user's, and one that tries what it can as root.
+// Two isolated machines that share a directory of the user's, and one that tries what it can as
+// root.
 let warren: Warren;
 let shared: string;
 
@@ -139,7 +140,8 @@ test('no process of one is seen or signalled by the other', async () => {
   expect(
     await ok('two', `kill -0 ${pids[0]} 2>&1; cat /proc/${pids[0]}/cmdline 2>&1; true`),
   ).toMatch(/No such process[^]*No such file/);
-  // The kernel sends it to everything that this root may signal at all, but process 1 and the sender.
+  // The kernel sends it to everything that this root may signal at all, but process 1 and the
+  // sender.
   await ok('two', 'setsid sleep 471101 </dev/null >/dev/null 2>&1 &');
   expect(await ok('two', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "')).toContain('sleep 471101');
   await warren.run(['exec', 'two', '--', 'perl', '-e', 'kill KILL => -1']);

@@ -11,8 +11,8 @@ import { processesUnder, runProgram, type CommandResult } from '../helpers/warre
 const test = needs('userns');
 
 /*
- * Hosts that lack something, made of this one: warren-host runs in a user and mount namespace of its
- * own in which a file is covered or a cap is lowered. It is not real root there.
+ * Hosts that lack something, made of this one: warren-host runs in a user and mount namespace of
+ * its own in which a file is covered or a cap is lowered. It is not real root there.
  */
 let ground: KeeperGround;
 let place: string;

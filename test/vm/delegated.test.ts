@@ -129,7 +129,8 @@ test('rates of disks and sets of processors are in force within a second of a ch
 
 test('of a disk that two want, each gets what its priority is worth', async () => {
   const block = (await host.root('cat /sys/block/vda/dev')).trim();
-  // The kernel weighs only where its administrator has told it what the disk can do: 4 MiB a second.
+  // The kernel weighs only where its administrator has told it what the disk can do: 4 MiB a
+  // second.
   await host.root(`
     cd /sys/fs/cgroup
     echo '${block} ctrl=user model=linear rbps=4194304 rseqiops=1000 rrandiops=1000 wbps=4194304 wseqiops=1000 wrandiops=1000' >io.cost.model

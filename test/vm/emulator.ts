@@ -110,7 +110,9 @@ export async function startEmulator(input: EmulatorInput): Promise<Emulator> {
   }
 }
 
-/** The port of this host in the line `TCP[HOST_FORWARD] fd address port guest-address guest-port`. */
+/**
+ * The port of this host in the line `TCP[HOST_FORWARD] fd address port guest-address guest-port`.
+ */
 function findPort(usernet: string): number {
   const port = /TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)/.exec(usernet)?.[1];
   if (port === undefined) throw new Error(`no forwarded port in: ${usernet}`);

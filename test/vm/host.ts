@@ -8,7 +8,10 @@ import { eventually, type CommandOptions, type CommandResult } from '../helpers/
 import { type Emulator, type EmulatorInput, startEmulator } from './emulator.ts';
 import { greets, logIn, type Login } from './login.ts';
 
-/** A host on which warren is installed, as files: every test file goes on from there with one of its own. */
+/**
+ * A host on which warren is installed, as files: every test file goes on from there with one of its
+ * own.
+ */
 export interface SavedHost {
   readonly base: string;
   readonly disk: string;
@@ -32,21 +35,34 @@ export interface EmulatedHost extends AsyncDisposable {
   exec(name: string, line: string): Promise<number>;
   /** Ends the sessions that this has there. */
   logOut(): Promise<void>;
-  /** Runs a script as root while the user has no session and no manager, as changes of an account want it. */
+  /**
+   * Runs a script as root while the user has no session and no manager, as changes of an account
+   * want it.
+   */
   withoutUser(script: string): Promise<void>;
   /** Lets root restart it, and waits until root can log in. */
   restart(): Promise<void>;
-  /** Cuts the power, gives it back and waits the same. What no disk has been asked to keep is lost. */
+  /**
+   * Cuts the power, gives it back and waits the same. What no disk has been asked to keep is lost.
+   */
   cutPower(): Promise<void>;
 }
 
-/** No test file may take longer, on whatever host: an emulator that nothing ends keeps a processor busy. */
+/**
+ * No test file may take longer, on whatever host: an emulator that nothing ends keeps a processor
+ * busy.
+ */
 const limitMs = 25 * 60_000;
 
-/** For a boot, or a script of root's: half a minute, and ten times that where others want the processors too. */
+/**
+ * For a boot, or a script of root's: half a minute, and ten times that where others want the
+ * processors too.
+ */
 export const patienceMs = 300_000;
 
-/** Retries an assertion that what the host does makes true, seldom enough not to keep it from that. */
+/**
+ * Retries an assertion that what the host does makes true, seldom enough not to keep it from that.
+ */
 export async function inTime(assertion: () => Promise<void>): Promise<void> {
   await eventually(assertion, patienceMs, 500);
 }

@@ -142,7 +142,8 @@ test('memory of a machine that runs is held within a second of a change', async 
     rises: { path: at('memory.events'), pattern: `^${event} (\\d+)` },
   });
   await host.launch('reads', { 'limits.memory': '128MiB', 'limits.memory.swap': 'false' });
-  // A file that is read again and again is kept in memory as far as it may, and nobody is killed for it.
+  // A file that is read again and again is kept in memory as far as it may, and nobody is killed
+  // for it.
   await machines.ok('reads', 'dd if=/dev/zero of=/data bs=1M count=64');
   await machines.leave('reads', 'while :; do cat /data >/dev/null; done');
   await expectLiveChanges(host, 'reads', [

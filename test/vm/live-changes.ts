@@ -23,7 +23,9 @@ export interface LiveChange {
   readonly shown: readonly { readonly path: string; readonly line: string }[];
   /** Grows when the workload is held. */
   readonly rises?: Counter;
-  /** Grows no faster from a second after the answer on, for another; `slack` is what was under way. */
+  /**
+   * Grows no faster from a second after the answer on, for another; `slack` is what was under way.
+   */
   readonly atMost?: Counter & { readonly perSecond: number; readonly slack: number };
 }
 
@@ -44,13 +46,17 @@ interface Outcome {
   readonly perSecond?: number;
 }
 
-/** Of an odd number of rounds the middle one counts, since an emulated host stands still now and then. */
+/**
+ * Of an odd number of rounds the middle one counts, since an emulated host stands still now and
+ * then.
+ */
 const rounds = 3;
 const secondMs = 1000;
 
 /**
- * Makes these changes of a running machine one after the other, several times, and asserts that each is in
- * force when it is answered, by the kernel's files, always, and that the workload is held within a second.
+ * Makes these changes of a running machine one after the other, several times, and asserts that
+ * each is in force when it is answered, by the kernel's files, always, and that the workload is
+ * held within a second.
  */
 export async function expectLiveChanges(
   host: EmulatedHost,

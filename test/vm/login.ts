@@ -22,7 +22,9 @@ export interface Login extends AsyncDisposable {
   run(script: string, options?: CommandOptions): Promise<CommandResult>;
 }
 
-/** Logs in once, so that each command costs no key exchange. Throws when the host does not answer. */
+/**
+ * Logs in once, so that each command costs no key exchange. Throws when the host does not answer.
+ */
 export async function logIn(input: LoginInput): Promise<Login> {
   const { port, user, key, socket, forward } = input;
   rmSync(socket, { force: true });
@@ -58,8 +60,9 @@ export async function logIn(input: LoginInput): Promise<Login> {
 }
 
 /**
- * Whether ssh of the host says hello. Asked before a login: a connection that the emulator has taken before
- * the host could is tried there again at ever longer intervals, long after ssh is there.
+ * Whether ssh of the host says hello. Asked before a login: a connection that the emulator has
+ * taken before the host could is tried there again at ever longer intervals, long after ssh is
+ * there.
  */
 export async function greets(port: number): Promise<boolean> {
   const socket = createConnection({ host: '127.0.0.1', port });

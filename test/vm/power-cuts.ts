@@ -44,9 +44,9 @@ const actions = {
 export type Kind = keyof typeof actions;
 
 /**
- * Cuts the power at a random moment into each of these in turn, so many times, and asserts after every boot
- * that no machine and no snapshot is lost and that storage is in order, and in the end that no layer and no
- * directory is left over.
+ * Cuts the power at a random moment into each of these in turn, so many times, and asserts after
+ * every boot that no machine and no snapshot is lost and that storage is in order, and in the end
+ * that no layer and no directory is left over.
  */
 export async function survivePowerCuts(kinds: readonly Kind[], cuts: number): Promise<void> {
   // A second processor makes an emulated boot longer, not shorter.

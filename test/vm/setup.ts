@@ -20,9 +20,9 @@ declare module 'vitest' {
 const limitMs = 20 * 60_000;
 
 /**
- * Boots an emulated host, installs the packed program there as the README tells its administrator to, and
- * keeps its disk and memory as files, from which each test file has a host of its own within seconds.
- * Answers how to remove them.
+ * Boots an emulated host, installs the packed program there as the README tells its administrator
+ * to, and keeps its disk and memory as files, from which each test file has a host of its own
+ * within seconds. Answers how to remove them.
  */
 export async function setup(project: TestProject): Promise<() => void> {
   const base = buildBase();
@@ -81,7 +81,9 @@ function buildBase(): string {
   }).trim();
 }
 
-/** A disk that is a tar archive with the tarball of `npm pack` and the image of a Debian machine. */
+/**
+ * A disk that is a tar archive with the tarball of `npm pack` and the image of a Debian machine.
+ */
 async function fillDisk(directory: string): Promise<string> {
   const content = join(directory, 'program');
   mkdirSync(content);

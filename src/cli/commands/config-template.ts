@@ -11,7 +11,10 @@ import { UsageError } from '../usage-error.ts';
 
 import type { ImageMetadataView } from '../../contract/api/instances.ts';
 
-/* Templates of files, which are written into a machine when it is created, copied, renamed or started. */
+/*
+ * Templates of files, which are written into a machine when it is created, copied, renamed or
+ * started.
+ */
 
 const instance = {
   kind: 'required',

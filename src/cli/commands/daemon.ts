@@ -48,8 +48,9 @@ function formatAbsence({ socket, keeper_pid: keeper }: Absence): string {
 }
 
 /**
- * The keeper that runs without a daemon, as it does for machines that go on: it listens in the daemon's
- * place, and to ask there would start one. It keeps a record of the daemon for as long as that runs.
+ * The keeper that runs without a daemon, as it does for machines that go on: it listens in the
+ * daemon's place, and to ask there would start one. It keeps a record of the daemon for as long as
+ * that runs.
  */
 async function findSleeper({ paths }: Context): Promise<number | undefined> {
   return existsSync(paths.daemonRecord) ? undefined : await findKeeper(paths);
@@ -103,7 +104,8 @@ export const stop = defineCommand({
   async run(context, { machines, purge }) {
     const { client, progress } = context;
     if (!purge && !machines && (await findSleeper(context)) !== undefined) return undefined;
-    // --purge has work for the daemon, so there it may be started; otherwise there is nothing to stop.
+    // --purge has work for the daemon, so there it may be started; otherwise there is nothing to
+    // stop.
     const before = purge ? (await client.get<Server>('/1.0')).warren : await whatRuns(context);
     if (before === undefined) {
       if (await endKeeper(context)) progress.stop('the daemon has stopped');

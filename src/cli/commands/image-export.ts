@@ -71,7 +71,9 @@ export const exportImage = defineCommand({
   render: ({ files }) => ({ text: files.join('\n') }),
 });
 
-/** Written beside the target and renamed when it is whole, so that nobody takes half a file for it. */
+/**
+ * Written beside the target and renamed when it is whole, so that nobody takes half a file for it.
+ */
 function partial(path: string): string {
   return `${path}.part`;
 }

@@ -12,8 +12,8 @@ import type { Project, ProjectState } from '../../contract/api/projects.ts';
 import type { Cell } from '../render/table.ts';
 
 /**
- * What is typed here makes a project whose machines have a network at once; asked for nothing, the API
- * gives it an empty profile of its own, as LXD does.
+ * What is typed here makes a project whose machines have a network at once; asked for nothing, the
+ * API gives it an empty profile of its own, as LXD does.
  */
 const shared = Object.fromEntries(projectFeatures.map((feature) => [feature, 'false']));
 

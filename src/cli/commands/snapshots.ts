@@ -16,7 +16,9 @@ import * as top from './snapshot.ts';
 
 import type { InstanceSnapshot } from '../../contract/api/instances.ts';
 
-/* The commands that people bring from incus: `snapshot VERB` for what has a word of its own here. */
+/*
+ * The commands that people bring from incus: `snapshot VERB` for what has a word of its own here.
+ */
 
 const instance = {
   kind: 'required',

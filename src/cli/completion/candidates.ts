@@ -7,7 +7,9 @@ import { sourceOf } from './sources.ts';
 import type { AnyCommand, Completer, OptionRow, OptionRows } from '../command.ts';
 import type { Context } from '../context.ts';
 
-/** What may stand at the cursor, and a few words about it. `:files` stands for files of the host. */
+/**
+ * What may stand at the cursor, and a few words about it. `:files` stands for files of the host.
+ */
 export interface Candidate {
   readonly value: string;
   readonly about?: string;

@@ -27,9 +27,10 @@ interface PullInput {
 /**
  * Copies a file or tree of a machine to `target` on the host. Everything the machine says of it is
  * taken for hostile: a name in a listing must be one name; a symbolic link is made but never
- * followed, neither one of this pull nor one that an earlier pull left; modes lose their setuid bits.
- * Of a directory, what cannot be had (a pipe, a name that is not UTF-8, a path too long for this host, a
- * directory of more names than are listed) is left out and the rest copied; then `invalid` is thrown, which names what was left out.
+ * followed, neither one of this pull nor one that an earlier pull left; modes lose their setuid
+ * bits. Of a directory, what cannot be had (a pipe, a name that is not UTF-8, a path too long for
+ * this host, a directory of more names than are listed) is left out and the rest copied; then
+ * `invalid` is thrown, which names what was left out.
  */
 export async function pullTree(input: PullInput, guestPath: string, target: string): Promise<void> {
   const skipped: Issue[] = [];

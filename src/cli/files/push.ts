@@ -33,9 +33,9 @@ export interface PushInput extends GuestPlace {
 }
 
 /**
- * Copies a file, or with `recursive` a tree, of the host to a path in a machine. Of a directory, what
- * cannot be sent (a device, socket or pipe, a name that is not UTF-8) is left out and the rest copied;
- * then `invalid` is thrown, which names what was left out.
+ * Copies a file, or with `recursive` a tree, of the host to a path in a machine. Of a directory,
+ * what cannot be sent (a device, socket or pipe, a name that is not UTF-8) is left out and the rest
+ * copied; then `invalid` is thrown, which names what was left out.
  */
 export async function pushTree(input: PushInput, source: string, target: string): Promise<void> {
   const found = await (input.recursive ? lstat(source) : stat(source));
@@ -93,7 +93,10 @@ function isSendable(entry: Stats): boolean {
   return entry.isFile() || entry.isSymbolicLink() || entry.isDirectory();
 }
 
-/** Ids of the host mean nothing in a machine: what a user pushes belongs to root there, as with lxc in a user namespace. */
+/**
+ * Ids of the host mean nothing in a machine: what a user pushes belongs to root there, as with lxc
+ * in a user namespace.
+ */
 function ownerOf({ ownership }: PushInput, found: Stats): Ownership {
   const { uid = 0, gid = 0, mode } = ownership;
   return { uid, gid, mode: mode ?? found.mode & 0o777 };
@@ -141,7 +144,9 @@ export async function ensureParents(input: GuestPlace, path: string): Promise<vo
   }
 }
 
-/** Where `source` goes: into the target when that ends with a slash or is a directory, else to it. */
+/**
+ * Where `source` goes: into the target when that ends with a slash or is a directory, else to it.
+ */
 export async function targetFor(
   input: PushInput,
   source: string,

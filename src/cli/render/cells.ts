@@ -11,7 +11,9 @@ export function timeCell(time: string | null | undefined, now: number): Cell {
     : { text: formatRelative(at, now), value: new Date(at).toISOString() };
 }
 
-/** A number of bytes: with a unit for people, as it is for programs. `-` for one that is not known. */
+/**
+ * A number of bytes: with a unit for people, as it is for programs. `-` for one that is not known.
+ */
 export function sizeCell(bytes: number | null | undefined): Cell {
   return bytes === undefined || bytes === null || bytes < 0
     ? '-'

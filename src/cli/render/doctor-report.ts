@@ -11,7 +11,9 @@ export function formatReport({ checks, canRun }: DoctorReport, look: Look): stri
   return `${[...lines, verdict(ill, canRun, look)].join('\n')}\n`;
 }
 
-/** Short findings share a line, three of them where the terminal is wide enough; long ones do not. */
+/**
+ * Short findings share a line, three of them where the terminal is wide enough; long ones do not.
+ */
 function formatColumns(checks: readonly DoctorCheck[], look: Look): readonly string[] {
   const columns = Math.max(1, Math.min(3, Math.floor((look.width ?? 80) / cellWidth)));
   const rows: string[] = [];

@@ -53,8 +53,9 @@ const columns: Readonly<Record<string, InstanceColumn>> = {
 export const defaultColumns = 'ns4iPmS';
 
 /**
- * Letters such as `ns4`, and keys behind commas, as lxc has them: `ns,user.owner`, `devices:eth0.network`, each
- * with a title and a most width where they are given: `user.owner:OWNER:12`.
+ * Letters such as `ns4`, and keys behind commas, as lxc has them: `ns,user.owner`,
+ * `devices:eth0.network`, each with a title and a most width where they are given:
+ * `user.owner:OWNER:12`.
  */
 export function parseColumns(text: string): readonly InstanceColumn[] {
   if (/^,*$/.test(text)) {

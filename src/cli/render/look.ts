@@ -46,13 +46,16 @@ export function plainLines(look: Look, text: string): string {
   return text.replace(/[^\t\n]+/g, plain);
 }
 
-/** A colour; any other control sequence (ECMA-48, 5.4); strings such as a title (8.3.89); other controls. */
+/**
+ * A colour; any other control sequence (ECMA-48, 5.4); strings such as a title (8.3.89); other
+ * controls.
+ */
 const ofConsole =
   /(\u001b\[[\d;]*m)|(\u001b\[[0-?]*[ -/]*[@-~]|\u001b[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\))|[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
 
 /**
- * What a console said, for a terminal: colours and the ends of lines stay, and nothing of what would move
- * the cursor, change the terminal or have it answer.
+ * What a console said, for a terminal: colours and the ends of lines stay, and nothing of what
+ * would move the cursor, change the terminal or have it answer.
  */
 export function plainConsole(text: string): string {
   const harmless = text.replace(ofConsole, (_one, colour?: string, sequence?: string) => {

@@ -23,7 +23,8 @@ export function formatRelative(time: number | undefined, now: number): string {
   const size = index === 0 ? 1 : (steps[index - 1]?.[0] ?? 1);
   const unit = steps[index]?.[1] ?? 'year';
   const past = time <= now;
-  // What has passed is whole; what is to come is as near as it may be: two days are no "tomorrow" at once.
+  // What has passed is whole; what is to come is as near as it may be: two days are no "tomorrow"
+  // at once.
   const count = past ? Math.floor(seconds / size) : Math.round(seconds / size);
   if (unit === 'day' && count === 1) return past ? 'yesterday' : 'tomorrow';
   const amount = `${count} ${unit}${count === 1 ? '' : 's'}`;

@@ -20,7 +20,10 @@ export interface SnapshotChange {
   readonly mode: Changed | null;
   /** `UID:GID` in the machine, likewise. */
   readonly owner: Changed | null;
-  /** As `diff -u` prints it; null where none was asked for, and for what is no text of at most 1 MiB. */
+  /**
+   * As `diff -u` prints it; null where none was asked for, and for what is no text of at most 1
+   * MiB.
+   */
   readonly patch: string | null;
 }
 

@@ -50,7 +50,10 @@ export interface ErrorResponse {
   readonly error: string;
   readonly error_code: number;
   readonly metadata: null;
-  /** warren's own additions, ignored by stock clients: the catalogue's code, its details and the hint. */
+  /**
+   * warren's own additions, ignored by stock clients: the catalogue's code, its details and the
+   * hint.
+   */
   readonly warren?: {
     readonly code: ErrorCode;
     readonly details: unknown;

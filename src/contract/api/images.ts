@@ -49,7 +49,9 @@ export interface ImagesPost {
   readonly compression_algorithm?: string;
   readonly aliases?: readonly ImageAlias[] | null;
   readonly source: {
-    /** `image` fetches or builds, `instance`, `container` and `snapshot` publish, `url` downloads. */
+    /**
+     * `image` fetches or builds, `instance`, `container` and `snapshot` publish, `url` downloads.
+     */
     readonly type: string;
     readonly mode?: string;
     readonly server?: string;

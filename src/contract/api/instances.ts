@@ -74,7 +74,10 @@ export interface InstanceState {
   readonly network: Readonly<Record<string, InstanceStateNetwork>>;
   /** warren's own: what a person asks first. Times are RFC 3339. */
   readonly warren?: {
-    /** `booted` once init said READY=1 (or was given no way to say it), `degraded` with failed units. */
+    /**
+     * `booted` once init said READY=1 (or was given no way to say it), `degraded` with failed
+     * units.
+     */
     readonly boot: 'starting' | 'booted' | 'degraded' | 'stopped';
     readonly started_at: string | null;
     readonly booted_at: string | null;
@@ -88,7 +91,8 @@ export interface InstanceState {
     readonly ids: { readonly start: number; readonly size: number; readonly isolated: boolean };
     /**
      * What the kernel says it holds the machine to: files of its cgroup (`memory.max`),
-     * `limits.kernel.…` of its init, `linux.sysctl.…` of its namespaces, null for one that can only be written. Empty in lists.
+     * `limits.kernel.…` of its init, `linux.sysctl.…` of its namespaces, null for one that can only
+     * be written. Empty in lists.
      */
     readonly limits: Readonly<Record<string, string | null>>;
   };

@@ -13,7 +13,10 @@ export interface Operation {
   readonly status_code: number;
   /** Kind → URLs, such as `instances` → `/1.0/instances/web`. */
   readonly resources: Readonly<Record<string, readonly string[]>>;
-  /** A map even while running: pylxd looks for `return` in it. Keys ending in `_progress` are strings. */
+  /**
+   * A map even while running: pylxd looks for `return` in it. Keys ending in `_progress` are
+   * strings.
+   */
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly may_cancel: boolean;
   readonly err: string;

@@ -69,8 +69,8 @@ export interface DaemonStatus {
 }
 
 /**
- * `POST /1.0/warren/daemon`, warren's own. `stop` and `restart` are answered before the daemon ends,
- * `host-shutdown` and a `stop` of machines with an operation that stops these first.
+ * `POST /1.0/warren/daemon`, warren's own. `stop` and `restart` are answered before the daemon
+ * ends, `host-shutdown` and a `stop` of machines with an operation that stops these first.
  */
 export interface DaemonPost {
   readonly action: 'stop' | 'restart' | 'host-shutdown';

@@ -1,4 +1,7 @@
-/** `POST /1.0/warren/storage-check`, warren's own. The operation's metadata has a `StorageReport` as `report`. */
+/**
+ * `POST /1.0/warren/storage-check`, warren's own. The operation's metadata has a `StorageReport` as
+ * `report`.
+ */
 export interface StorageCheckPost {
   /** Mend what can be mended without losing anything that a machine, snapshot or image shows. */
   readonly repair?: boolean;

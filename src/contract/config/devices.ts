@@ -131,8 +131,9 @@ const together: Readonly<Record<string, (device: StringMap) => Problem[]>> = {
 };
 
 /**
- * Addresses that lead to the loopback without being 127.0.0.1. A connection to that one gets a source
- * of its own, so that no service takes a visitor from outside for a local one (CVE-2021-20199).
+ * Addresses that lead to the loopback without being 127.0.0.1. A connection to that one gets a
+ * source of its own, so that no service takes a visitor from outside for a local one
+ * (CVE-2021-20199).
  */
 function isHiddenLoopback(host: string): boolean {
   if (!host.includes(':')) return host.startsWith('0.');

@@ -3,7 +3,9 @@ import type { DeviceMap } from '../api/instances.ts';
 import { visibleDevices } from './expand.ts';
 import { parseIoRate } from './values.ts';
 
-/** Of one block device, per second; an absent one is no limit. The words are the kernel's (io.max). */
+/**
+ * Of one block device, per second; an absent one is no limit. The words are the kernel's (io.max).
+ */
 export interface IoRates {
   readonly rbps?: number;
   readonly wbps?: number;

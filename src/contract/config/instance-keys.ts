@@ -3,7 +3,10 @@ import type { KeyRow } from './key.ts';
 const rlimits =
   'as|core|cpu|data|fsize|locks|memlock|msgqueue|nice|nofile|nproc|rss|rtprio|rttime|sigpending|stack';
 
-/** Sysctls that the kernel keeps per network or ipc namespace: the only ones a machine has for itself. */
+/**
+ * Sysctls that the kernel keeps per network or ipc namespace: the only ones a machine has for
+ * itself.
+ */
 const ownSysctl =
   /^(?:net\.[A-Za-z0-9_.\-/]+|fs\.mqueue\.[a-z_]+|kernel\.(?:msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced))$/;
 

@@ -43,7 +43,9 @@ export interface KeyRow {
   readonly live: boolean;
   /** One sentence without a full stop. */
   readonly summary: string;
-  /** The only values accepted: of a `choice`, or those of LXD's that can be had here, with `why`. */
+  /**
+   * The only values accepted: of a `choice`, or those of LXD's that can be had here, with `why`.
+   */
   readonly values?: readonly string[];
   /** Words that are accepted besides what the type describes. */
   readonly also?: readonly string[];
@@ -61,7 +63,10 @@ export interface KeyRow {
   readonly rest?: { readonly pattern: RegExp; readonly wanted: string };
 }
 
-/** A key (or prefix) of LXD or Incus that warren refuses, and why: a clause that follows `X is not supported by warren: `. */
+/**
+ * A key (or prefix) of LXD or Incus that warren refuses, and why: a clause that follows `X is not
+ * supported by warren: `.
+ */
 export interface UnsupportedKey {
   readonly key: string;
   readonly why: string;

@@ -13,8 +13,9 @@ export interface LimitHost {
   /** cgroup controllers that machines can be limited with, such as `memory`. */
   readonly controllers: readonly string[];
   /**
-   * The block device below a disk with this source, or below the storage pool, as `8:0`; undefined for
-   * a source that is not there. Throws for one without. Absent where limits of disks do not matter.
+   * The block device below a disk with this source, or below the storage pool, as `8:0`; undefined
+   * for a source that is not there. Throws for one without. Absent where limits of disks do not
+   * matter.
    */
   readonly blockDevice?: (device: string, source: string | undefined) => string | undefined;
 }
@@ -36,7 +37,9 @@ export interface EffectiveCgroupLimits {
 
 export interface EffectiveLimits {
   readonly limits: EffectiveCgroupLimits;
-  /** The config entries behind `limits`, such as `limits.memory` → `512MiB`, for error sentences. */
+  /**
+   * The config entries behind `limits`, such as `limits.memory` → `512MiB`, for error sentences.
+   */
   readonly keys: StringMap;
   /**
    * Optional entries left out of `limits` because the host lacks their controller; start says so.
@@ -125,8 +128,8 @@ function memoryParts(config: StringMap, host: LimitHost): Part[] {
 }
 
 /**
- * `limits.cpu=2` is CPU time of two CPUs (cpu.max), since cpuset is not delegated to ordinary users;
- * a set is cpuset.cpus. `limits.cpu.allowance` as a quota narrows the former.
+ * `limits.cpu=2` is CPU time of two CPUs (cpu.max), since cpuset is not delegated to ordinary
+ * users; a set is cpuset.cpus. `limits.cpu.allowance` as a quota narrows the former.
  */
 function cpuParts(config: StringMap): Part[] {
   const parts: Part[] = [];
@@ -191,8 +194,8 @@ function diskParts(devices: DeviceMap, { blockDevice }: LimitHost): Part[] {
 }
 
 /**
- * Of two CPU quotas the tighter one holds, and of two rates of one block device; huge page sizes add
- * up to one map.
+ * Of two CPU quotas the tighter one holds, and of two rates of one block device; huge page sizes
+ * add up to one map.
  */
 function combine(all: readonly EffectiveCgroupLimits[]): EffectiveCgroupLimits {
   const result: EffectiveCgroupLimits = {};

@@ -14,7 +14,10 @@ export interface KeyMetadata {
 
 type Group = Readonly<Record<string, { readonly keys: readonly Record<string, KeyMetadata>[] }>>;
 
-/** The key tables as `GET /1.0/metadata/configuration` answers them; the reference is printed from it. */
+/**
+ * The key tables as `GET /1.0/metadata/configuration` answers them; the reference is printed from
+ * it.
+ */
 export function configurationMetadata(): {
   readonly configs: Readonly<Record<string, Group>>;
   /** warren's own: what of LXD is refused, with the reason. */

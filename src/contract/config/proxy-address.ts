@@ -9,9 +9,9 @@ export type ProxyEndpoint =
 const maxPorts = 256;
 
 /**
- * LXD's `tcp:ADDRESS:PORT[-PORT][,PORT…]`, the same with `udp`, or `unix:/PATH`. The address is IPv4
- * or IPv6 in brackets; without one (`tcp::80`, `tcp:80`) it is 127.0.0.1. Undefined when the text
- * is none.
+ * LXD's `tcp:ADDRESS:PORT[-PORT][,PORT…]`, the same with `udp`, or `unix:/PATH`. The address is
+ * IPv4 or IPv6 in brackets; without one (`tcp::80`, `tcp:80`) it is 127.0.0.1. Undefined when the
+ * text is none.
  */
 export function parseProxyAddress(text: string): ProxyEndpoint | undefined {
   const [, kind, rest = ''] = /^(tcp|udp|unix):(.*)$/.exec(text) ?? [];
@@ -44,7 +44,10 @@ function parsePorts(text: string): number[] | undefined {
   return ports;
 }
 
-/** The URL parser of the platform knows the grammar of IPv6; nothing else of a URL gets through the characters above. */
+/**
+ * The URL parser of the platform knows the grammar of IPv6; nothing else of a URL gets through the
+ * characters above.
+ */
 function isIpv6(text: string): boolean {
   return URL.canParse(`http://[${text}]/`);
 }

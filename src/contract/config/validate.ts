@@ -75,7 +75,9 @@ export function keyProblem(
   return valueProblem(row, value);
 }
 
-/** The config without keys whose value is empty: clients unset a key by sending the empty string. */
+/**
+ * The config without keys whose value is empty: clients unset a key by sending the empty string.
+ */
 export function dropEmpty(config: StringMap): StringMap {
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== ''));
 }

@@ -115,7 +115,10 @@ const rules: Readonly<Record<ValueType, Rule>> = {
   'proxy-connect': proxyRule,
 };
 
-/** What is wrong with the value of a key, as a clause, or undefined. The empty value is "unset" and never wrong. */
+/**
+ * What is wrong with the value of a key, as a clause, or undefined. The empty value is "unset" and
+ * never wrong.
+ */
 export function valueProblem(row: KeyRow, value: string): string | undefined {
   if (value === '') return undefined;
   const rule = rules[row.type];
@@ -155,7 +158,9 @@ export function parsePercent(value: string): number | undefined {
   return percent >= 1 && percent <= 100 ? percent : undefined;
 }
 
-/** `25ms/100ms` in microseconds, within what cpu.max accepts (period 1 ms to 1 s, quota from 1 ms). */
+/**
+ * `25ms/100ms` in microseconds, within what cpu.max accepts (period 1 ms to 1 s, quota from 1 ms).
+ */
 export function parseQuota(value: string): { quotaUs: number; periodUs: number } | undefined {
   const [, quota, period] = /^(\d{1,6})ms\/(\d{1,4})ms$/.exec(value) ?? [];
   if (quota === undefined || period === undefined) return undefined;
@@ -164,7 +169,10 @@ export function parseQuota(value: string): { quotaUs: number; periodUs: number }
   return { quotaUs: Number(quota) * 1000, periodUs: periodMs * 1000 };
 }
 
-/** `10MB` in bytes a second, `200iops` in operations a second, in any case of letters, as LXD reads it. */
+/**
+ * `10MB` in bytes a second, `200iops` in operations a second, in any case of letters, as LXD reads
+ * it.
+ */
 export function parseIoRate(
   value: string,
 ): { readonly unit: 'bps' | 'iops'; readonly perSecond: number } | undefined {
@@ -230,7 +238,9 @@ function isPinning(value: string): boolean {
   return /[-,]/.test(value) && parseCpuSet(value) !== undefined;
 }
 
-/** The address must be one that a host can have: neither the network's nor the broadcast address. */
+/**
+ * The address must be one that a host can have: neither the network's nor the broadcast address.
+ */
 function isGatewaySubnet(value: string): boolean {
   const subnet = parseIpv4Subnet(value);
   if (subnet === undefined || subnet.prefix < 8 || subnet.prefix > 30) return false;

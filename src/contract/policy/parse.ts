@@ -156,7 +156,10 @@ function addressProblem(address: string): string | undefined {
   return isAddress ? undefined : 'wanted an address such as 127.0.0.1';
 }
 
-/** Any text may be the beginning of a recipe's name; what looks like a fingerprint must be a whole one. */
+/**
+ * Any text may be the beginning of a recipe's name; what looks like a fingerprint must be a whole
+ * one.
+ */
 function imageProblem(source: string): string | undefined {
   if (source === 'import' || source === 'publish' || /^[0-9a-f]{64}$/.test(source))
     return undefined;

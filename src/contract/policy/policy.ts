@@ -3,7 +3,9 @@ import type { StringMap } from '../api/instances.ts';
 /** Where the administrator of a host says what machines may be. There is no other place. */
 export const policyFile = '/etc/warren/policy.yaml';
 
-/** Amounts of one machine, or of all machines of one user together. Absent: as much as they like. */
+/**
+ * Amounts of one machine, or of all machines of one user together. Absent: as much as they like.
+ */
 export interface Ceilings {
   readonly memoryBytes?: number;
   readonly cpus?: number;
@@ -28,7 +30,9 @@ export interface Policy {
   readonly deny: readonly string[];
   readonly devices: {
     readonly types?: readonly string[];
-    /** Paths of the host that machines may be given, with all below them. `{user}` is the account. */
+    /**
+     * Paths of the host that machines may be given, with all below them. `{user}` is the account.
+     */
     readonly paths?: readonly string[];
     /** Addresses of the host that a proxy may listen on. */
     readonly listen?: readonly string[];

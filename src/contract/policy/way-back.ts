@@ -9,9 +9,9 @@ export interface Standing {
 }
 
 /**
- * Whether a change does nothing but take away what a policy has against machines: there is less of that
- * than before, and what is left was there with the same setting. So a user whose machine is against several
- * new rules can mend it step by step.
+ * Whether a change does nothing but take away what a policy has against machines: there is less of
+ * that than before, and what is left was there with the same setting. So a user whose machine is
+ * against several new rules can mend it step by step.
  */
 export function isWayBack(
   changes: readonly { readonly before: Standing; readonly after: Standing }[],

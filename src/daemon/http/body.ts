@@ -25,7 +25,9 @@ export async function readJson(request: IncomingMessage, what: string): Promise<
   }
 }
 
-/** A body's chunks. Whoever stops half-way leaves the connection open, for the answer that says why. */
+/**
+ * A body's chunks. Whoever stops half-way leaves the connection open, for the answer that says why.
+ */
 export function chunksOf(request: IncomingMessage): AsyncIterable<Buffer> {
   return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
 }

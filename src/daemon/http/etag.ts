@@ -10,7 +10,9 @@ export function etagOf(writable: unknown): string {
   return `"${createHash('sha256').update(canonicalJson(writable)).digest('hex')}"`;
 }
 
-/** Throws `stale` unless `ifMatch` (the header as sent, absent for none) names the current state. */
+/**
+ * Throws `stale` unless `ifMatch` (the header as sent, absent for none) names the current state.
+ */
 export function checkIfMatch(ifMatch: string | undefined, etag: string, what: string): void {
   if (ifMatch === undefined || ifMatch.trim() === '*') return;
   const wanted = ifMatch.split(',').map((tag) => tag.trim().replace(/^"|"$/g, ''));

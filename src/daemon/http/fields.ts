@@ -13,7 +13,9 @@ export class Fields {
   readonly #record: Readonly<Record<string, unknown>>;
   readonly #issues: Issue[];
 
-  /** Throws `invalid` at once for a body that is no object. `what` is such as `create the profile`. */
+  /**
+   * Throws `invalid` at once for a body that is no object. `what` is such as `create the profile`.
+   */
   constructor(what: string, body: unknown, path = '', issues: Issue[] = []) {
     if (typeof body !== 'object' || body === null || Array.isArray(body)) {
       const problem = `${describe(body)}, wanted an object`;

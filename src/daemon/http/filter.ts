@@ -111,12 +111,15 @@ function matchesText(text: string, value: string): boolean {
   }
 }
 
-/** Steps that one text may take, of which a list has thousands: what three signs need for the longest name. */
+/**
+ * Steps that one text may take, of which a list has thousands: what three signs need for the
+ * longest name.
+ */
 const maxSteps = 63 ** 3;
 
 /**
- * A backtracking matcher must not be given what can hang it: repeated groups and many ways to match. Each
- * sign of repetition may be tried from every place of the text.
+ * A backtracking matcher must not be given what can hang it: repeated groups and many ways to
+ * match. Each sign of repetition may be tried from every place of the text.
  */
 function isCheapPattern(pattern: string, length: number): boolean {
   if (pattern.length > 256 || /\)\s*[*+?{]/.test(pattern) || /\\[1-9k]/.test(pattern)) return false;

@@ -1,8 +1,8 @@
 import { isProjectName } from '../../base/names.ts';
 
 /**
- * A value with machines and profiles named as their project names them, for whoever asked in that project: the
- * engine's sentences have the whole names.
+ * A value with machines and profiles named as their project names them, for whoever asked in that
+ * project: the engine's sentences have the whole names.
  */
 export function inWordsOf<T>(project: string, value: T): T {
   if (project === 'default' || value === undefined) return value;

@@ -19,8 +19,9 @@ export function syncBody<T>(metadata: T): SyncResponse<T> {
 }
 
 /**
- * The sync answer of a long list, from the JSON of each of its objects. As one text it would be copied
- * several times on its way out, which takes longer than everything else about a thousand machines.
+ * The sync answer of a long list, from the JSON of each of its objects. As one text it would be
+ * copied several times on its way out, which takes longer than everything else about a thousand
+ * machines.
  */
 export function syncListBody(reply: FastifyReply, items: readonly string[]): Buffer {
   const head = JSON.stringify(syncBody([])).slice(0, -'[]}'.length);

@@ -12,7 +12,9 @@ import type { DaemonContext } from '../context.ts';
 const maxInitBytes = 64 * 1024;
 const sshFxpInit = 1;
 
-/** The machine whose files a request wants by SFTP: `GET /1.0/instances/NAME/sftp`, `Upgrade: sftp`. */
+/**
+ * The machine whose files a request wants by SFTP: `GET /1.0/instances/NAME/sftp`, `Upgrade: sftp`.
+ */
 export function findSftp(request: IncomingMessage): string | undefined {
   const { segments = [], query } = splitTarget(request.url ?? '') ?? {};
   const [version, tree = '', name, leaf, ...more] = segments;

@@ -11,7 +11,10 @@ export function timeoutOf(request: FastifyRequest): number | undefined {
   return seconds >= 0 ? Math.min(seconds * 1000, longestMs) : undefined;
 }
 
-/** A signal that is given when the client hangs up. Disposed of with the answer: the connection lives on. */
+/**
+ * A signal that is given when the client hangs up. Disposed of with the answer: the connection
+ * lives on.
+ */
 export function whileConnected(
   request: FastifyRequest,
 ): Disposable & { readonly signal: AbortSignal } {

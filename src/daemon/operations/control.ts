@@ -10,7 +10,10 @@ export interface ControlHandlers {
   closed(): void;
 }
 
-/** Reads the JSON text frames of a control socket; what cannot be understood is ignored, as LXD does. */
+/**
+ * Reads the JSON text frames of a control socket; what cannot be understood is ignored, as LXD
+ * does.
+ */
 export function receiveControl(socket: WebSocket, handlers: ControlHandlers): void {
   socket.on('message', (data) => {
     const message = parse(bufferOf(data).toString('utf8'));

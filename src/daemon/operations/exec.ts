@@ -5,7 +5,9 @@ import { onceClosed, receiveStream, sendStream } from './pipes.ts';
 import type { ExecSession } from '../../runtime/types.ts';
 import type { OperationSockets } from './sockets.ts';
 
-/** After the command ended, output that a process it left behind holds open is waited for so long. */
+/**
+ * After the command ended, output that a process it left behind holds open is waited for so long.
+ */
 const lingerMs = 200;
 
 /**

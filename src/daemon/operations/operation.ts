@@ -63,7 +63,9 @@ export class RunningOperation {
     });
   }
 
-  /** Runs the work to its end. `explain` turns what was thrown into a `WarrenError`. Never rejects. */
+  /**
+   * Runs the work to its end. `explain` turns what was thrown into a `WarrenError`. Never rejects.
+   */
   async run(explain: (error: unknown) => WarrenError): Promise<void> {
     this.#onChange(this);
     this.#change('Running');
@@ -100,7 +102,9 @@ export class RunningOperation {
     return this.#failure;
   }
 
-  /** Asks the work to give up. Throws `forbidden` when it cannot be, `not_found` when it has ended. */
+  /**
+   * Asks the work to give up. Throws `forbidden` when it cannot be, `not_found` when it has ended.
+   */
   cancel(): void {
     if (this.isFinal) throw new WarrenError('not_found', { kind: 'operation', name: this.id });
     if (this.spec.cancellable !== true) {

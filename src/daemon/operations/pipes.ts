@@ -23,10 +23,10 @@ export async function streamEnd(source: NodeJS.ReadableStream): Promise<void> {
 const highWaterBytes = 256 * 1024;
 
 /**
- * Sends everything `source` yields as binary frames and, at its end, the empty text frame that LXD's
- * protocol ends a stream with. A client that does not read pauses the source; one that has gone lets
- * it drain, so that the command does not block on a full pipe. `giveBack` has each chunk once it is
- * sent. Resolves when the source has ended and all is sent, or the client is gone.
+ * Sends everything `source` yields as binary frames and, at its end, the empty text frame that
+ * LXD's protocol ends a stream with. A client that does not read pauses the source; one that has
+ * gone lets it drain, so that the command does not block on a full pipe. `giveBack` has each chunk
+ * once it is sent. Resolves when the source has ended and all is sent, or the client is gone.
  */
 export async function sendStream(
   source: NodeJS.ReadableStream,

@@ -58,7 +58,9 @@ export class Operations {
     return [...this.#operations.values()];
   }
 
-  /** Resolves with the operation when it is final or after `timeoutMs`; undefined waits for ever. */
+  /**
+   * Resolves with the operation when it is final or after `timeoutMs`; undefined waits for ever.
+   */
   async wait(id: string, timeoutMs: number | undefined, signal?: AbortSignal): Promise<Operation> {
     const operation = this.get(id);
     if (!operation.isFinal) await waitAtMost(operation.finished, timeoutMs, signal);

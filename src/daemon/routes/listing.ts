@@ -6,8 +6,8 @@ import type { FastifyRequest } from 'fastify';
 import type { SyncResponse } from '../../contract/api/envelope.ts';
 
 /**
- * The answer of a listing: URLs, or the objects with `recursion`, those that `filter` wants. Without
- * a filter and recursion no object is made.
+ * The answer of a listing: URLs, or the objects with `recursion`, those that `filter` wants.
+ * Without a filter and recursion no object is made.
  */
 export function listAnswer<Record>(
   request: FastifyRequest,

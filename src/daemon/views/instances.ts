@@ -19,7 +19,9 @@ import type { BackupRecord } from '../../engine/backups/records.ts';
 import type { InstanceStateReport } from '../../engine/instances/state.ts';
 import type { EngineDeps, InstanceRecord, SnapshotRecord } from '../../engine/types.ts';
 
-/** Each state costs processes and descriptors: a thousand machines must not ask for theirs at once. */
+/**
+ * Each state costs processes and descriptors: a thousand machines must not ask for theirs at once.
+ */
 const statesAtOnce = 16;
 
 export function instanceView(

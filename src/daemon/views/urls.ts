@@ -1,7 +1,10 @@
 import type { ImageRecord } from '../../engine/types.ts';
 import { nameWithout, ownNameOf, projectOf, projectWith } from '../../base/names.ts';
 
-/** The URL of a machine, or of what follows it there, with its project where that is no matter of course. */
+/**
+ * The URL of a machine, or of what follows it there, with its project where that is no matter of
+ * course.
+ */
 export function instanceUrl(machine: string, rest = '', tree = 'instances'): string {
   const path = `/1.0/${tree}/${encodeURIComponent(ownNameOf(machine))}${rest}`;
   return withProject(path, projectOf(machine));

@@ -58,7 +58,10 @@ export function volumeSnapshotView({
   };
 }
 
-/** The same as an element of a list: for what never expires LXD says null there, and its client shows nothing. */
+/**
+ * The same as an element of a list: for what never expires LXD says null there, and its client
+ * shows nothing.
+ */
 export function listedVolumeSnapshotView(record: VolumeRecord): VolumeSnapshot {
   const view = volumeSnapshotView(record);
   return record.expiresAtMs === undefined ? { ...view, expires_at: null } : view;

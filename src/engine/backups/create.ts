@@ -31,8 +31,9 @@ export interface CreatedBackup {
 }
 
 /**
- * Writes a machine and its snapshots into one archive. One that runs is frozen for as long as its own
- * files are copied, and goes on while they are packed; a stopped one cannot be started meanwhile.
+ * Writes a machine and its snapshots into one archive. One that runs is frozen for as long as its
+ * own files are copied, and goes on while they are packed; a stopped one cannot be started
+ * meanwhile.
  */
 export async function createBackup(
   deps: EngineDeps,

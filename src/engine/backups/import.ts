@@ -26,8 +26,8 @@ export interface ReadBackup {
 }
 
 /**
- * Reads what a backup says of itself. `name` is what its project shall call the machine instead of the
- * backup's own word. Throws `invalid`.
+ * Reads what a backup says of itself. `name` is what its project shall call the machine instead of
+ * the backup's own word. Throws `invalid`.
  */
 export async function readBackup(
   deps: EngineDeps,
@@ -82,7 +82,9 @@ function refuseShifted(what: string, { config }: BackupIndex): void {
   });
 }
 
-/** A snapshot may name profiles that are gone: a restore leaves them out. All else must be right. */
+/**
+ * A snapshot may name profiles that are gone: a restore leaves them out. All else must be right.
+ */
 function checkSnapshots(deps: EngineDeps, what: string, machine: string, index: BackupIndex): void {
   const issues = index.snapshots.flatMap((snapshot): Issue[] =>
     instanceIssues(deps, machine, {
@@ -156,9 +158,9 @@ async function unpackAll(
 }
 
 /**
- * What was unpacked so far may be more than a profile lets the machine keep, as a copy of it would be. A
- * size that stands in the backup itself is no reason: nobody could raise it there, and what was saved must
- * come back.
+ * What was unpacked so far may be more than a profile lets the machine keep, as a copy of it would
+ * be. A size that stands in the backup itself is no reason: nobody could raise it there, and what
+ * was saved must come back.
  */
 async function refuseLarge(deps: EngineDeps, id: number): Promise<void> {
   const record = deps.store.instances.findById(id);

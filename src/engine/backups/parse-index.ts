@@ -42,8 +42,8 @@ export interface VolumeIndex {
 }
 
 /**
- * Reads `index.yaml` of LXD, Incus and warren. Only what warren uses is looked at, and that strictly:
- * throws `invalid` with everything that is wrong with it.
+ * Reads `index.yaml` of LXD, Incus and warren. Only what warren uses is looked at, and that
+ * strictly: throws `invalid` with everything that is wrong with it.
  */
 export function parseBackupIndex(content: Buffer): BackupIndex {
   return parse(content, (reader, root) => reader.index(root));

@@ -97,7 +97,10 @@ export async function getBackup(
   throw new WarrenError('not_found', { kind: 'backup', name: `${instance}/${name}`, nearest });
 }
 
-/** A backup under construction: `file` is to be written. Disposing removes it unless `commit` was called. */
+/**
+ * A backup under construction: `file` is to be written. Disposing removes it unless `commit` was
+ * called.
+ */
 export interface StagedBackup extends AsyncDisposable {
   readonly file: HostPath;
   /** Throws `exists` when there is one of that name. */

@@ -20,7 +20,9 @@ export function getAlias(deps: EngineDeps, project: string, name: string): Image
   });
 }
 
-/** Throws `invalid`. Slashes are fine (`debian/12`), a leading dash is not: it would be an option. */
+/**
+ * Throws `invalid`. Slashes are fine (`debian/12`), a leading dash is not: it would be an option.
+ */
 export function checkAliasName(name: string): void {
   const isName = name !== '' && name.length <= 255 && !/^[-/]|\/$|\s/.test(name);
   if (isName && !hasControlCharacter(name)) return;

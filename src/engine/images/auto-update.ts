@@ -7,8 +7,8 @@ const minuteMs = 60_000;
 const builtEveryMinutes = 24 * 60;
 
 /**
- * Brings images that have `auto_update` up to date whose minute this is. Each has a minute of its own,
- * so that not all are fetched at once. What fails is logged and tried again the next time.
+ * Brings images that have `auto_update` up to date whose minute this is. Each has a minute of its
+ * own, so that not all are fetched at once. What fails is logged and tried again the next time.
  */
 export async function updateImages(
   deps: EngineDeps,

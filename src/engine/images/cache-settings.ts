@@ -5,7 +5,9 @@ import type { EngineDeps } from '../types.ts';
 
 type Deps = Pick<EngineDeps, 'store'>;
 
-/** How long a project keeps an image that was fetched for a launch and is not used; 0 is for ever. */
+/**
+ * How long a project keeps an image that was fetched for a launch and is not used; 0 is for ever.
+ */
 export function daysOfCache(deps: Deps, project: string): number {
   return Number(valueOf(deps, project, 'images.remote_cache_expiry'));
 }

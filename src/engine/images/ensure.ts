@@ -14,9 +14,9 @@ import { imageOwner, recordImage, replaceImage, shareImage, type NewImage } from
 import { fetchImage, type RemoteImage } from './remote.ts';
 
 /**
- * The image of a project for a reference a person typed: alias, else fingerprint prefix, else a recipe.
- * That is built now (once, however many ask), unless another project has it, and cached under its
- * alias. Throws `not_found` with the nearest alias.
+ * The image of a project for a reference a person typed: alias, else fingerprint prefix, else a
+ * recipe. That is built now (once, however many ask), unless another project has it, and cached
+ * under its alias. Throws `not_found` with the nearest alias.
  */
 export async function ensureImage(
   deps: EngineDeps,
@@ -45,7 +45,10 @@ export async function ensureImage(
   return getImage(deps, project, fingerprint);
 }
 
-/** What `reference` would be built from. Throws `not_found` with the nearest name of an image or recipe. */
+/**
+ * What `reference` would be built from. Throws `not_found` with the nearest name of an image or
+ * recipe.
+ */
 export function getImageRecipe(deps: EngineDeps, project: string, reference: string): ImageRecipe {
   const recipe = deps.images.findRecipe(reference);
   if (recipe !== undefined) return recipe;

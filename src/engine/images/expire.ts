@@ -5,9 +5,9 @@ import { deleteImage } from './delete.ts';
 const dayMs = 86_400_000;
 
 /**
- * Deletes images that were fetched for a launch and that no machine was made of for as many days as the
- * project or the server says. Machines keep their layers. What cannot be deleted is logged, and tried
- * again the next time.
+ * Deletes images that were fetched for a launch and that no machine was made of for as many days as
+ * the project or the server says. Machines keep their layers. What cannot be deleted is logged, and
+ * tried again the next time.
  */
 export async function deleteExpiredImages(deps: EngineDeps, context: WorkContext): Promise<void> {
   for (const { project, fingerprint } of deps.store.images.list()) {
@@ -25,9 +25,9 @@ export async function deleteExpiredImages(deps: EngineDeps, context: WorkContext
 }
 
 /**
- * Whether nobody would miss an image: it can be fetched again, nobody asked for it by itself or gave it
- * a name, and it was not used for `days`; 0 is for ever. What was built here took its user minutes, and
- * is no remote image.
+ * Whether nobody would miss an image: it can be fetched again, nobody asked for it by itself or
+ * gave it a name, and it was not used for `days`; 0 is for ever. What was built here took its user
+ * minutes, and is no remote image.
  */
 export function isExpired(
   image: Pick<ImageRecord, 'cached' | 'source' | 'aliases' | 'lastUsedAtMs' | 'uploadedAtMs'>,

@@ -11,7 +11,10 @@ import { imageOwner, recordImage, refuseExisting, shareImage } from './record.ts
 export interface ImportImageInput {
   /** The project that is to have it. */
   readonly project: string;
-  /** On disk in `paths.imagesDir`, so that they can be renamed; moved into the store, or removed on failure. */
+  /**
+   * On disk in `paths.imagesDir`, so that they can be renamed; moved into the store, or removed on
+   * failure.
+   */
   readonly files: ImageFiles;
   readonly filename: string;
   /** Override those of the image's metadata. */
@@ -34,7 +37,9 @@ export interface ImportImageInput {
 
 const what = 'import the image';
 
-/** Throws `exists` for a fingerprint or alias that is there, `hostile` or `invalid` for bad files. */
+/**
+ * Throws `exists` for a fingerprint or alias that is there, `hostile` or `invalid` for bad files.
+ */
 export async function importImage(
   deps: EngineDeps,
   input: ImportImageInput,

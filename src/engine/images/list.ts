@@ -7,8 +7,8 @@ export function listImages(deps: Pick<EngineDeps, 'store'>, project?: string): I
 }
 
 /**
- * By fingerprint or a prefix of one that is unique in its project. Throws `not_found`, `invalid` when
- * several match.
+ * By fingerprint or a prefix of one that is unique in its project. Throws `not_found`, `invalid`
+ * when several match.
  */
 export function getImage(
   deps: Pick<EngineDeps, 'store'>,

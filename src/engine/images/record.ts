@@ -31,7 +31,9 @@ export interface NewImage {
   readonly replaces?: ImageRecord | undefined;
 }
 
-/** Images are unpacked for the slice that machines share; others get copies. Throws `host_lacks`. */
+/**
+ * Images are unpacked for the slice that machines share; others get copies. Throws `host_lacks`.
+ */
 export function imageOwner(deps: Pick<EngineDeps, 'ids'>): OwnerRange {
   const granted = grantedIds(deps.ids.u0);
   if (granted < sliceSize) {
@@ -76,7 +78,8 @@ export async function recordImage(
   });
   await layer.commit();
   undo.push('remove the layer', () => deps.storage.removeLayer(layer.id));
-  // Nothing is waited for from here on: others may be about to have the same bytes, or to lose them.
+  // Nothing is waited for from here on: others may be about to have the same bytes, or to lose
+  // them.
   refuseExisting(deps, image.project, fingerprint);
   const known = store.images.findAnywhere(fingerprint);
   if (known !== undefined) {
@@ -115,7 +118,9 @@ export function shareImage(deps: EngineDeps, known: ImageRecord, image: NewImage
   return tellCreated(deps, image.project, known.fingerprint);
 }
 
-/** The row with its aliases, for a transaction. Throws `not_found`, `wrong_state` of its project. */
+/**
+ * The row with its aliases, for a transaction. Throws `not_found`, `wrong_state` of its project.
+ */
 function insertImage(deps: EngineDeps, image: NewImage, said: Said): number {
   const { store } = deps;
   const { project, replaces } = image;

@@ -7,10 +7,10 @@ import { finishReplacement } from './record.ts';
 import { fetchNewer } from './remote.ts';
 
 /**
- * Builds an image anew, from what its recipe's sources have now, or fetches what its server has now.
- * The new one takes over aliases,
- * profiles and settings and the old one goes; machines made from that keep their layers. Returns
- * whether it became another. Throws `unsupported` for one that is from neither.
+ * Builds an image anew, from what its recipe's sources have now, or fetches what its server has
+ * now. The new one takes over aliases, profiles and settings and the old one goes; machines made
+ * from that keep their layers. Returns whether it became another. Throws `unsupported` for one that
+ * is from neither.
  */
 export async function refreshImage(
   deps: EngineDeps,

@@ -18,8 +18,8 @@ import { replaceImage, shareImage, type NewImage } from './record.ts';
 export interface RemoteImage {
   readonly server: string;
   /**
-   * `simplestreams`, or `direct` for a single image on a web server. Empty is what LXD's own protocol is
-   * called, which warren does not speak.
+   * `simplestreams`, or `direct` for a single image on a web server. Empty is what LXD's own
+   * protocol is called, which warren does not speak.
    */
   readonly protocol: string;
   /** An alias there, or a fingerprint; the URL of a single image. */

@@ -14,7 +14,10 @@ export interface GuestUser {
 const maxBytes = 1024 * 1024;
 const maxGroups = 1024;
 
-/** The user in the machine's own /etc/passwd and /etc/group; undefined when it has none or no such files. */
+/**
+ * The user in the machine's own /etc/passwd and /etc/group; undefined when it has none or no such
+ * files.
+ */
 export async function lookUpUser(files: GuestFiles, uid: number): Promise<GuestUser | undefined> {
   const user = findUser(await readOrEmpty(files, '/etc/passwd'), uid);
   if (user === undefined) return undefined;

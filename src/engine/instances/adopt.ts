@@ -83,8 +83,8 @@ export async function followBoot(
 }
 
 /**
- * For a machine that was booting when a daemon died, once the next one listens: what systemd said in
- * between is lost, so it is asked.
+ * For a machine that was booting when a daemon died, once the next one listens: what systemd said
+ * in between is lost, so it is asked.
  */
 export async function catchUpWithBoot(deps: EngineDeps, machine: LiveMachine): Promise<void> {
   await askSystemd(deps, machine, (state) => {
@@ -94,7 +94,9 @@ export async function catchUpWithBoot(deps: EngineDeps, machine: LiveMachine): P
   });
 }
 
-/** Asks systemd once whether everything came up; with failed units the machine counts as degraded. */
+/**
+ * Asks systemd once whether everything came up; with failed units the machine counts as degraded.
+ */
 export async function noteFailedUnits(deps: EngineDeps, machine: LiveMachine): Promise<void> {
   await askSystemd(deps, machine, (state) => {
     judgeUnits(deps, machine, state);

@@ -14,8 +14,8 @@ import { visibleCpus } from './visible-cpus.ts';
 
 /**
  * Brings a running machine from one expanded config to another, as far as that works live: limits,
- * mounts, interfaces, published ports. The rest takes effect at its next start. Each effect pushes its
- * opposite onto `undo`.
+ * mounts, interfaces, published ports. The rest takes effect at its next start. Each effect pushes
+ * its opposite onto `undo`.
  */
 export async function applyLive(
   deps: EngineDeps,

@@ -2,8 +2,8 @@ import type { Expanded } from '../../contract/config/expand.ts';
 import type { InstanceRecord } from '../types.ts';
 
 /**
- * While settings are applied to a running machine, its row says what they were before: a daemon that
- * dies half-way is followed by one that does the rest.
+ * While settings are applied to a running machine, its row says what they were before: a daemon
+ * that dies half-way is followed by one that does the rest.
  */
 const key = 'volatile.applying';
 

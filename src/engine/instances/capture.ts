@@ -10,9 +10,9 @@ import { holdStill } from './still.ts';
 /**
  * Makes a layer of what a machine has of its own now, and hands the whole chain to `record`, which
  * runs in the transaction that records the layer and must make something stand on it. A stopped
- * machine's directory becomes the layer (O(1)); a running one is frozen for as long as it is copied.
- * Call it under the machine's lock. Returns how long the machine was frozen for it, in milliseconds,
- * when it was.
+ * machine's directory becomes the layer (O(1)); a running one is frozen for as long as it is
+ * copied. Call it under the machine's lock. Returns how long the machine was frozen for it, in
+ * milliseconds, when it was.
  */
 export async function captureInstance(
   deps: EngineDeps,

@@ -5,8 +5,8 @@ import { planLimits } from './plan.ts';
 import { checkRlimits } from './rlimits.ts';
 
 /**
- * The limits of a machine as this host can hold it to them. Throws `limit_unenforceable` or `host_lacks`
- * for one that it cannot.
+ * The limits of a machine as this host can hold it to them. Throws `limit_unenforceable` or
+ * `host_lacks` for one that it cannot.
  */
 export function checkLimits(
   deps: Pick<EngineDeps, 'ids' | 'runtime' | 'paths'>,

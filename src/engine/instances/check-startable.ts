@@ -5,8 +5,9 @@ import { checkWishedIds } from './other-ids.ts';
 import { checkInstance, refuseHeldAddresses } from './validate.ts';
 
 /**
- * For who stops a machine and starts it again: throws what can be known to keep it from starting (a policy, a
- * limit, ids or addresses that cannot be had), so that it goes on as it is. `what` is such as `restart web`.
+ * For who stops a machine and starts it again: throws what can be known to keep it from starting (a
+ * policy, a limit, ids or addresses that cannot be had), so that it goes on as it is. `what` is
+ * such as `restart web`.
  */
 export async function checkStartable(
   deps: EngineDeps,

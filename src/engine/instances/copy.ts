@@ -72,7 +72,8 @@ export async function planCopyLocked<Made>(
   await using undo = new Revert((what, error) => {
     deps.log.warn({ err: error, instance: instance.name, what }, 'a failed copy left something');
   });
-  // Of a machine that runs, nothing but the copy stands on what was captured. Once it is held no more:
+  // Of a machine that runs, nothing but the copy stands on what was captured. Once it is held no
+  // more:
   undo.push('remove layers that nothing uses', () => removeUnusedLayers(deps));
   using held = deps.live.heldLayers.hold();
   let layers: readonly LayerId[] = [];

@@ -69,7 +69,10 @@ export interface CreateInstanceInput {
   readonly config: StringMap;
   readonly devices: DeviceMap;
   readonly ephemeral: boolean;
-  /** By the names that its project has for them. Undefined: the image's or `default` (a copy: the source's). */
+  /**
+   * By the names that its project has for them. Undefined: the image's or `default` (a copy: the
+   * source's).
+   */
   readonly profiles: readonly string[] | undefined;
   readonly source: CreateSource;
 }

@@ -19,7 +19,9 @@ export interface DeleteInstanceInput {
   readonly force: boolean;
 }
 
-/** Removes a machine with its snapshots. Throws `protected` when `security.protection.delete` holds. */
+/**
+ * Removes a machine with its snapshots. Throws `protected` when `security.protection.delete` holds.
+ */
 export async function deleteInstance(
   deps: EngineDeps,
   { name, force }: DeleteInstanceInput,
@@ -62,8 +64,9 @@ export function refuseProtected(deps: EngineDeps, record: InstanceRecord): void 
 
 /**
  * Takes away a machine that does not run. Its directories and leases go before its row, so that its
- * ids are free only when no file has them any more, and no lease is left that nobody knows of; a death
- * in between leaves a row that says `deleting`, and recovery goes on. Call it under the machine's lock.
+ * ids are free only when no file has them any more, and no lease is left that nobody knows of; a
+ * death in between leaves a row that says `deleting`, and recovery goes on. Call it under the
+ * machine's lock.
  */
 export async function removeInstance(deps: EngineDeps, record: InstanceRecord): Promise<void> {
   const { id, name } = record;

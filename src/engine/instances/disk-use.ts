@@ -68,9 +68,9 @@ export function rootDisk(devices: DeviceMap): {
 }
 
 /**
- * Throws `no_space` when a machine keeps more than its root disk's `size` already: then there are no
- * new layers of it. What cannot be measured in a moment is let through: no ordinary user can set a
- * quota, so this limit tells and refuses, and does not hold a guest that writes.
+ * Throws `no_space` when a machine keeps more than its root disk's `size` already: then there are
+ * no new layers of it. What cannot be measured in a moment is let through: no ordinary user can set
+ * a quota, so this limit tells and refuses, and does not hold a guest that writes.
  */
 export async function refuseBeyondDisk(
   deps: EngineDeps,
@@ -84,7 +84,10 @@ export async function refuseBeyondDisk(
     refuseBeyond({ what, kept: record.name, name: record.name }, bytes, sizeBytes);
 }
 
-/** What would be beyond a root disk's size, and the command that helps if not `kept`'s list of snapshots. */
+/**
+ * What would be beyond a root disk's size, and the command that helps if not `kept`'s list of
+ * snapshots.
+ */
 interface Beyond {
   readonly what: string;
   readonly kept: string;
@@ -93,8 +96,8 @@ interface Beyond {
 }
 
 /**
- * Throws `no_space` when the `bytes` that the machine `kept` keeps are more than the root disk of `name`,
- * it or its copy, may.
+ * Throws `no_space` when the `bytes` that the machine `kept` keeps are more than the root disk of
+ * `name`, it or its copy, may.
  */
 export function refuseBeyond(
   { what, kept, name, hint }: Beyond,
@@ -111,8 +114,8 @@ export function refuseBeyond(
 }
 
 /**
- * Throws `no_space` when the machine `kept` keeps more than its copy may on its root disk, which is among
- * the expanded `devices`: a copy begins with all of that.
+ * Throws `no_space` when the machine `kept` keeps more than its copy may on its root disk, which is
+ * among the expanded `devices`: a copy begins with all of that.
  */
 export async function refuseLargeCopy(
   deps: EngineDeps,
@@ -130,7 +133,9 @@ export async function refuseLargeCopy(
 
 const warningType = 'Disk limit exceeded';
 
-/** Tells of machines beyond their disk limit by warnings, and takes those back that hold no more. */
+/**
+ * Tells of machines beyond their disk limit by warnings, and takes those back that hold no more.
+ */
 export function judgeDiskUse(deps: EngineDeps, sizes: ReadonlyMap<number, number>): void {
   const told = new Set(
     deps.store.warnings

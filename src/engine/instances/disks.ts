@@ -59,10 +59,10 @@ function shareOf(device: string, keys: StringMap): Share | undefined {
 }
 
 /**
- * What to mount for `machine`, which holds the volumes among them from then on. A missing source is an
- * issue, or the share is left out where it is not required. Sources are the user's own paths: what may be read there is what the user may read.
- * `what` is for the error: `start web`. Throws `policy` for a source that leads where the
- * administrator lets no machine.
+ * What to mount for `machine`, which holds the volumes among them from then on. A missing source is
+ * an issue, or the share is left out where it is not required. Sources are the user's own paths:
+ * what may be read there is what the user may read. `what` is for the error: `start web`. Throws
+ * `policy` for a source that leads where the administrator lets no machine.
  */
 export async function bindShares(
   deps: EngineDeps,

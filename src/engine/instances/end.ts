@@ -21,8 +21,9 @@ function classifyExit(exit: ExitRecord['exit'] | undefined): LastExit {
 
 /**
  * Finishes a run and settles its exit with the keeper. `cause` is what this daemon did to it, which
- * explains the wait status better than the status itself. `returns`: one that rebooted will be started
- * again, and until then counts as one that should run. `comesBack`: it should, whatever its end was.
+ * explains the wait status better than the status itself. `returns`: one that rebooted will be
+ * started again, and until then counts as one that should run. `comesBack`: it should, whatever its
+ * end was.
  */
 export async function endRun(
   deps: EngineDeps,

@@ -68,7 +68,10 @@ export async function execInstance(deps: EngineDeps, input: ExecInput): Promise<
   });
 }
 
-/** System accounts often have a home that was never made, and a machine's root may have lost its own. */
+/**
+ * System accounts often have a home that was never made, and a machine's root may have lost its
+ * own.
+ */
 async function isThere(files: GuestFiles, directory: string): Promise<boolean> {
   try {
     // With the dot a link counts for what it leads to.

@@ -29,9 +29,9 @@ async function dealWithExit(
 }
 
 /**
- * Records the end of a machine that stopped by itself and does what follows from it: starts it again
- * when it rebooted, after a while if that is all it does, and deletes it when it is ephemeral. Call it under
- * the machine's lock.
+ * Records the end of a machine that stopped by itself and does what follows from it: starts it
+ * again when it rebooted, after a while if that is all it does, and deletes it when it is
+ * ephemeral. Call it under the machine's lock.
  */
 export async function concludeRun(deps: EngineDeps, record: InstanceRecord): Promise<LastExit> {
   const exit = await endRun(deps, record, undefined, { returns: true });

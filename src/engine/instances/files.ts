@@ -8,7 +8,10 @@ import { getInstance } from './list.ts';
 import { finishRestore } from './restoring.ts';
 import { isRunning } from './state.ts';
 
-/** How long a client may go on with a file of a stopped machine that somebody wants to start or delete. */
+/**
+ * How long a client may go on with a file of a stopped machine that somebody wants to start or
+ * delete.
+ */
 const patienceMs = 20_000;
 
 /** A machine's root for as long as it is used. */
@@ -17,7 +20,9 @@ export interface UsedRoot {
   readonly slice: OwnerRange;
   /** The init of a running machine. */
   readonly init: ProcessIdentity | undefined;
-  /** The machine's run has ended: nothing may use its files any more. Undefined for a stopped one. */
+  /**
+   * The machine's run has ended: nothing may use its files any more. Undefined for a stopped one.
+   */
   readonly runEnded: AbortSignal | undefined;
   /** Somebody waits for the stopped machine itself: what takes long must end. */
   readonly recalled: AbortSignal | undefined;
@@ -51,8 +56,8 @@ export async function withInstanceRoot<T>(
 
 /**
  * Confined access to the files of a machine, running or stopped, for the time of `use`: those of a
- * running one as it sees them, with its tmpfs and disks. The end of a run ends what reads and writes:
- * `cancelled`. So does, in a while, whoever wants to start or delete a stopped one.
+ * running one as it sees them, with its tmpfs and disks. The end of a run ends what reads and
+ * writes: `cancelled`. So does, in a while, whoever wants to start or delete a stopped one.
  */
 export async function withInstanceFiles<T>(
   deps: EngineDeps,

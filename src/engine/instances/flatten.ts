@@ -11,8 +11,8 @@ const room = 8;
 /**
  * Gives a stopped machine whose chain has reached its bound one of two layers that shows the same:
  * its files are copied once, and its snapshots keep the layers they stand on. Call it under the
- * machine's lock. Death in between leaves a layer without a row, or rows that nothing stands on, which
- * recovery removes.
+ * machine's lock. Death in between leaves a layer without a row, or rows that nothing stands on,
+ * which recovery removes.
  */
 export async function flattenLong(
   deps: EngineDeps,

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { countSpareInotify } from '../../sys/kernel/inotify.ts';
 import type { EngineDeps } from '../types.ts';
 
-/** A Debian with systemd has nine when it has booted (five of init itself), and one is to work with. */
+/**
+ * A Debian with systemd has nine when it has booted (five of init itself), and one is to work with.
+ */
 const wanted = 10;
 const type = 'Inotify instances run out';
 

@@ -7,8 +7,8 @@ import type { EngineDeps } from '../types.ts';
 const killTimeoutMs = 10_000;
 
 /**
- * Kills everything in a machine and returns when its init is gone; with it the kernel ends the whole
- * pid namespace. Throws `timeout` for one that hangs in the kernel.
+ * Kills everything in a machine and returns when its init is gone; with it the kernel ends the
+ * whole pid namespace. Throws `timeout` for one that hangs in the kernel.
  */
 export async function killAndWait(
   deps: Pick<EngineDeps, 'runtime'>,

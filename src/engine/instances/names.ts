@@ -13,7 +13,10 @@ const seconds =
     ' ',
   );
 
-/** A free machine name of two words in a project, for a request that gives none. Not reserved until it is used. */
+/**
+ * A free machine name of two words in a project, for a request that gives none. Not reserved until
+ * it is used.
+ */
 export function chooseInstanceName(deps: Pick<EngineDeps, 'store'>, project: string): string {
   for (let attempt = 0; ; attempt++) {
     const words = `${firsts[randomInt(firsts.length)] ?? 'warm'}-${seconds[randomInt(seconds.length)] ?? 'hare'}`;

@@ -7,8 +7,8 @@ import { nicDevices, planNics } from '../networks/nics.ts';
 import { changesOf } from './disks.ts';
 
 /**
- * Keys whose change `applyLive` leaves for the next start of a machine that runs: those of config by their
- * name, those of devices as `devices.eth0.ipv4.address`.
+ * Keys whose change `applyLive` leaves for the next start of a machine that runs: those of config
+ * by their name, those of devices as `devices.eth0.ipv4.address`.
  */
 export function notLive(before: Expanded, after: Expanded): string[] {
   const [old, now] = [before.config, after.config];

@@ -11,18 +11,22 @@ import { getInstance } from './list.ts';
 import { ownerOf } from './owner.ts';
 import { emptyUpper } from './restoring.ts';
 
-/** Throws `host_lacks` when the ids that a config asks for cannot be had; `moveToWishedIds` takes them. */
+/**
+ * Throws `host_lacks` when the ids that a config asks for cannot be had; `moveToWishedIds` takes
+ * them.
+ */
 export function checkWishedIds(deps: EngineDeps, record: InstanceRecord, config: StringMap): void {
   const wish = readSliceWish(config);
   if (!isWished(record.slice, wish)) chooseSlice(deps, record.name, wish, [], record.slice);
 }
 
 /**
- * Moves a stopped machine to other ids when its expanded config asks for others than it has. Every layer
- * that it and its snapshots stand on is made for them first, then one transaction turns all over. Call it
- * under the machine's lock. Death before that leaves layers that nothing stands on, which recovery removes;
- * after it, `finishRestore` gives the machine its empty directory. Throws `host_lacks` when there are no such ids,
- * `invalid` when a file belongs to an id that a smaller range has not.
+ * Moves a stopped machine to other ids when its expanded config asks for others than it has. Every
+ * layer that it and its snapshots stand on is made for them first, then one transaction turns all
+ * over. Call it under the machine's lock. Death before that leaves layers that nothing stands on,
+ * which recovery removes; after it, `finishRestore` gives the machine its empty directory. Throws
+ * `host_lacks` when there are no such ids, `invalid` when a file belongs to an id that a smaller
+ * range has not.
  */
 export async function moveToWishedIds(
   deps: EngineDeps,

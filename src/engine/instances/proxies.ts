@@ -34,7 +34,10 @@ function planProxy(instance: string, device: string, keys: StringMap): ProxySpec
   };
 }
 
-/** Throws `policy` for a socket file of the host that by way of links is where the administrator lets no machine. */
+/**
+ * Throws `policy` for a socket file of the host that by way of links is where the administrator
+ * lets no machine.
+ */
 export async function refuseProxyPaths(
   deps: Pick<EngineDeps, 'policy' | 'ids'>,
   what: string,
@@ -54,7 +57,9 @@ export async function refuseProxyPaths(
   if (issues.length > 0) throw new WarrenError('policy', { what, file: deps.policy.file, issues });
 }
 
-/** Where a socket file is, or would be made; a link in its own place is only `followed` to connect. */
+/**
+ * Where a socket file is, or would be made; a link in its own place is only `followed` to connect.
+ */
 async function realPlace(path: string, followed: boolean): Promise<string | undefined> {
   try {
     if (followed) return await realpath(path);
@@ -77,7 +82,9 @@ async function realPlace(path: string, followed: boolean): Promise<string | unde
   }
 }
 
-/** What cannot be reached is nothing that a machine is given; it is told of when it is to be used. */
+/**
+ * What cannot be reached is nothing that a machine is given; it is told of when it is to be used.
+ */
 function unlessUnreachable(error: unknown): void {
   if (!hasErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG')) throw error;
 }

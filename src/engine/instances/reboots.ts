@@ -1,6 +1,9 @@
 import type { EngineDeps, InstanceRecord } from '../types.ts';
 
-/** Type of the warning about a machine that reboots as soon as it is started. It ends when the machine stays stopped. */
+/**
+ * Type of the warning about a machine that reboots as soon as it is started. It ends when the
+ * machine stays stopped.
+ */
 export const rebootsOnly = 'Instance reboots again and again';
 
 /** It waits now until it is started again. */

@@ -17,8 +17,8 @@ export interface RefreshInstanceInput {
 
 /**
  * Brings a stopped copy up to date: its files become those of the source now, snapshots that the
- * source has no more go and those it has got since come. Its settings stay. Throws `wrong_state` when
- * it runs. What a death leaves is finished at the next use, or by refreshing again.
+ * source has no more go and those it has got since come. Its settings stay. Throws `wrong_state`
+ * when it runs. What a death leaves is finished at the next use, or by refreshing again.
  */
 export async function refreshInstance(
   deps: EngineDeps,

@@ -15,7 +15,9 @@ export interface RenameInstanceInput {
   readonly newName: string;
 }
 
-/** Renames a stopped machine, also into another project; its host name follows at the next start. */
+/**
+ * Renames a stopped machine, also into another project; its host name follows at the next start.
+ */
 export async function renameInstance(
   deps: EngineDeps,
   { name, newName }: RenameInstanceInput,
@@ -58,8 +60,8 @@ export async function renameInstance(
 }
 
 /**
- * Profiles and volumes of the same names may be something else where the other project has its own, or
- * not be there.
+ * Profiles and volumes of the same names may be something else where the other project has its own,
+ * or not be there.
  */
 function checkMove(
   deps: EngineDeps,

@@ -13,8 +13,8 @@ export interface RestartInstanceInput {
 }
 
 /**
- * Stops and starts a machine under one lock; an ephemeral machine survives it. What can be known to keep
- * it from starting again is thrown before it is stopped.
+ * Stops and starts a machine under one lock; an ephemeral machine survives it. What can be known to
+ * keep it from starting again is thrown before it is stopped.
  */
 export async function restartInstance(
   deps: EngineDeps,

@@ -12,8 +12,9 @@ export async function emptyUpper(deps: EngineDeps, record: InstanceRecord): Prom
 }
 
 /**
- * Finishes a restore that failed or died between the chain and the empty directory on it: until then
- * the machine's files are those of no time. Call it under the lock of a machine that does not run.
+ * Finishes a restore that failed or died between the chain and the empty directory on it: until
+ * then the machine's files are those of no time. Call it under the lock of a machine that does not
+ * run.
  */
 export async function finishRestore(deps: EngineDeps, record: InstanceRecord): Promise<void> {
   const now = deps.store.instances.findById(record.id);

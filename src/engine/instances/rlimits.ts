@@ -29,7 +29,10 @@ export function checkRlimits(
   }
 }
 
-/** The configured ones as the kernel has them for a machine's init: `limits.kernel.nofile` → `10:20`. */
+/**
+ * The configured ones as the kernel has them for a machine's init: `limits.kernel.nofile` →
+ * `10:20`.
+ */
 export function heldRlimits(config: StringMap, initPid: number): Record<string, string> {
   const wanted = effectiveRlimits(config).map(({ type }) =>
     type.replace('RLIMIT_', '').toLowerCase(),

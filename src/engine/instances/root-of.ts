@@ -5,8 +5,8 @@ import { machineRoot } from '../../storage/files/machine-root.ts';
 import { processIdentity } from '../../sys/proc/identity.ts';
 
 /**
- * The files of the running machine whose init has this pid, as it sees them, for who opens sockets among
- * them. Throws `wrong_state` when it has ended.
+ * The files of the running machine whose init has this pid, as it sees them, for who opens sockets
+ * among them. Throws `wrong_state` when it has ended.
  */
 export function openRootOf(initPid: number): FileRoot {
   const init = processIdentity(initPid);

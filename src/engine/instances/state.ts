@@ -43,7 +43,10 @@ export interface InstanceStateReport {
     readonly totalBytes: number;
     readonly swapBytes: number;
   };
-  /** Root disk's device name → bytes of its own, -1 when that is not known yet; `size`, or 0 for none. */
+  /**
+   * Root disk's device name → bytes of its own, -1 when that is not known yet; `size`, or 0 for
+   * none.
+   */
   readonly disk: Readonly<
     Record<string, { readonly usageBytes: number; readonly totalBytes: number }>
   >;
@@ -54,7 +57,8 @@ export interface InstanceStateReport {
   readonly lastExit: LastExit | undefined;
   /**
    * What the kernel says it holds it to: files of its cgroup, `limits.kernel.…` of its init, and
-   * `linux.sysctl.…` of its namespaces, null where it does not say. Empty when it does not run, and in lists.
+   * `linux.sysctl.…` of its namespaces, null where it does not say. Empty when it does not run, and
+   * in lists.
    */
   readonly held: Readonly<Record<string, string | null>>;
   /** Its user ids as the host has them. */
@@ -63,8 +67,8 @@ export interface InstanceStateReport {
 
 /**
  * Everything `state` shows of one machine, whose merged settings the caller has. To measure `disk`,
- * every file of the machine is walked: a list makes do with what is `known`, so that nobody's million
- * files hold it up, and who looks often with the `last` figure.
+ * every file of the machine is walked: a list makes do with what is `known`, so that nobody's
+ * million files hold it up, and who looks often with the `last` figure.
  */
 export async function readInstanceState(
   deps: EngineDeps,

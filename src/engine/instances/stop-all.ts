@@ -14,9 +14,9 @@ export interface StopAllInput {
 
 /**
  * Shuts every machine down: those with a higher `boot.stop.priority` first, each with
- * `boot.host_shutdown_timeout` until it is killed. Whatever is under way with a machine is waited for, and
- * from now on none is started. One that cannot be stopped keeps no other from it; the first such error
- * is thrown at the end, and machines may be started again.
+ * `boot.host_shutdown_timeout` until it is killed. Whatever is under way with a machine is waited
+ * for, and from now on none is started. One that cannot be stopped keeps no other from it; the
+ * first such error is thrown at the end, and machines may be started again.
  */
 export async function stopAll(
   deps: EngineDeps,

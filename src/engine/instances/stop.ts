@@ -30,8 +30,8 @@ const patienceMs = 45_000;
 /**
  * Shuts a machine down and returns once nothing of it runs any more and its mounts are gone. A
  * forced stop overtakes a gentle one that is under way, and both succeed. An ephemeral machine is
- * deleted. One that has rebooted and waits for its next start does not get it. Throws `wrong_state` when it
- * does not run.
+ * deleted. One that has rebooted and waits for its next start does not get it. Throws `wrong_state`
+ * when it does not run.
  */
 export async function stopInstance(
   deps: EngineDeps,
@@ -107,7 +107,9 @@ async function overtake(deps: EngineDeps, name: string): Promise<boolean> {
   return action === 'stop' && deps.store.instances.findById(record.id)?.run === undefined;
 }
 
-/** Asks init to go, first by its signal and then by a program inside; false when it is still there. */
+/**
+ * Asks init to go, first by its signal and then by a program inside; false when it is still there.
+ */
 async function shutDown(
   deps: EngineDeps,
   record: InstanceRecord,

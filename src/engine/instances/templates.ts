@@ -22,10 +22,10 @@ export interface TemplatedMachine {
 }
 
 /**
- * Writes the files that the templates of the machine's image make at this trigger, before init runs.
- * A template that is not understood, or whose file cannot be written, is told of in a warning and the
- * file stays as it is: half a configuration is worse than none. What it writes is confined to the
- * machine's own root, whatever links the image has there.
+ * Writes the files that the templates of the machine's image make at this trigger, before init
+ * runs. A template that is not understood, or whose file cannot be written, is told of in a warning
+ * and the file stays as it is: half a configuration is worse than none. What it writes is confined
+ * to the machine's own root, whatever links the image has there.
  */
 export async function applyTemplates(
   deps: EngineDeps,

@@ -41,7 +41,8 @@ export interface UpdatedInstance {
 /**
  * Validates the result as a whole, applies what is live to a running machine, stores it. Keys that
  * need a restart are stored and take effect at the next start, as LXD does. When applying fails,
- * what was applied is taken back and nothing is stored. Waits a moment for what is under way with the machine.
+ * what was applied is taken back and nothing is stored. Waits a moment for what is under way with
+ * the machine.
  */
 export async function updateInstance(
   deps: EngineDeps,

@@ -58,15 +58,16 @@ interface Candidate {
   /** The machine as it is, when there is one. */
   readonly current?: InstanceRecord;
   /**
-   * A change or a restore is not refused for what all machines of the user have together unless it adds
-   * to that; a start is, and so is a new machine, which counts as one.
+   * A change or a restore is not refused for what all machines of the user have together unless it
+   * adds to that; a start is, and so is a new machine, which counts as one.
    */
   readonly moment: 'start' | 'restore' | 'change';
 }
 
 /**
- * Throws `invalid` with every issue, `policy` with every one that the administrator's rules have with
- * the candidate, and `forbidden` for the limits of its project. `what` is for the error: `start web`.
+ * Throws `invalid` with every issue, `policy` with every one that the administrator's rules have
+ * with the candidate, and `forbidden` for the limits of its project. `what` is for the error:
+ * `start web`.
  */
 export function checkInstance(
   deps: EngineDeps,
@@ -86,8 +87,9 @@ export function checkInstance(
 }
 
 /**
- * Throws `invalid` when DHCP gave a fixed address in expanded `devices` to another machine, which runs
- * with it; those in `before` are let through. `id` is the machine's own, when it has one already.
+ * Throws `invalid` when DHCP gave a fixed address in expanded `devices` to another machine, which
+ * runs with it; those in `before` are let through. `id` is the machine's own, when it has one
+ * already.
  */
 export async function refuseHeldAddresses(
   deps: EngineDeps,
@@ -104,7 +106,10 @@ export function refuseIssues(what: string, issues: readonly Issue[]): void {
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
 }
 
-/** Rules that need the database: networks, pools and volumes that exist, those as `volumeNamed` finds them. */
+/**
+ * Rules that need the database: networks, pools and volumes that exist, those as `volumeNamed`
+ * finds them.
+ */
 export function deviceIssues(
   deps: EngineDeps,
   devices: Settings['devices'],

@@ -2,8 +2,8 @@ import { isWarrenError } from '../../contract/errors.ts';
 import type { EngineDeps } from '../types.ts';
 
 /**
- * Has running machines see their own limits through the lxcfs that runs now: it may have been installed,
- * restarted or have died since they began, and its files answer nothing then.
+ * Has running machines see their own limits through the lxcfs that runs now: it may have been
+ * installed, restarted or have died since they began, and its files answer nothing then.
  */
 export async function renewViews(deps: EngineDeps): Promise<void> {
   for (const { name, init } of deps.live.list()) {

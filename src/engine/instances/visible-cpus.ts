@@ -2,9 +2,10 @@ import type { StringMap } from '../../contract/api/instances.ts';
 import { readString } from '../../contract/config/read.ts';
 
 /**
- * The CPUs that programs in a machine with `limits.cpu=2` find, by their affinity: two of the host's,
- * others for each machine. The time of two is what the kernel holds it to (`cpu.max`), and its root may
- * choose other CPUs to spend it on. Undefined: all. A set of CPUs is held by its cpuset.
+ * The CPUs that programs in a machine with `limits.cpu=2` find, by their affinity: two of the
+ * host's, others for each machine. The time of two is what the kernel holds it to (`cpu.max`), and
+ * its root may choose other CPUs to spend it on. Undefined: all. A set of CPUs is held by its
+ * cpuset.
  */
 export function visibleCpus(
   config: StringMap,

@@ -29,7 +29,10 @@ const retryMs = 20;
  */
 export class MachineConsole implements Disposable {
   readonly log: ConsoleLog;
-  /** A duplicate for writing: it is closed when no write is under way, or one could hit another file. */
+  /**
+   * A duplicate for writing: it is closed when no write is under way, or one could hit another
+   * file.
+   */
   readonly #writeFd: number;
   readonly #keepaliveFd: number | undefined;
   readonly #stream: ReadStream;
@@ -85,7 +88,10 @@ export class MachineConsole implements Disposable {
     };
   }
 
-  /** Stops reading and closes the descriptors; the keeper's duplicates live on. Clients are not told. */
+  /**
+   * Stops reading and closes the descriptors; the keeper's duplicates live on. Clients are not
+   * told.
+   */
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;

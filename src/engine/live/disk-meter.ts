@@ -7,7 +7,10 @@ const patienceMs = 250;
 const freshMs = 2000;
 /** …and to whom lists them all. */
 const listFreshMs = 60_000;
-/** Of those that are listed, so many are measured by one process: starting one costs more than most machines. */
+/**
+ * Of those that are listed, so many are measured by one process: starting one costs more than most
+ * machines.
+ */
 const atOnce = 64;
 /** So long after the list: its client still reads it, and needs the processor itself. */
 const restMs = 1000;
@@ -18,10 +21,10 @@ interface Reading {
 }
 
 /**
- * Disk use of machines, in bytes. Measuring walks every file, and a guest decides how many it has: so
- * each machine is measured once at a time, and an answer never waits for long. Lists do not wait at
- * all and have the machines measured some at a time, afterwards. Until the first measurement of a
- * machine is done its use is unknown.
+ * Disk use of machines, in bytes. Measuring walks every file, and a guest decides how many it has:
+ * so each machine is measured once at a time, and an answer never waits for long. Lists do not wait
+ * at all and have the machines measured some at a time, afterwards. Until the first measurement of
+ * a machine is done its use is unknown.
  */
 export class DiskMeter {
   readonly #measure: MeasureDisks;

@@ -1,4 +1,6 @@
-/** Names that work under way needs, such as layers and projects. Several can hold one name at once. */
+/**
+ * Names that work under way needs, such as layers and projects. Several can hold one name at once.
+ */
 export class Holds {
   readonly #holds = new Set<Hold>();
 

@@ -2,7 +2,10 @@ import { deferred, type Held, KeyedMutex } from '../../base/mutex.ts';
 import { waitAtMost } from '../../base/wait.ts';
 import { WarrenError } from '../../contract/errors.ts';
 
-/** How long a change of settings waits for a short action: most starts, stops and snapshots are over by then. */
+/**
+ * How long a change of settings waits for a short action: most starts, stops and snapshots are over
+ * by then.
+ */
 const soonMs = 10_000;
 
 /** What a person asked for, and when it is over. */
@@ -39,9 +42,9 @@ export class MachineLocks {
   }
 
   /**
-   * As `act`, once another action of a person that is under way is over: first come first served, after at most
-   * `patienceMs` altogether. To be called by who holds nothing yet. Throws `busy` when it goes on for longer,
-   * `cancelled` when `signal` is given.
+   * As `act`, once another action of a person that is under way is over: first come first served,
+   * after at most `patienceMs` altogether. To be called by who holds nothing yet. Throws `busy`
+   * when it goes on for longer, `cancelled` when `signal` is given.
    */
   async actSoon(
     name: string,
@@ -60,8 +63,8 @@ export class MachineLocks {
   }
 
   /**
-   * For what the daemon does by itself in its own time: whoever asks for the machine meanwhile waits
-   * for it. Throws `busy` as `act` does, for an action of a person may take hours.
+   * For what the daemon does by itself in its own time: whoever asks for the machine meanwhile
+   * waits for it. Throws `busy` as `act` does, for an action of a person may take hours.
    */
   async serve(name: string, action: string): Promise<Held> {
     this.#refuseBusy(name, action);
@@ -97,7 +100,9 @@ export class MachineLocks {
     };
   }
 
-  /** As `wait`, but for as long as nobody else asks for the machine: `recalled` says when one does. */
+  /**
+   * As `wait`, but for as long as nobody else asks for the machine: `recalled` says when one does.
+   */
   async lend(name: string): Promise<Held & { readonly recalled: AbortSignal }> {
     const held = await this.#mutex.hold(name);
     const loan = new AbortController();

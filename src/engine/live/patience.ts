@@ -1,6 +1,6 @@
 /**
- * Lets what is under way come to its end when somebody asks for what it holds: `over` is given `patienceMs`
- * after `recalled`. Disposed of with the work.
+ * Lets what is under way come to its end when somebody asks for what it holds: `over` is given
+ * `patienceMs` after `recalled`. Disposed of with the work.
  */
 export class Patience implements Disposable {
   readonly #over = new AbortController();

@@ -8,8 +8,9 @@ const firstDelayMs = 1000;
 const maxDelayMs = 60_000;
 
 /**
- * When machines that rebooted start again, by instance id: at once, but one that does nothing else ever
- * more rarely. What a start costs is the daemon's and the kernel's, which no limit of the machine holds.
+ * When machines that rebooted start again, by instance id: at once, but one that does nothing else
+ * ever more rarely. What a start costs is the daemon's and the kernel's, which no limit of the
+ * machine holds.
  */
 export class Returns implements Disposable {
   readonly #quick = new Map<number, number>();

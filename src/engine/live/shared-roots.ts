@@ -1,6 +1,8 @@
 import type { HostPath } from '../../base/brand.ts';
 
-/** The root of a stopped machine, mounted; whoever opened it holds the machine. Closing never fails. */
+/**
+ * The root of a stopped machine, mounted; whoever opened it holds the machine. Closing never fails.
+ */
 export interface OpenedRoot extends AsyncDisposable {
   readonly path: HostPath;
   /** Somebody wants the machine itself: who stays long must go, and nobody new may come. */
@@ -14,17 +16,21 @@ interface Shared {
   lingering: NodeJS.Timeout | undefined;
 }
 
-/** A tree is read file by file, a request for each: mounting its root takes longer than one of them. */
+/**
+ * A tree is read file by file, a request for each: mounting its root takes longer than one of them.
+ */
 const lingerMs = 500;
 
-/** Roots of stopped machines, each mounted once for all who access its files at about the same time. */
+/**
+ * Roots of stopped machines, each mounted once for all who access its files at about the same time.
+ */
 export class SharedRoots {
   readonly #shared = new Map<string, Shared>();
 
   /**
    * Joins who is there already, or is the first and has `open` called. Some time after the last one
-   * is out it is closed, or at once when it is recalled. Undefined when `open` finds that the machine
-   * runs.
+   * is out it is closed, or at once when it is recalled. Undefined when `open` finds that the
+   * machine runs.
    */
   async join(
     name: string,

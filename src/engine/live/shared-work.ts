@@ -10,9 +10,9 @@ interface Running<T> {
 }
 
 /**
- * Work that several ask for at the same time and that is done once: everybody sees the progress, and
- * it is aborted only when the last of them has gone, who then waits until it has cleaned up. Whoever
- * asks after that begins it anew.
+ * Work that several ask for at the same time and that is done once: everybody sees the progress,
+ * and it is aborted only when the last of them has gone, who then waits until it has cleaned up.
+ * Whoever asks after that begins it anew.
  */
 export class SharedWork<T> {
   readonly #running = new Map<string, Running<T>>();

@@ -1,6 +1,6 @@
 /**
- * Accesses to the files of machines that run. They end with the run: an open file keeps the root from
- * being unmounted, and what a client goes on writing would change a layer made of it later.
+ * Accesses to the files of machines that run. They end with the run: an open file keeps the root
+ * from being unmounted, and what a client goes on writing would change a layer made of it later.
  */
 export class Transfers {
   readonly #ongoing = new Map<number, Set<AbortController>>();

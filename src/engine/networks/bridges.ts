@@ -78,8 +78,8 @@ export async function applyNetworks(deps: EngineDeps): Promise<void> {
 }
 
 /**
- * Before a machine starts: the switch is up. What the switch must know of the machine comes with its
- * interfaces, but for a fixed address, which another one may have given up since.
+ * Before a machine starts: the switch is up. What the switch must know of the machine comes with
+ * its interfaces, but for a fixed address, which another one may have given up since.
  */
 export async function ensureNetworks(
   deps: EngineDeps,

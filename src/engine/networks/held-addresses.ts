@@ -18,9 +18,9 @@ interface HeldAddress extends FixedAddress {
 }
 
 /**
- * An issue for each fixed address in a machine's expanded `devices` that another one was given by DHCP
- * and runs with: dnsmasq gives an address in a lease to nobody else and tells only its log. Those that
- * the machine has in `before` already are let through. `id` is its own, when it has one.
+ * An issue for each fixed address in a machine's expanded `devices` that another one was given by
+ * DHCP and runs with: dnsmasq gives an address in a lease to nobody else and tells only its log.
+ * Those that the machine has in `before` already are let through. `id` is its own, when it has one.
  */
 export async function heldAddressIssues(
   deps: EngineDeps,
@@ -38,9 +38,9 @@ export async function heldAddressIssues(
 }
 
 /**
- * Before a machine starts: gives back the leases of others that hold its fixed addresses and need them
- * no more, so that it gets them, and answers whether there were any. `heldAddressIssues` has refused those
- * in use.
+ * Before a machine starts: gives back the leases of others that hold its fixed addresses and need
+ * them no more, so that it gets them, and answers whether there were any. `heldAddressIssues` has
+ * refused those in use.
  */
 export async function freeHeldAddresses(
   deps: EngineDeps,
@@ -61,8 +61,8 @@ export async function freeHeldAddresses(
 }
 
 /**
- * After a change from the expanded devices `before` to `after`: whichever machine starts next, the switch is
- * told of a fixed address before, or DHCP would give it to that one.
+ * After a change from the expanded devices `before` to `after`: whichever machine starts next, the
+ * switch is told of a fixed address before, or DHCP would give it to that one.
  */
 export function noteFixedAddresses(
   deps: Pick<EngineDeps, 'live'>,

@@ -3,7 +3,9 @@ import type { EngineDeps } from '../types.ts';
 import { planBridge } from './bridges.ts';
 import { planNics } from './nics.ts';
 
-/** Why a machine that should reach the world outside does not, as a sentence; undefined otherwise. */
+/**
+ * Why a machine that should reach the world outside does not, as a sentence; undefined otherwise.
+ */
 export function whyNothingOutside(deps: EngineDeps, name: string): string | undefined {
   const { uplink, why } = deps.networks.report;
   if (uplink !== 'none') return undefined;

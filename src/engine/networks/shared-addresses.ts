@@ -9,7 +9,9 @@ export interface FixedAddress {
   readonly address: string;
 }
 
-/** Which machines have a fixed address, by `keyOf`. Those that are being made have theirs already. */
+/**
+ * Which machines have a fixed address, by `keyOf`. Those that are being made have theirs already.
+ */
 export type AddressHolders = ReadonlyMap<string, readonly Pick<InstanceRecord, 'id' | 'name'>[]>;
 
 /** `devicesOf` answers the expanded devices of a machine. */
@@ -28,9 +30,10 @@ export function addressHolders(
 }
 
 /**
- * An issue for each fixed address of a machine's expanded `devices` that it has twice, or that another one has
- * on the same network, running or not: dnsmasq would give it to whoever asks first, and the other one any
- * address. Those that it has in `before` already are let through. `id` is its own, when it has one.
+ * An issue for each fixed address of a machine's expanded `devices` that it has twice, or that
+ * another one has on the same network, running or not: dnsmasq would give it to whoever asks first,
+ * and the other one any address. Those that it has in `before` already are let through. `id` is its
+ * own, when it has one.
  */
 export function sharedAddressIssues(
   devices: DeviceMap,

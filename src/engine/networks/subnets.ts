@@ -38,7 +38,10 @@ function networkRanges(deps: Pick<EngineDeps, 'store'>): Range[] {
     .flatMap(({ config }) => parseIpv4Subnet(config['ipv4.address'] ?? '') ?? []);
 }
 
-/** U0 shares the host's network namespace. The default route covers everything and counts for nothing. */
+/**
+ * U0 shares the host's network namespace. The default route covers everything and counts for
+ * nothing.
+ */
 async function readHostRoutes(): Promise<Range[]> {
   return parseRoutes(await readFile('/proc/net/route', 'utf8').catch(() => ''));
 }

@@ -28,10 +28,10 @@ export interface Judged {
 
 /**
  * The one place where the administrator's policy is held against what a machine comes to: after
- * every merge, on the merged result. Nothing but a `start` is refused for totals to which it does not add, and
- * no `change` that only takes away what the policy has against the machine, so that a user comes back to
- * a new policy step by step. Throws `policy` with every issue, also when there is a policy that cannot be
- * relied on.
+ * every merge, on the merged result. Nothing but a `start` is refused for totals to which it does
+ * not add, and no `change` that only takes away what the policy has against the machine, so that a
+ * user comes back to a new policy step by step. Throws `policy` with every issue, also when there
+ * is a policy that cannot be relied on.
  */
 export function checkPolicy(
   deps: PolicyDeps,
@@ -132,7 +132,10 @@ const imageWords = {
   publish: 'an image of a machine',
 } as const;
 
-/** The same for a machine from an image that is here: one without a recipe was imported or published. */
+/**
+ * The same for a machine from an image that is here: one without a recipe was imported or
+ * published.
+ */
 export function checkUseOfImage(
   deps: Pick<EngineDeps, 'policy'>,
   what: string,

@@ -41,8 +41,8 @@ export interface UpdatedProfile {
 }
 
 /**
- * Stores it and applies what is live to every running machine that uses it. When that fails for one,
- * all of them and the profile are put back.
+ * Stores it and applies what is live to every running machine that uses it. When that fails for
+ * one, all of them and the profile are put back.
  */
 export async function updateProfile(
   deps: EngineDeps,
@@ -59,8 +59,8 @@ export async function updateProfile(
 }
 
 /**
- * For a caller that holds the locks of these machines. Undefined when another has got the profile until now, or one
- * another name: then nothing is done.
+ * For a caller that holds the locks of these machines. Undefined when another has got the profile
+ * until now, or one another name: then nothing is done.
  */
 async function updateWithUsers(
   deps: EngineDeps,
@@ -88,7 +88,8 @@ async function updateWithUsers(
   if (users.length > 0) {
     await checkSources(deps, `change profile ${name}`, current.devices, next.devices);
   }
-  // From here to the transaction nothing is waited for: who gets the profile later gets the new one.
+  // From here to the transaction nothing is waited for: who gets the profile later gets the new
+  // one.
   if (!areAll()) return undefined;
   // Again, for others may have taken meanwhile what was left of what all have together.
   judgeUsers(deps, records, next);
@@ -164,7 +165,10 @@ async function checkUsers(
   if (issues.length > 0) throw new WarrenError('invalid', { what, issues });
 }
 
-/** What the policy, the ids that there are and the projects have against machines with the profile as it shall be. */
+/**
+ * What the policy, the ids that there are and the projects have against machines with the profile
+ * as it shall be.
+ */
 function judgeUsers(
   deps: EngineDeps,
   records: readonly InstanceRecord[],

@@ -41,7 +41,9 @@ export interface UpdateProjectInput {
   readonly check?: ((current: ProjectRecord) => void) | undefined;
 }
 
-/** What is undefined stays. Throws `invalid`, `forbidden` for limits below what its machines have. */
+/**
+ * What is undefined stays. Throws `invalid`, `forbidden` for limits below what its machines have.
+ */
 export function updateProject(deps: EngineDeps, input: UpdateProjectInput): void {
   const { name } = input;
   const what = `change the project ${name}`;
@@ -79,7 +81,9 @@ export function renameProject(deps: EngineDeps, name: string, newName: string): 
   tell(deps, 'renamed', newName);
 }
 
-/** Throws `in_use` while it has machines, images, profiles or volumes, `forbidden` for `default`. */
+/**
+ * Throws `in_use` while it has machines, images, profiles or volumes, `forbidden` for `default`.
+ */
 export function deleteProject(deps: EngineDeps, name: string): void {
   deps.store.reclaim(() => {
     const project = getProject(deps, name);

@@ -31,7 +31,9 @@ export function profilesFor(
   return names.map((name) => nameIn(owner, name));
 }
 
-/** Those of the same names that a machine of another project can have, or the machine had elsewhere. */
+/**
+ * Those of the same names that a machine of another project can have, or the machine had elsewhere.
+ */
 export function sameProfilesFor(
   deps: Pick<EngineDeps, 'store'>,
   machine: string,

@@ -5,7 +5,10 @@ import type { EngineDeps } from '../types.ts';
 export type SharedSetting =
   (typeof compressionKeys)[number]['key'] | (typeof imageCacheKeys)[number]['key'];
 
-/** What holds in a project: its own setting, else the server's; undefined where neither says anything. */
+/**
+ * What holds in a project: its own setting, else the server's; undefined where neither says
+ * anything.
+ */
 export function settingIn(
   { store }: Pick<EngineDeps, 'store'>,
   project: string,

@@ -37,8 +37,9 @@ export async function autostart(deps: EngineDeps, context: WorkContext): Promise
 }
 
 /**
- * Before the host goes down, or the user's manager that warren is a service of: stops every machine, and
- * has the next start of warren bring back those that ran, be it of the host as well or not.
+ * Before the host goes down, or the user's manager that warren is a service of: stops every
+ * machine, and has the next start of warren bring back those that ran, be it of the host as well or
+ * not.
  */
 export async function shutDownForHost(deps: EngineDeps, context: WorkContext): Promise<void> {
   await stopAll(deps, { comeBack: true }, context);

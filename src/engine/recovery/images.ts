@@ -3,8 +3,8 @@ import { readdir, rm } from 'node:fs/promises';
 import type { EngineDeps } from '../types.ts';
 
 /**
- * Crash points: an upload, a build, a download or a publish that was under way; an image whose files
- * were moved and whose row was not written, or whose row was removed first.
+ * Crash points: an upload, a build, a download or a publish that was under way; an image whose
+ * files were moved and whose row was not written, or whose row was removed first.
  */
 export async function removeStrayImageFiles(deps: EngineDeps): Promise<void> {
   const known = new Set<string>();

@@ -5,8 +5,8 @@ import type { EngineDeps } from '../types.ts';
 
 /**
  * Crash points: a layer that was being staged, unpacked, built or shifted; one that was committed
- * and has no row yet; one whose row is gone and whose directory is not; a stopped machine's directory
- * that was frozen and not recorded.
+ * and has no row yet; one whose row is gone and whose directory is not; a stopped machine's
+ * directory that was frozen and not recorded.
  */
 export async function removeStrayLayers(deps: EngineDeps): Promise<void> {
   await deps.storage.sweepStaging();
@@ -28,7 +28,9 @@ export async function removeStrayLayers(deps: EngineDeps): Promise<void> {
   }
 }
 
-/** Crash point: deletion between the row of a machine and its directories, or the other way round. */
+/**
+ * Crash point: deletion between the row of a machine and its directories, or the other way round.
+ */
 export async function removeStrayUppers(deps: EngineDeps): Promise<void> {
   const ids = new Set(deps.store.instances.list().map(({ id }) => id));
   for (const id of await deps.storage.listUppers()) {

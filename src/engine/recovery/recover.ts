@@ -47,7 +47,9 @@ async function loadProfiles(deps: EngineDeps): Promise<void> {
   if (names.length > 0) deps.log.info({ profiles: names }, 'shipped profiles loaded');
 }
 
-/** Crash points: between a machine's end and the removal of its interface; any change of a network. */
+/**
+ * Crash points: between a machine's end and the removal of its interface; any change of a network.
+ */
 async function bringUpNetworks(deps: EngineDeps): Promise<void> {
   await applyNetworks(deps);
   const running = deps.store.instances.list().filter(({ run }) => run !== undefined);

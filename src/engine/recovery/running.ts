@@ -42,7 +42,9 @@ export async function adoptRunning(deps: EngineDeps): Promise<void> {
   }
 }
 
-/** Tries a step, notes why it failed, and answers nothing then: the next steps do not depend on it. */
+/**
+ * Tries a step, notes why it failed, and answers nothing then: the next steps do not depend on it.
+ */
 type Attempt = <T>(what: string, step: () => Promise<T>) => Promise<T | undefined>;
 
 function report(deps: EngineDeps, name: string, failures: readonly string[]): void {
@@ -100,7 +102,9 @@ async function finishApplying(deps: EngineDeps, record: InstanceRecord): Promise
   }
 }
 
-/** Crash point: during a snapshot or copy of a running machine, or between freeze and its record. */
+/**
+ * Crash point: during a snapshot or copy of a running machine, or between freeze and its record.
+ */
 async function thawUnmeant(
   deps: EngineDeps,
   record: InstanceRecord,

@@ -1,8 +1,9 @@
 import type { EngineDeps } from '../types.ts';
 
 /**
- * Crash points: a volume that was made, copied or restored and has no row yet; one whose row is gone
- * and whose directory is not. What was being given to other ids goes on when a machine wants it.
+ * Crash points: a volume that was made, copied or restored and has no row yet; one whose row is
+ * gone and whose directory is not. What was being given to other ids goes on when a machine wants
+ * it.
  */
 export async function removeStrayVolumes(deps: EngineDeps): Promise<void> {
   const known = new Set(deps.store.volumes.list().map(({ tree }) => tree));

@@ -21,7 +21,10 @@ export interface CreatedSnapshot extends SnapshotRecord {
   readonly frozenMs: number | undefined;
 }
 
-/** Snapshots a machine: O(1) when stopped, a frozen copy when it runs. Its size is 0 until it has been measured. */
+/**
+ * Snapshots a machine: O(1) when stopped, a frozen copy when it runs. Its size is 0 until it has
+ * been measured.
+ */
 export async function createSnapshot(
   deps: EngineDeps,
   input: CreateSnapshotInput,

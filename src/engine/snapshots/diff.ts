@@ -19,8 +19,8 @@ export interface DiffInput {
 export const maxChanges = 100_000;
 
 /**
- * What changed in a machine's files from a snapshot to another, or to now; owners are its own ids. Throws
- * `not_found`.
+ * What changed in a machine's files from a snapshot to another, or to now; owners are its own ids.
+ * Throws `not_found`.
  */
 export async function diffSnapshots(
   deps: EngineDeps,

@@ -8,8 +8,9 @@ const settleMs = 500;
 type Measured = Pick<SnapshotRecord, 'id' | 'name' | 'sizeBytes'>;
 
 /**
- * Has a new snapshot measured that has no size yet. Not waited for: it walks every file, and a guest
- * decides how many there are. One that a death keeps from it is measured by `measureSnapshots`.
+ * Has a new snapshot measured that has no size yet. Not waited for: it walks every file, and a
+ * guest decides how many there are. One that a death keeps from it is measured by
+ * `measureSnapshots`.
  */
 export function measureSoon(deps: EngineDeps, snapshot: Measured): void {
   // Once the answer is out: to start a program, the daemon stands still for milliseconds.
@@ -24,7 +25,9 @@ export async function measureSnapshots(deps: EngineDeps, { signal }: WorkContext
   }
 }
 
-/** A number to show: what no guest changes any more is measured, and failing that nothing is lost. */
+/**
+ * A number to show: what no guest changes any more is measured, and failing that nothing is lost.
+ */
 async function measure(deps: EngineDeps, { id, name, sizeBytes }: Measured): Promise<void> {
   if (sizeBytes > 0) return;
   const top = (): string | undefined => deps.store.snapshots.layersOf(id)[0];

@@ -18,7 +18,8 @@ export function checkSnapshotName(what: string, name: string): void {
 
 /**
  * The name for a snapshot nobody named. `%d` is the next number nobody has; a pattern without it
- * gets `-0`, `-1` … when its name is taken. `{{ creation_date }}` is the only other thing understood.
+ * gets `-0`, `-1` … when its name is taken. `{{ creation_date }}` is the only other thing
+ * understood.
  */
 export function nextSnapshotName(pattern: string, taken: ReadonlySet<string>, at: Date): string {
   const filled = fillDate(pattern, at);

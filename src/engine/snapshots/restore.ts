@@ -18,8 +18,8 @@ export interface RestoreSnapshotInput {
 }
 
 /**
- * Puts a machine back to a snapshot, files and configuration; a running one is stopped before and started after,
- * which `restarted` tells.
+ * Puts a machine back to a snapshot, files and configuration; a running one is stopped before and
+ * started after, which `restarted` tells.
  */
 export async function restoreSnapshot(
   deps: EngineDeps,

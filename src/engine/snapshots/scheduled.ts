@@ -21,8 +21,8 @@ export function planScheduled(deps: EngineDeps, atMs: number): InstanceRecord[] 
 }
 
 /**
- * Takes the snapshots that are due in a minute, one machine after the other. One that cannot be taken
- * is a warning, which the next that can resolves.
+ * Takes the snapshots that are due in a minute, one machine after the other. One that cannot be
+ * taken is a warning, which the next that can resolves.
  */
 export async function takeScheduled(
   deps: EngineDeps,
@@ -52,7 +52,10 @@ export async function takeAtStartup(
   await orWarn(deps, record.name, () => snapshotLocked(deps, record, input, context));
 }
 
-/** Deletes the snapshots whose time is over. Those of a machine that is busy wait for a later minute. */
+/**
+ * Deletes the snapshots whose time is over. Those of a machine that is busy wait for a later
+ * minute.
+ */
 export async function deleteExpired(deps: EngineDeps, context: WorkContext): Promise<void> {
   const names = new Map(deps.store.instances.list().map(({ id, name }) => [id, name]));
   for (const { instanceId, name, expiresAtMs } of deps.store.snapshots.listAll()) {

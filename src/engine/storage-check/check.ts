@@ -18,8 +18,9 @@ export interface StorageCheckInput {
 }
 
 /**
- * Finds what the database, the directories and the references between them do not agree about, and with
- * `repair` removes what nothing stands on. Throws `timeout` when the daemon has other work all the time.
+ * Finds what the database, the directories and the references between them do not agree about, and
+ * with `repair` removes what nothing stands on. Throws `timeout` when the daemon has other work all
+ * the time.
  */
 export async function checkStorage(
   deps: EngineDeps,
@@ -62,8 +63,8 @@ async function lookWhenQuiet(
 }
 
 /**
- * Answers whether it could. Directories without a row are never taken up again: their names are not given
- * twice while they exist, so none of them can have got a row since the look.
+ * Answers whether it could. Directories without a row are never taken up again: their names are not
+ * given twice while they exist, so none of them can have got a row since the look.
  */
 async function repairOne(deps: EngineDeps, { kind, subject }: Found): Promise<boolean> {
   const { storage, store } = deps;

@@ -22,8 +22,8 @@ export interface CopyVolumeInput {
 }
 
 /**
- * Copies a volume, with its snapshots, under another name. Machines that hold it are frozen while its
- * files are read. Throws `exists`, `not_found`, `policy`.
+ * Copies a volume, with its snapshots, under another name. Machines that hold it are frozen while
+ * its files are read. Throws `exists`, `not_found`, `policy`.
  */
 export async function copyVolume(
   deps: EngineDeps,

@@ -66,7 +66,9 @@ export async function record<T>(
   }
 }
 
-/** Of a directory that no row names any more. What cannot be removed now, the next start removes. */
+/**
+ * Of a directory that no row names any more. What cannot be removed now, the next start removes.
+ */
 export async function removeTree(deps: EngineDeps, tree: LayerId): Promise<void> {
   try {
     await deps.storage.volumes.remove(tree);

@@ -14,8 +14,8 @@ export type Holder = Pick<InstanceRecord, 'id' | 'name' | 'slice'>;
 /**
  * The directory of a volume for one machine to be given, its files belonging to that machine's ids.
  * Call it under the machine's lock. From then until the machine's end it holds the volume: what is
- * detached while it runs may still be open there. Throws `wrong_state` when a machine with other ids holds
- * it: every file belongs to one of the two.
+ * detached while it runs may still be open there. Throws `wrong_state` when a machine with other
+ * ids holds it: every file belongs to one of the two.
  */
 export async function holdVolume(
   deps: EngineDeps,
@@ -101,8 +101,9 @@ async function shift(
 }
 
 /**
- * Half-way between ranges with ids in common nobody could tell which one an id is of: then a copy gets the
- * other ids and takes the place of what there was. A death leaves a tree that no row names.
+ * Half-way between ranges with ids in common nobody could tell which one an id is of: then a copy
+ * gets the other ids and takes the place of what there was. A death leaves a tree that no row
+ * names.
  */
 async function shiftCopy(
   deps: EngineDeps,

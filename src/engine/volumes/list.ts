@@ -7,7 +7,9 @@ import { expander, listInstances } from '../instances/list.ts';
 import type { EngineDeps, VolumeRecord } from '../types.ts';
 import { volumeFor, volumeForProfile } from '../projects/features.ts';
 
-/** Volumes that are no snapshots, by name; those of every project, or what `project` has of its own. */
+/**
+ * Volumes that are no snapshots, by name; those of every project, or what `project` has of its own.
+ */
 export function listVolumes(deps: Pick<EngineDeps, 'store'>, project?: string): VolumeRecord[] {
   const all = deps.store.volumes.list().filter(({ parentId }) => parentId === undefined);
   return project === undefined ? all : all.filter(({ name }) => projectWith(name) === project);
@@ -38,7 +40,10 @@ export function getVolumeSnapshot(
   throw new WarrenError('not_found', { kind: 'snapshot', name, nearest });
 }
 
-/** The volume that a device hands out, by the name that its project has for it; undefined of every other device. */
+/**
+ * The volume that a device hands out, by the name that its project has for it; undefined of every
+ * other device.
+ */
 export function volumeOfDevice(device: StringMap): string | undefined {
   const { type, pool = '', path, source } = device;
   return type === 'disk' && pool !== '' && path !== '/' && source !== '' ? source : undefined;
@@ -51,7 +56,10 @@ function volumesIn(devices: DeviceMap, named: (name: string) => string): string[
   });
 }
 
-/** Names of the machines, by themselves or by their profiles, and of the profiles that a volume is in. */
+/**
+ * Names of the machines, by themselves or by their profiles, and of the profiles that a volume is
+ * in.
+ */
 export interface VolumeUsers {
   readonly instances: readonly string[];
   readonly profiles: readonly string[];

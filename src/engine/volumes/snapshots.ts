@@ -43,7 +43,10 @@ export async function createVolumeSnapshot(
   return snapshot;
 }
 
-/** Puts a copy of a snapshot in the volume's place. Throws `in_use` while a machine that runs has it. */
+/**
+ * Puts a copy of a snapshot in the volume's place. Throws `in_use` while a machine that runs has
+ * it.
+ */
 export async function restoreVolume(
   deps: EngineDeps,
   name: string,

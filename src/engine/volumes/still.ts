@@ -7,8 +7,8 @@ import { getVolume } from './list.ts';
 
 /**
  * Runs `work` while nothing changes a volume: machines that hold it are frozen, others wait before
- * they are given it. `copied` lets them go on before `work` has ended. The locks of the machines are
- * taken first, as wherever both kinds are.
+ * they are given it. `copied` lets them go on before `work` has ended. The locks of the machines
+ * are taken first, as wherever both kinds are.
  */
 export async function withStillVolume<T>(
   deps: EngineDeps,

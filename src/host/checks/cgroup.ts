@@ -12,7 +12,9 @@ import { fatal, hasSystemd, missing, ok, warning, type Check, type Finding } fro
 /** Controllers that a `limits.…` key needs. */
 const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 
-/** A user manager that runs goes on with the controllers that it began with, and so does a daemon. */
+/**
+ * A user manager that runs goes on with the controllers that it began with, and so does a daemon.
+ */
 const takeUp = ['systemctl --user daemon-reexec', 'warren daemon restart'];
 
 /** What an administrator writes once. Without it, `cpuset` and `io` are never delegated. */
@@ -45,8 +47,9 @@ function heldByV1(): ReadonlySet<string> {
 }
 
 /**
- * Which cgroup controllers this user may hand to machines. Where a U0 is, machines see what it sees,
- * whatever this shell does: one that a service or `ground.sh run` began has a part of its own.
+ * Which cgroup controllers this user may hand to machines. Where a U0 is, machines see what it
+ * sees, whatever this shell does: one that a service or `ground.sh run` began has a part of its
+ * own.
  */
 export const checkCgroup: Check = async ({ env, user, paths }) => {
   const u0 = readU0Record(paths);
@@ -86,7 +89,10 @@ export const checkCgroup: Check = async ({ env, user, paths }) => {
   return tellControllers(directory, [serviceName(paths), transientName(paths)], directory);
 };
 
-/** What lies in `directory`, and which of it comes through to a service that warren runs in; `shown` names it. */
+/**
+ * What lies in `directory`, and which of it comes through to a service that warren runs in; `shown`
+ * names it.
+ */
 function tellControllers(directory: string, services: readonly string[], shown: string): Finding {
   const has = readCgroupWords(`${directory}/cgroup.controllers`);
   const lacking = wanted.filter((controller) => !has.includes(controller));

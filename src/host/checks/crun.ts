@@ -7,7 +7,8 @@ import { fatal, ok, type Check } from './check.ts';
 /** The OCI runtime, by asking it for its version. */
 export const checkCrun: Check = async () => {
   try {
-    // Newer ones say nothing before they have a directory for their state, which they leave as it is.
+    // Newer ones say nothing before they have a directory for their state, which they leave as it
+    // is.
     const { stdout } = await run('crun', ['--root', tmpdir(), '--version'], {
       what: 'ask crun for its version',
       timeoutMs: 15_000,

@@ -1,6 +1,8 @@
 import { formatHeader, paddedSize, TarFormatError } from './header.ts';
 
-/** Records of a pax extended header, in order; keys and values as latin1, one character per byte. */
+/**
+ * Records of a pax extended header, in order; keys and values as latin1, one character per byte.
+ */
 export type PaxRecords = ReadonlyMap<string, string>;
 
 /** Parses `LENGTH KEY=VALUE\n …`. Throws `TarFormatError`. */

@@ -12,13 +12,15 @@ export interface PolicyOptions {
   /** For error sentences: `unpack the image`. */
   readonly what: string;
   readonly limits: ImageLimits;
-  /** Owners must be among the ids of the machine that owns these; undefined: among all there are. */
+  /**
+   * Owners must be among the ids of the machine that owns these; undefined: among all there are.
+   */
   readonly ids: IdRange | undefined;
 }
 
 /**
- * Bytes of the names that we keep, of links, and tar, of directories: a small archive may hold a million
- * names of 4,000 bytes. A desktop's are some ten million.
+ * Bytes of the names that we keep, of links, and tar, of directories: a small archive may hold a
+ * million names of 4,000 bytes. A desktop's are some ten million.
  */
 const maxNameBytes = 128 * 1024 ** 2;
 

@@ -226,7 +226,9 @@ export class TarReader {
   }
 }
 
-/** Only `git archive`'s comment and times are met in practice; a global name or owner is a trick. */
+/**
+ * Only `git archive`'s comment and times are met in practice; a global name or owner is a trick.
+ */
 function checkGlobal(content: Buffer): void {
   for (const key of parsePax(content).keys()) {
     if (!['comment', 'mtime', 'atime', 'ctime', 'charset', 'hdrcharset'].includes(key)) {

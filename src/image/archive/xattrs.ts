@@ -2,7 +2,10 @@ import type { PaxRecords } from './pax.ts';
 
 const xattrPrefix = 'SCHILY.xattr.';
 
-/** Records about the entry itself that are passed on; times other than mtime and names of owners are not. */
+/**
+ * Records about the entry itself that are passed on; times other than mtime and names of owners are
+ * not.
+ */
 const plainKeys = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'mtime']);
 
 /**

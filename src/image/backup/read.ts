@@ -86,8 +86,8 @@ export interface BackupReader extends AsyncDisposable {
    */
   unpack(target: HostPath): Promise<void>;
   /**
-   * The image's metadata and templates that stand beside the machine's own root; complete once `next`
-   * has told of the end. Undefined where there is no metadata. Throws `invalid`.
+   * The image's metadata and templates that stand beside the machine's own root; complete once
+   * `next` has told of the end. Undefined where there is no metadata. Throws `invalid`.
    */
   describe(): ImageDescription | undefined;
 }

@@ -19,7 +19,9 @@ export async function readHostSources(): Promise<AptSource[]> {
   return sources;
 }
 
-/** How to reach a mirror, and how strict to be about its dates; nothing else of the host's settings. */
+/**
+ * How to reach a mirror, and how strict to be about its dates; nothing else of the host's settings.
+ */
 const wantedSettings = [
   'Acquire::http::Proxy',
   'Acquire::https::Proxy',

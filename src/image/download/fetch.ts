@@ -9,7 +9,10 @@ import { hasErrno } from '../../sys/sys-error.ts';
 import { defaultLimits } from '../deps.ts';
 import { type Purpose, ServerRequest } from './request.ts';
 
-/** The JSON at a URL. Throws `host_lacks` for what does not answer, `hostile` for what is too much or none. */
+/**
+ * The JSON at a URL. Throws `host_lacks` for what does not answer, `hostile` for what is too much
+ * or none.
+ */
 export async function fetchJson(url: string, maxBytes: number, purpose: Purpose): Promise<unknown> {
   const { what } = purpose;
   const parts: Buffer[] = [];

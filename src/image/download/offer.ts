@@ -14,7 +14,9 @@ export interface OfferedImage {
 
 /** Where images come from. */
 export interface ImageServer {
-  /** The image of that name as the server has it now. Throws `not_found`, `host_lacks`, `hostile`. */
+  /**
+   * The image of that name as the server has it now. Throws `not_found`, `host_lacks`, `hostile`.
+   */
   find(reference: string, context: Pick<WorkContext, 'signal'>): Promise<OfferedImage>;
 }
 

@@ -3,10 +3,10 @@ import { BlockList, isIP, isIPv4 } from 'node:net';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The proxy that a URL is to be asked for through, by `http_proxy` and `https_proxy`; undefined where there is none
- * or `no_proxy` excepts the host. Names in lower case go before those in upper case, and this host is
- * never asked for through another. Throws an error whose message names the variable and not what it holds,
- * for that may be a password.
+ * The proxy that a URL is to be asked for through, by `http_proxy` and `https_proxy`; undefined
+ * where there is none or `no_proxy` excepts the host. Names in lower case go before those in upper
+ * case, and this host is never asked for through another. Throws an error whose message names the
+ * variable and not what it holds, for that may be a password.
  */
 export function findProxy(target: URL, env: Environment): URL | undefined {
   const name = target.protocol === 'https:' ? 'https_proxy' : 'http_proxy';
@@ -26,7 +26,10 @@ export function proxyVariable(
   return (env[name] ?? env[name.toUpperCase()] ?? '').trim();
 }
 
-/** `no_proxy` as curl and Go have it: hosts with all below them, addresses, ranges of them; each may have a port. */
+/**
+ * `no_proxy` as curl and Go have it: hosts with all below them, addresses, ranges of them; each may
+ * have a port.
+ */
 function isExcepted(target: URL, exceptions: string): boolean {
   const host = bare(target.hostname.toLowerCase());
   if (isThisHost(host)) return true;

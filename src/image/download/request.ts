@@ -63,8 +63,8 @@ export class ServerRequest implements Disposable {
   }
 
   /**
-   * The answer that the URL leads to. Each step is looked at, since whoever is on the wire of one that is
-   * not encrypted decides where the next one goes.
+   * The answer that the URL leads to. Each step is looked at, since whoever is on the wire of one
+   * that is not encrypted decides where the next one goes.
    */
   async #follow(method: 'GET' | 'HEAD', sent: Readonly<Record<string, string>>): Promise<Answer> {
     const headers = { 'User-Agent': 'warren', ...sent };
@@ -93,7 +93,9 @@ export class ServerRequest implements Disposable {
   }
 }
 
-/** Whether one URL may send us to another: to what is encrypted, or from what is not to its like. */
+/**
+ * Whether one URL may send us to another: to what is encrypted, or from what is not to its like.
+ */
 export function leadsOn(from: string, to: string): boolean {
   return to.startsWith('https:') || (from.startsWith('http:') && to.startsWith('http:'));
 }
@@ -104,7 +106,10 @@ function redirectOf({ status, headers }: Response, from: string): string | undef
   return location === null ? undefined : new URL(location, from).href;
 }
 
-/** `fetch` says only that it failed; why stands in the cause. Through a proxy it is the error itself. */
+/**
+ * `fetch` says only that it failed; why stands in the cause. Through a proxy it is the error
+ * itself.
+ */
 function reasonOf(error: unknown): string {
   const { cause, code } = error as NodeJS.ErrnoException & {
     cause?: { code?: string; message?: string };

@@ -14,9 +14,10 @@ export interface ProxiedRequest {
 }
 
 /**
- * As `fetch` that follows no redirect, through a proxy, which Node's own cannot: what is not encrypted is asked of the
- * proxy (RFC 9112, 3.2.2), for the rest it opens a tunnel (RFC 9110, 9.3.6) and sees the host's name alone.
- * What fails at the proxy says so; the error never holds the proxy's password.
+ * As `fetch` that follows no redirect, through a proxy, which Node's own cannot: what is not
+ * encrypted is asked of the proxy (RFC 9112, 3.2.2), for the rest it opens a tunnel (RFC 9110,
+ * 9.3.6) and sees the host's name alone. What fails at the proxy says so; the error never holds the
+ * proxy's password.
  */
 export async function fetchThrough(
   proxy: URL,

@@ -6,8 +6,8 @@ import { reportBytes, type ImageServer, type OfferedImage } from './offer.ts';
 import { leadsOn } from './request.ts';
 
 /**
- * A single image on a web server, as LXD imports it: asked for what is at a URL, the server answers in
- * headers, `LXD-Image-Hash` with the fingerprint and `LXD-Image-URL` with the place of the file.
+ * A single image on a web server, as LXD imports it: asked for what is at a URL, the server answers
+ * in headers, `LXD-Image-Hash` with the fingerprint and `LXD-Image-URL` with the place of the file.
  */
 export class WebServer implements ImageServer {
   readonly #architecture: string;

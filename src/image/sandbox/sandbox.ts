@@ -29,7 +29,9 @@ export interface Sandbox {
 }
 
 export interface ConfinedChild extends Child {
-  /** The pid of the program itself, as we see it; its parent, the runtime, has `pid`. Once it runs. */
+  /**
+   * The pid of the program itself, as we see it; its parent, the runtime, has `pid`. Once it runs.
+   */
   innerPid(): Promise<number>;
 }
 

@@ -8,7 +8,9 @@ export type SandboxKind =
   | 'stream'
   /** Works on the files of a machine below /image/rootfs with the capabilities tar needs. */
   | 'files'
-  /** Installs packages: all of a namespaced root's capabilities, the host's network, /etc to read. */
+  /**
+   * Installs packages: all of a namespaced root's capabilities, the host's network, /etc to read.
+   */
   | 'build';
 
 export interface SandboxMount {

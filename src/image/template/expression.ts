@@ -2,7 +2,9 @@ import { TemplateError } from './error.ts';
 
 /** What an expression can come to; undefined prints as nothing. */
 export type Value = string | number | boolean | undefined | Names;
-/** `container`, `config`, …: reached into with a dot. A `Map`, so that no name reaches a prototype. */
+/**
+ * `container`, `config`, …: reached into with a dot. A `Map`, so that no name reaches a prototype.
+ */
 export type Names = ReadonlyMap<string, Value>;
 
 export type Expression =

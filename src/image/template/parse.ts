@@ -27,8 +27,8 @@ interface Open {
 
 /**
  * Reads what images use of pongo2's language: text, `{{ expression }}`, `{% if %}` with `elif` and
- * `else`, and comments. There is no tag that reads a file or repeats, so a template costs what it is
- * long. Throws `TemplateError` for everything else.
+ * `else`, and comments. There is no tag that reads a file or repeats, so a template costs what it
+ * is long. Throws `TemplateError` for everything else.
  */
 export function parseTemplate(source: string): readonly Node[] {
   if (Buffer.byteLength(source) > maxTemplateBytes) {

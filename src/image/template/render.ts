@@ -17,7 +17,9 @@ export interface TemplateContext {
 }
 
 const maxOutputBytes = 1024 * 1024;
-/** Characters of all texts that expressions come to, on the way as well: each may take some time. */
+/**
+ * Characters of all texts that expressions come to, on the way as well: each may take some time.
+ */
 const maxWork = 8 * 1024 * 1024;
 /** Longest text that another is searched for. */
 const maxSought = 1024;
@@ -29,7 +31,9 @@ interface Scope {
   workLeft: number;
 }
 
-/** The text of the file. Throws `TemplateError` for a template that is not understood or too large. */
+/**
+ * The text of the file. Throws `TemplateError` for a template that is not understood or too large.
+ */
 export function renderTemplate(source: string, context: TemplateContext): string {
   const instance = names(context.instance);
   const all: Names = new Map<string, Value>([
@@ -108,7 +112,9 @@ function compute(expression: Expression, scope: Scope): Value {
   }
 }
 
-/** Without its last line breaks. A pattern would be tried from every line break of a hostile text. */
+/**
+ * Without its last line breaks. A pattern would be tried from every line break of a hostile text.
+ */
 function withoutEnd(text: string): string {
   let end = text.length;
   while (text[end - 1] === '\n' || text[end - 1] === '\r') end -= 1;

@@ -18,7 +18,10 @@ interface Flow {
   readonly waiting: Buffer[];
 }
 
-/** Relays datagrams; each sender gets a socket of its own on the other side, so that answers find back. */
+/**
+ * Relays datagrams; each sender gets a socket of its own on the other side, so that answers find
+ * back.
+ */
 export async function openDatagramProxy(options: {
   readonly listenSide: Side;
   readonly listenAt: DatagramTarget;

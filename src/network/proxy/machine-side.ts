@@ -35,7 +35,10 @@ import type { OpenMachineFiles, Side } from './side.ts';
 const backlog = 128;
 const RT_SCOPE_GLOBAL = 0;
 
-/** One name of a directory that the machine may change at any moment: no link, and nothing that it mounts there. */
+/**
+ * One name of a directory that the machine may change at any moment: no link, and nothing that it
+ * mounts there.
+ */
 const ownEntry = {
   flags: O_PATH | constants.O_NOFOLLOW,
   resolve: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
@@ -168,7 +171,9 @@ export function openMachineSide(
   };
 }
 
-/** Makes `socket` of the descriptor, at once; it is closed when `socket` has been closed meanwhile. */
+/**
+ * Makes `socket` of the descriptor, at once; it is closed when `socket` has been closed meanwhile.
+ */
 function adopt(socket: DatagramSocket, fd: number): void {
   try {
     socket.bind({ fd });

@@ -10,7 +10,10 @@ import { openStreamProxy } from './stream.ts';
 
 /** Published ports. They live in the daemon, who adds them again after its restart. */
 export interface Proxies {
-  /** Listens before it returns; a device of the same name is replaced. Nothing is left after an error. */
+  /**
+   * Listens before it returns; a device of the same name is replaced. Nothing is left after an
+   * error.
+   */
   add(initPid: number, proxy: ProxySpec): Promise<void>;
   /** A device that is not there is fine. */
   remove(instance: string, device: string): void;

@@ -15,8 +15,8 @@ export interface DatagramTarget {
 /** The files of one machine as it sees them. Disposing closes it. */
 interface MachineFiles extends Disposable {
   /**
-   * Opens what `path` names with O_PATH and `flags`, never outside. Enters no file system of the machine's
-   * own that could let us wait. Disposing of the answer closes it.
+   * Opens what `path` names with O_PATH and `flags`, never outside. Enters no file system of the
+   * machine's own that could let us wait. Disposing of the answer closes it.
    */
   open(path: Buffer, flags?: number): Disposable & { readonly fd: number };
 }

@@ -51,8 +51,8 @@ export async function openStreamProxy(options: {
 }
 
 /**
- * Both directions with back-pressure (`pipe` pauses the reader while the writer is full). The end of
- * one direction leaves the other open; an error of either side ends both.
+ * Both directions with back-pressure (`pipe` pauses the reader while the writer is full). The end
+ * of one direction leaves the other open; an error of either side ends both.
  */
 function relay(a: Socket, b: Socket, onError: (error: unknown) => void): void {
   for (const [from, to] of [

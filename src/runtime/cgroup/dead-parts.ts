@@ -10,9 +10,9 @@ const partName = /^warren(-\d+)?$/;
 
 /**
  * Removes the parts of earlier U0s of this user that were killed whole. Directories of their
- * machines belong to subordinate ids, so the host side cannot; root of U0 can, as long as the host's
- * view of the hierarchy is not covered. `own` is our part as the host sees it. Does nothing while a
- * host side is at work there: a part without processes may just be on its way to have some.
+ * machines belong to subordinate ids, so the host side cannot; root of U0 can, as long as the
+ * host's view of the hierarchy is not covered. `own` is our part as the host sees it. Does nothing
+ * while a host side is at work there: a part without processes may just be on its way to have some.
  *
  * Never throws: what cannot be removed is told to `onFailure`, for nothing depends on it.
  */

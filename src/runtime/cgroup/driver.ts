@@ -1,8 +1,8 @@
 import type { CgroupLimits, CgroupReport } from '../types.ts';
 
 /**
- * How machines get a cgroup. The three drivers differ in who makes it and where; what is done in the
- * directory afterwards (limits, freezing, usage) is the same everywhere.
+ * How machines get a cgroup. The three drivers differ in who makes it and where; what is done in
+ * the directory afterwards (limits, freezing, usage) is the same everywhere.
  */
 export interface CgroupDriver {
   readonly report: CgroupReport;

@@ -183,7 +183,9 @@ export function readHeld(directory: string): Record<string, string> {
   return held;
 }
 
-/** The lines that are not empty; undefined where there is no such file, or nothing to limit in it. */
+/**
+ * The lines that are not empty; undefined where there is no such file, or nothing to limit in it.
+ */
 function readText(path: string): string[] | undefined {
   try {
     return readFileSync(path, 'utf8').split('\n').filter(Boolean);

@@ -20,8 +20,9 @@ const usable = ['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids'];
 
 /**
  * The user's systemd manager: the OCI runtime asks it over D-Bus for a scope `warren-NAME.scope`
- * (see `scopePrefix`) with the machine's limits. The manager is asked where its own cgroup is, which proves that it
- * answers us. Throws with the reason when it does not, or when our cgroup namespace hides its tree.
+ * (see `scopePrefix`) with the machine's limits. The manager is asked where its own cgroup is,
+ * which proves that it answers us. Throws with the reason when it does not, or when our cgroup
+ * namespace hides its tree.
  */
 export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
   const runtimeEnv = busEnvironment(bus);
@@ -62,7 +63,8 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
     runtimeEnv,
     cgroupsPath: (name) => `user.slice:${prefix}:${name}`,
     annotations: {
-      // The scope itself is the machine's, with all its limits: no other cgroup between it and the guest.
+      // The scope itself is the machine's, with all its limits: no other cgroup between it and the
+      // guest.
       'run.oci.systemd.subgroup': '',
       ...stoppedLaterThan(own),
     },
@@ -86,9 +88,9 @@ export async function openSystemd(bus: UserBus): Promise<CgroupDriver> {
 }
 
 /**
- * `warren`, or with a WARREN_DIR of its own, whose service is `warren-HASH.service`, `warren_HASH`: two
- * daemons of one user have machines of the same names, and each removes the scopes that it does not know.
- * No machine of the one is called so that its scope could be the other's.
+ * `warren`, or with a WARREN_DIR of its own, whose service is `warren-HASH.service`, `warren_HASH`:
+ * two daemons of one user have machines of the same names, and each removes the scopes that it does
+ * not know. No machine of the one is called so that its scope could be the other's.
  */
 export function scopePrefix(ownCgroup: string): string {
   const hash = /^warren-([0-9a-f]{8})\.service$/.exec(basename(ownCgroup))?.[1];
@@ -96,9 +98,9 @@ export function scopePrefix(ownCgroup: string): string {
 }
 
 /**
- * Of all that a manager stops when it ends, the service that we are goes first: it shuts its machines down,
- * and a scope's stop is SIGTERM for every process of it. An installed unit may take the place of a
- * transient one while the machine runs.
+ * Of all that a manager stops when it ends, the service that we are goes first: it shuts its
+ * machines down, and a scope's stop is SIGTERM for every process of it. An installed unit may take
+ * the place of a transient one while the machine runs.
  */
 function stoppedLaterThan(ownCgroup: string): Record<string, string> {
   const service = basename(ownCgroup);

@@ -9,8 +9,8 @@ import { removeCgroups, visitCgroups } from '../../sys/proc/cgroup-tree.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 
 /**
- * The files by which a cgroup is handed to a machine's root (cgroups(7), "Delegation"). All others stay
- * ours: they hold the limits.
+ * The files by which a cgroup is handed to a machine's root (cgroups(7), "Delegation"). All others
+ * stay ours: they hold the limits.
  */
 const delegated = new Set(['cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads']);
 
@@ -20,7 +20,9 @@ const delegated = new Set(['cgroup.procs', 'cgroup.subtree_control', 'cgroup.thr
  */
 const bounds = { 'cgroup.max.depth': '32', 'cgroup.max.descendants': '10000' };
 
-/** Gives `directory` to `owner`, within bounds, and takes back what a runtime may have given beyond. */
+/**
+ * Gives `directory` to `owner`, within bounds, and takes back what a runtime may have given beyond.
+ */
 export function delegate(directory: string, owner: { uid: number; gid: number }): void {
   for (const [file, bound] of Object.entries(bounds)) {
     writeFileSync(`${directory}/${file}`, bound, { flag: 'r+' });

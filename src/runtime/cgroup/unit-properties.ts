@@ -55,8 +55,8 @@ function planRates(
 }
 
 /**
- * Has the user's manager keep the limits of a scope. It writes the files of every cgroup anew when it
- * reloads, and would put there what it knows.
+ * Has the user's manager keep the limits of a scope. It writes the files of every cgroup anew when
+ * it reloads, and would put there what it knows.
  */
 export async function setUnitProperties(
   unit: string,

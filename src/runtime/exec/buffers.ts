@@ -2,8 +2,9 @@
 const bufferBytes = 64 * 1024;
 
 /**
- * Buffers to read into that serve again once they are given back. Where much is read, memory that is new
- * each time costs more than all the rest: a page fault for every 4 KiB, and the garbage collector's work.
+ * Buffers to read into that serve again once they are given back. Where much is read, memory that
+ * is new each time costs more than all the rest: a page fault for every 4 KiB, and the garbage
+ * collector's work.
  */
 export class Buffers {
   readonly #free: Uint8Array[] = [];
@@ -16,8 +17,8 @@ export class Buffers {
   }
 
   /**
-   * The `length` bytes that were read into one. They stay as they are until they are given back. Few
-   * are copied: a client that waits for many of them must not hold a whole buffer for each.
+   * The `length` bytes that were read into one. They stay as they are until they are given back.
+   * Few are copied: a client that waits for many of them must not hold a whole buffer for each.
    */
   lend(buffer: Uint8Array, length: number): Buffer {
     const chunk = Buffer.from(buffer.buffer, buffer.byteOffset, length);

@@ -7,9 +7,9 @@ import { complaintStart } from './exit-code.ts';
 const holdMs = 1000;
 
 /**
- * The OCI runtime complains about a command that it cannot run to the standard error that the command
- * would have had. What looks like it, at the very beginning, is held back until the runtime's end
- * tells whether it was, and then our own words stand in its place.
+ * The OCI runtime complains about a command that it cannot run to the standard error that the
+ * command would have had. What looks like it, at the very beginning, is held back until the
+ * runtime's end tells whether it was, and then our own words stand in its place.
  */
 class Complaint {
   #held: Buffer | undefined;

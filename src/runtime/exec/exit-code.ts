@@ -35,7 +35,9 @@ const complaints: readonly (readonly [RegExp, (directory: string) => string])[] 
   [/^open executable: Too many levels/, () => 'it is a symbolic link that leads in a circle'],
 ];
 
-/** Why a command did not run, in one sentence; undefined for what only the runtime has words for. */
+/**
+ * Why a command did not run, in one sentence; undefined for what only the runtime has words for.
+ */
 export function explainFailure(
   log: string,
   command: string,

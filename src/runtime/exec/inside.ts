@@ -52,8 +52,8 @@ export function pipeName(fd: number): string {
 }
 
 /**
- * By the link's text alone: following it would ask whatever file system the guest has mounted there,
- * and could wait for it for ever.
+ * By the link's text alone: following it would ask whatever file system the guest has mounted
+ * there, and could wait for it for ever.
  */
 function holds(pid: number, pipes: ReadonlySet<string>): boolean {
   if (pipes.size === 0) return false;

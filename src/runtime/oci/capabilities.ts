@@ -1,11 +1,11 @@
 import type { OciCapabilities } from './types.ts';
 
 /**
- * What a machine's root may do over its own namespaces. Left out of the kernel's list are those that
- * mean the host and are refused by it in a user namespace anyway (SYS_MODULE, SYS_RAWIO, SYS_TIME,
- * MAC_ADMIN, MAC_OVERRIDE, SYSLOG, WAKE_ALARM, BLOCK_SUSPEND), and those that only widen the kernel
- * surface a guest reaches (BPF, PERFMON, CHECKPOINT_RESTORE). Without SYS_RAWIO systemd also skips
- * its debugfs and tracefs mounts, which the kernel would refuse.
+ * What a machine's root may do over its own namespaces. Left out of the kernel's list are those
+ * that mean the host and are refused by it in a user namespace anyway (SYS_MODULE, SYS_RAWIO,
+ * SYS_TIME, MAC_ADMIN, MAC_OVERRIDE, SYSLOG, WAKE_ALARM, BLOCK_SUSPEND), and those that only widen
+ * the kernel surface a guest reaches (BPF, PERFMON, CHECKPOINT_RESTORE). Without SYS_RAWIO systemd
+ * also skips its debugfs and tracefs mounts, which the kernel would refuse.
  */
 export const guestCapabilities: readonly string[] = [
   'CAP_AUDIT_CONTROL',

@@ -15,8 +15,8 @@ export interface MountPlan {
 }
 
 /**
- * What the OCI runtime mounts over the root, in order. The six standard device nodes are not here: in
- * a user namespace the runtime bind-mounts them itself. Directories of the host follow later
+ * What the OCI runtime mounts over the root, in order. The six standard device nodes are not here:
+ * in a user namespace the runtime bind-mounts them itself. Directories of the host follow later
  * (`plugBinds`).
  */
 export function planMounts({ hostDir, nesting, cgroup, views }: MountPlan): OciMount[] {
@@ -46,9 +46,10 @@ export function planMounts({ hostDir, nesting, cgroup, views }: MountPlan): OciM
 }
 
 /**
- * /proc shows the host's boot id, so that every machine, and every boot of one, would look the same.
- * Not with nesting: the kernel lets a nested user namespace mount proc only where it sees one that
- * nothing covers (mount_too_revealing), and the runtime mounts a second proc nowhere but at /proc.
+ * /proc shows the host's boot id, so that every machine, and every boot of one, would look the
+ * same. Not with nesting: the kernel lets a nested user namespace mount proc only where it sees one
+ * that nothing covers (mount_too_revealing), and the runtime mounts a second proc nowhere but at
+ * /proc.
  */
 function ownBootId(hostDir: string): OciMount {
   return bind(`${hostDir}/boot_id`, bootIdPath, ['bind', 'ro']);

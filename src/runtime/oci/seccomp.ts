@@ -20,8 +20,8 @@ const deniedByDefault: readonly string[] = [
 ];
 
 /**
- * Calls the OCI runtime itself makes between installing the filter and executing the guest's program.
- * An allow-list without them would stop every machine with an error nobody understands.
+ * Calls the OCI runtime itself makes between installing the filter and executing the guest's
+ * program. An allow-list without them would stop every machine with an error nobody understands.
  */
 const neededToStart: readonly string[] = [
   'brk',

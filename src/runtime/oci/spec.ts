@@ -23,7 +23,9 @@ const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Where init finds the notify socket: a directory is bound, so that a new daemon can renew it. */
 const notifyGuestPath = '/run/host/notify';
 
-/** Stands for RLIM_INFINITY until the text is written: the number is beyond what JavaScript holds. */
+/**
+ * Stands for RLIM_INFINITY until the text is written: the number is beyond what JavaScript holds.
+ */
 const unlimited = randomUUID();
 
 /** `config.json` of a machine. Pure: equal input gives an equal document. */

@@ -16,7 +16,9 @@ import type { Owner } from './stat.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 
-/** Names on the way that are links, `..` or mounts: each has everything before it looked up again. */
+/**
+ * Names on the way that are links, `..` or mounts: each has everything before it looked up again.
+ */
 const maxTurns = 40;
 
 const beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
@@ -29,7 +31,9 @@ export interface DirectoryRequest {
   readonly what: string;
 }
 
-/** Makes the directory `path` below the root; only directories it makes itself get owner and mode. */
+/**
+ * Makes the directory `path` below the root; only directories it makes itself get owner and mode.
+ */
 export async function makeDirectories(
   root: FileRoot,
   path: Buffer,
@@ -60,7 +64,10 @@ export async function makeDirectories(
   }
 }
 
-/** One step down. Links, `..` and mounts are left to a resolution from the root, over everything so far. */
+/**
+ * One step down. Links, `..` and mounts are left to a resolution from the root, over everything so
+ * far.
+ */
 function enter(
   directoryFd: number,
   name: Buffer,

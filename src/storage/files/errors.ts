@@ -11,7 +11,10 @@ export interface FileContext {
   readonly place: string;
 }
 
-/** The sentence for what the kernel answered about a guest's file. What is not foreseen stays as it is. */
+/**
+ * The sentence for what the kernel answered about a guest's file. What is not foreseen stays as it
+ * is.
+ */
 export function fileError(error: unknown, { what, path, place }: FileContext): unknown {
   const options = { cause: error };
   const invalid = (problem: string): WarrenError =>

@@ -12,7 +12,10 @@ export interface FileRoot extends Disposable {
   open(path: Buffer, flags?: number): OpenFd;
 }
 
-/** A tree on this side: of a machine that stands still, or before its init runs. Nothing is mounted in it. */
+/**
+ * A tree on this side: of a machine that stands still, or before its init runs. Nothing is mounted
+ * in it.
+ */
 export function plainRoot(path: HostPath): FileRoot {
   const root = new OpenFd(
     openat2(AT_FDCWD, path, { flags: O_PATH | O_DIRECTORY | O_NOFOLLOW, resolve: 0 }),

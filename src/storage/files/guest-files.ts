@@ -164,8 +164,9 @@ class WrittenFile extends OpenFd {
 
 /**
  * A descriptor for writing, which the caller closes. An existing file is opened through its own
- * inode after its type was seen; a new one is made exclusively and for U0's root alone, so that owner
- * and mode are set on nothing else. Links at the end are followed here, one by one, each resolved in the root.
+ * inode after its type was seen; a new one is made exclusively and for U0's root alone, so that
+ * owner and mode are set on nothing else. Links at the end are followed here, one by one, each
+ * resolved in the root.
  */
 async function openForWriting(
   root: FileRoot,
@@ -219,7 +220,10 @@ function findLink(root: FileRoot, path: Buffer): Buffer | undefined {
   }
 }
 
-/** Opens the inode of an O_PATH descriptor, in a pool thread: opening for writing may copy a file up. */
+/**
+ * Opens the inode of an O_PATH descriptor, in a pool thread: opening for writing may copy a file
+ * up.
+ */
 function reopen(entry: OpenFd, flags: number): Promise<number> {
   return openInPool(entry.path, flags | O_NONBLOCK | O_NOCTTY);
 }

@@ -20,17 +20,23 @@ const { O_DIRECTORY, O_NOFOLLOW } = constants;
 const maxLinks = 40;
 /** Names that one path may come to with all its links and `..`. */
 const maxSteps = 20_000;
-/** Mounts that one path may enter, the same one again and again included: each is looked up in all there are. */
+/**
+ * Mounts that one path may enter, the same one again and again included: each is looked up in all
+ * there are.
+ */
 const maxCrossings = 32;
 
-/** File systems that are the kernel's own words, not files: what lies there is asked by a command inside. */
+/**
+ * File systems that are the kernel's own words, not files: what lies there is asked by a command
+ * inside.
+ */
 const notFiles = new Set(['cgroup', 'cgroup2', 'devpts', 'mqueue', 'proc', 'sysfs']);
 
 /**
- * The files of a machine as it sees them, with its tmpfs, disks and volumes. What a path leads to on
- * the root itself, one call tells; a path that crosses a mount is walked name by name, so that none is
- * entered before it is known what it is. A guest can mount what it answers for itself (FUSE, an
- * overlay upon it): looking into that would wait for the guest, and with us everybody.
+ * The files of a machine as it sees them, with its tmpfs, disks and volumes. What a path leads to
+ * on the root itself, one call tells; a path that crosses a mount is walked name by name, so that
+ * none is entered before it is known what it is. A guest can mount what it answers for itself
+ * (FUSE, an overlay upon it): looking into that would wait for the guest, and with us everybody.
  */
 export function machineRoot(root: RunningRoot): FileRoot {
   try {
@@ -68,7 +74,8 @@ function walk(root: RunningRoot, path: Buffer, flags: number): OpenFd {
     for (let steps = 0, name = left.pop(); name !== undefined; name = left.pop()) {
       if (++steps > maxSteps) throw new SysError('ELOOP', 'openat2', path.toString());
       if (isDots(name)) {
-        // From the start again: the kernel would leave the mount by its root, which has no `..` here.
+        // From the start again: the kernel would leave the mount by its root, which has no `..`
+        // here.
         left.push(...done.slice(0, -1).reverse());
         done = [];
         current = replace(current, openRoot(root));
@@ -112,8 +119,9 @@ function replace(old: OpenFd, next: OpenFd): OpenFd {
 }
 
 /**
- * One name down, a link not followed; `cross` is told of a mount and answers how to name it. With O_PATH the kernel asks the directory for the name and
- * steps on what is mounted there, of which it asks nothing.
+ * One name down, a link not followed; `cross` is told of a mount and answers how to name it. With
+ * O_PATH the kernel asks the directory for the name and steps on what is mounted there, of which it
+ * asks nothing.
  */
 function enter(root: RunningRoot, from: OpenFd, name: Buffer, cross: () => string): OpenFd {
   const resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
@@ -133,7 +141,9 @@ function enter(root: RunningRoot, from: OpenFd, name: Buffer, cross: () => strin
   }
 }
 
-/** Throws `invalid` for a mount that may not be entered. The file system below `fd` is not asked. */
+/**
+ * Throws `invalid` for a mount that may not be entered. The file system below `fd` is not asked.
+ */
 function requireFiles(root: RunningRoot, fd: number, place: string): void {
   const [, mountId] =
     /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? [];
@@ -154,7 +164,9 @@ function findMount(mountinfo: string, mountId: string): MountEntry | undefined {
   return line === undefined ? undefined : parseMountinfo(line)[0];
 }
 
-/** tmpfs, whoever mounted it, and what this side has mounted as well, such as the root and disks. */
+/**
+ * tmpfs, whoever mounted it, and what this side has mounted as well, such as the root and disks.
+ */
 function hasFiles({ type, device }: MountEntry): boolean {
   if (type === 'tmpfs') return true;
   if (notFiles.has(type)) return false;

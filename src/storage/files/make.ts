@@ -4,7 +4,10 @@ import { hasErrno } from '../../sys/sys-error.ts';
 import type { OpenFd } from './resolve.ts';
 import type { Owner } from './stat.ts';
 
-/** Who a file belongs to that was just made, by which it is told from what a guest put there meanwhile. */
+/**
+ * Who a file belongs to that was just made, by which it is told from what a guest put there
+ * meanwhile.
+ */
 export type Maker = Owner;
 
 const u0Root: Maker = { uid: 0, gid: 0 };

@@ -29,8 +29,8 @@ export interface TreeRequest {
 
 /**
  * Removes `name` of `directory` with everything below it. Each level is entered through the one
- * above, never by its path, so that a directory which a guest replaces by a link meanwhile is a link
- * that is removed. Mounts are not entered: `invalid`. Ends with the guest, or with a signal.
+ * above, never by its path, so that a directory which a guest replaces by a link meanwhile is a
+ * link that is removed. Mounts are not entered: `invalid`. Ends with the guest, or with a signal.
  */
 export async function removeTree(
   directory: OpenFd,
@@ -106,7 +106,10 @@ function isDirectory(entry: OpenFd): boolean {
   return fstatSync(entry.fd).isDirectory();
 }
 
-/** Removing what a machine has mounted on would unmount it there: the kernel minds our own mounts only. */
+/**
+ * Removing what a machine has mounted on would unmount it there: the kernel minds our own mounts
+ * only.
+ */
 function openUnmounted(directory: OpenFd, name: Buffer): OpenFd {
   try {
     const flags = O_PATH | constants.O_NOFOLLOW;

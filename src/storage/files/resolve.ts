@@ -45,7 +45,8 @@ const longestPath = 4000;
 /**
  * Opens `path` with the directory `rootFd` as its root: neither `..`, links nor a rename at the
  * same moment lead outside, and magic links (/proc/PID/fd) are refused. A path too long for one
- * call is walked in pieces, of which only the first may hold links or `..`. `also`: more of RESOLVE_….
+ * call is walked in pieces, of which only the first may hold links or `..`. `also`: more of
+ * RESOLVE_….
  */
 export function openConfined(
   rootFd: number,
@@ -72,8 +73,8 @@ export function openConfined(
 }
 
 /**
- * The kernel answers EAGAIN when it cannot vouch for a `..` because something was renamed meanwhile,
- * anywhere on the host. A guest that renames without end must not hold the daemon here.
+ * The kernel answers EAGAIN when it cannot vouch for a `..` because something was renamed
+ * meanwhile, anywhere on the host. A guest that renames without end must not hold the daemon here.
  */
 export function openRetrying(
   dirFd: number,
@@ -91,7 +92,9 @@ export function openRetrying(
   }
 }
 
-/** Cuts at slashes into pieces of at most `longestPath` bytes; a single longer name is left whole. */
+/**
+ * Cuts at slashes into pieces of at most `longestPath` bytes; a single longer name is left whole.
+ */
 function splitLong(path: Buffer): Buffer[] {
   const pieces: Buffer[] = [];
   let rest = path;

@@ -18,13 +18,15 @@ export const openInPool = promisify((path: string, flags: number, done: OpenCall
   open(path, flags, done);
 });
 
-/** Bytes of a file that are read at once: as many as it has, and one for those that it may have got. */
+/**
+ * Bytes of a file that are read at once: as many as it has, and one for those that it may have got.
+ */
 const leastBytes = 4096;
 const mostBytes = 256 * 1024;
 
 /**
- * A stream of a file of about `size` bytes from its start. It owns `fd` and closes it at its end or when
- * destroyed.
+ * A stream of a file of about `size` bytes from its start. It owns `fd` and closes it at its end or
+ * when destroyed.
  */
 export function streamFrom(fd: number, size: number): Readable {
   const highWaterMark = Math.max(leastBytes, Math.min(size + 1, mostBytes));

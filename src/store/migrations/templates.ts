@@ -1,4 +1,6 @@
-/** What an image says of itself and the templates of its files; a machine has its own copy of both. */
+/**
+ * What an image says of itself and the templates of its files; a machine has its own copy of both.
+ */
 export const templates = `
 CREATE TABLE images_metadata (
   owner_id INTEGER PRIMARY KEY REFERENCES images (id) ON DELETE CASCADE,

@@ -1,4 +1,6 @@
-/** Custom storage volumes. A snapshot is a volume with a parent; both are one row and one directory. */
+/**
+ * Custom storage volumes. A snapshot is a volume with a parent; both are one row and one directory.
+ */
 export const volumes = `
 CREATE TABLE volumes (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

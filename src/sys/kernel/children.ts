@@ -14,16 +14,17 @@ const running = new Map<number, (status: WaitStatus) => void>();
 
 /**
  * A SIGCHLD stands for any number of children, and one may have ended before we listened; looking
- * once in a while is for a signal that is lost altogether. It also keeps the process alive meanwhile.
+ * once in a while is for a signal that is lost altogether. It also keeps the process alive
+ * meanwhile.
  */
 const lookAgainMs = 1000;
 let lookingAgain: NodeJS.Timeout | undefined;
 
 /**
  * Starts a program with posix_spawn(3), which copies no page tables: child_process forks, and that
- * takes the longer the more memory this process has. What libuv starts is left to libuv, which waits
- * for each of its children by pid, as we do for ours. Only for the main thread, the one that hears of
- * signals. Throws as `spawnChild`.
+ * takes the longer the more memory this process has. What libuv starts is left to libuv, which
+ * waits for each of its children by pid, as we do for ours. Only for the main thread, the one that
+ * hears of signals. Throws as `spawnChild`.
  */
 export function startChild(options: SpawnOptions): Child {
   if (!process.listeners('SIGCHLD').includes(reapEnded)) process.on('SIGCHLD', reapEnded);

@@ -14,7 +14,10 @@ export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 export const AT_EMPTY_PATH = 0x1000;
 
-/** Not in `fs.constants`. The values are the same on every architecture that Node runs on with Linux. */
+/**
+ * Not in `fs.constants`. The values are the same on every architecture that Node runs on with
+ * Linux.
+ */
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
 
@@ -87,7 +90,9 @@ export function mkdirAt(dirFd: number, name: FileName, mode: number): void {
   checkName(mkdirat(dirFd, nulEnded(name), mode), 'mkdirat', name);
 }
 
-/** mknodat(2) with the type bits in `mode`. In a user namespace only fifos, sockets and whiteouts. */
+/**
+ * mknodat(2) with the type bits in `mode`. In a user namespace only fifos, sockets and whiteouts.
+ */
 export function mknodAt(dirFd: number, name: FileName, mode: number, device: number): void {
   checkName(mknodat(dirFd, nulEnded(name), mode, device), 'mknodat', name);
 }
@@ -107,7 +112,10 @@ export function renameAt(fromFd: number, from: FileName, toFd: number, to: FileN
   checkName(renameat(fromFd, nulEnded(from), toFd, nulEnded(to)), 'renameat', to);
 }
 
-/** readlinkat(2). An empty `name` reads the link that `dirFd` itself is open on (O_PATH | O_NOFOLLOW). */
+/**
+ * readlinkat(2). An empty `name` reads the link that `dirFd` itself is open on (O_PATH |
+ * O_NOFOLLOW).
+ */
 export function readlinkAt(dirFd: number, name: FileName): Buffer {
   const buffer = Buffer.alloc(4096);
   const length = checkName(
@@ -206,7 +214,9 @@ export function listXattrs(path: FileName): string[] {
   }
 }
 
-/** The way to an open directory's entry for calls that take paths only: never longer than a name. */
+/**
+ * The way to an open directory's entry for calls that take paths only: never longer than a name.
+ */
 export function entryPath(dirFd: number, name: FileName): Buffer {
   return Buffer.concat([Buffer.from(`/proc/self/fd/${dirFd}/`), Buffer.from(name as Uint8Array)]);
 }

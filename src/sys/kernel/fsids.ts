@@ -12,8 +12,9 @@ const SECBIT_NO_SETUID_FIXUP = 4;
 
 /**
  * Runs `use` with these ids as the calling thread's for files (man 2 setfsuid), and with its
- * capabilities, which a change of ids would take away (capabilities(7), SECBIT_NO_SETUID_FIXUP). What
- * `use` makes belongs to them. It must not wait: everything else on this thread would have them too.
+ * capabilities, which a change of ids would take away (capabilities(7), SECBIT_NO_SETUID_FIXUP).
+ * What `use` makes belongs to them. It must not wait: everything else on this thread would have
+ * them too.
  */
 export function withFsIds<T>(
   { uid, gid }: { readonly uid: number; readonly gid: number },

@@ -9,7 +9,8 @@ const IN_CLOEXEC = 0o2000000;
 /**
  * How many more inotify instances could be made here, up to `atMost`, found by making them and
  * closing them at once. The kernel counts them per user and in every user namespace on the way up
- * (fs.inotify.max_user_instances, user_namespaces(7)), so that what is started from here has the same.
+ * (fs.inotify.max_user_instances, user_namespaces(7)), so that what is started from here has the
+ * same.
  */
 export function countSpareInotify(atMost: number): number {
   const fds: number[] = [];

@@ -6,7 +6,10 @@ import { SysError } from '../sys-error.ts';
 /** The C library that Node itself runs on. One handle for the process. */
 export const libc = koffi.load('libc.so.6');
 
-/** Where two names share a number (EAGAIN and EWOULDBLOCK), the first counts, as in Node's own errors. */
+/**
+ * Where two names share a number (EAGAIN and EWOULDBLOCK), the first counts, as in Node's own
+ * errors.
+ */
 const errnoNames = new Map<number, string>(
   Object.entries(constants.errno)
     .map(([name, value]): [number, string] => [value, name])

@@ -21,12 +21,14 @@ export interface GraftRequest {
 
 /**
  * A thread that visits mount namespaces. setns(2) refuses one whose file-system attributes (root,
- * working directory) another thread shares; this one has its own. It visits namespaces of descendant
- * user namespaces with our capabilities and makes nothing there but kernel calls on descriptors: a
- * path would be the visited machine's choice.
+ * working directory) another thread shares; this one has its own. It visits namespaces of
+ * descendant user namespaces with our capabilities and makes nothing there but kernel calls on
+ * descriptors: a path would be the visited machine's choice.
  */
 export interface MountThread extends Disposable {
-  /** Mounts `source` of one namespace at `target` of another. Throws the errno of what was refused. */
+  /**
+   * Mounts `source` of one namespace at `target` of another. Throws the errno of what was refused.
+   */
   graft(request: GraftRequest): Promise<void>;
   /** Detaches the topmost mount at `target`; answers false when nothing is mounted there. */
   detach(from: MountPlace, target: string): Promise<boolean>;
@@ -156,7 +158,9 @@ const work = {
 };
 `;
 
-/** Must be opened in the user namespace whose root we are. Starts the thread with the first call. */
+/**
+ * Must be opened in the user namespace whose root we are. Starts the thread with the first call.
+ */
 export function openMountThread(): MountThread {
   const thread = openKernelThread('mount namespaces', program);
   return {

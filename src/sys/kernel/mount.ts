@@ -49,7 +49,10 @@ export function mount({ source, target, type, flags, data }: MountRequest): void
   );
 }
 
-/** umount2(2), never following a link at the end of `target`. EBUSY while something is open in there. */
+/**
+ * umount2(2), never following a link at the end of `target`. EBUSY while something is open in
+ * there.
+ */
 export function unmount(target: string, flags = 0): void {
   check(umount2(target, flags | UMOUNT_NOFOLLOW) as number, 'umount2', target);
 }
@@ -113,7 +116,9 @@ export function watchUnmount(path: string): UnmountWatch {
   };
 }
 
-/** The masks of the events that are waiting: struct inotify_event is wd, mask, cookie, len, name. */
+/**
+ * The masks of the events that are waiting: struct inotify_event is wd, mask, cookie, len, name.
+ */
 function readMasks(fd: number): number[] {
   const buffer = Buffer.alloc(4096);
   let length: number;

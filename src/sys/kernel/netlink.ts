@@ -31,8 +31,9 @@ export interface NetlinkMessage {
  */
 export interface RouteSocket extends Disposable {
   /**
-   * Sends one request and answers its replies; throws the kernel's errno with `what` as its path. After
-   * `most` replies no more are asked for: the rest stays in the socket, which is of no use from then on.
+   * Sends one request and answers its replies; throws the kernel's errno with `what` as its path.
+   * After `most` replies no more are asked for: the rest stays in the socket, which is of no use
+   * from then on.
    */
   request(
     what: string,
@@ -41,7 +42,10 @@ export interface RouteSocket extends Disposable {
   ): NetlinkMessage[];
 }
 
-/** Speaks over `fd`, a netlink socket that it takes over (`NetnsThread.openSocket`). Disposing closes it. */
+/**
+ * Speaks over `fd`, a netlink socket that it takes over (`NetnsThread.openSocket`). Disposing
+ * closes it.
+ */
 export function openRouteSocket(fd: number): RouteSocket {
   // Room for the listing of some thousand interfaces; without the right to it the default is kept.
   const size = Buffer.alloc(4);

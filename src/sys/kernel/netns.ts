@@ -33,7 +33,10 @@ export interface NetnsThread extends Disposable {
   createNetns(file: string): Promise<void>;
 }
 
-/** Between visits it waits in an empty network namespace, so that it keeps none of a machine's alive. */
+/**
+ * Between visits it waits in an empty network namespace, so that it keeps none of a machine's
+ * alive.
+ */
 const program = `
 const socket = libc.func('int socket(int domain, int type, int protocol)');
 const mount = libc.func('int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)');

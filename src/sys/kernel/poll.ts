@@ -29,8 +29,8 @@ const wanted = { read: POLLIN, write: POLLOUT, both: POLLIN | POLLOUT, none: 0 }
 
 /**
  * poll(2): those of `requests` that are ready, after at most `timeoutMs` (-1: for ever). Blocks the
- * calling thread, so anything but 0 is only for a process that has nothing else to do. A signal ends
- * the wait early with an empty result.
+ * calling thread, so anything but 0 is only for a process that has nothing else to do. A signal
+ * ends the wait early with an empty result.
  */
 export function poll(requests: readonly PollRequest[], timeoutMs: number): PollResult[] {
   // struct pollfd: int fd, short events, short revents.

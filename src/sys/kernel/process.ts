@@ -47,8 +47,8 @@ export function pidfdSendSignal(pidfd: number, signal: number): void {
 
 /**
  * A duplicate of descriptor `fd` of the process behind `pidfd` (man 2 pidfd_getfd). Close-on-exec,
- * the caller closes it. Needs the right to ptrace that process: the same user and a dumpable process
- * in a user namespace not above ours. `EBADF` when it has no such descriptor.
+ * the caller closes it. Needs the right to ptrace that process: the same user and a dumpable
+ * process in a user namespace not above ours. `EBADF` when it has no such descriptor.
  */
 export function pidfdGetfd(pidfd: number, fd: number): number {
   return invoke('pidfd_getfd', pidfd, fd, 0, 0, `fd ${fd}`);
@@ -69,7 +69,8 @@ export function becomeSubreaper(): void {
 
 /**
  * Has one thread run on these CPUs alone (man 2 sched_setaffinity); 0 is the calling one. What it
- * starts afterwards does too. `ESRCH` when there is none, `EINVAL` when its cpuset has none of them.
+ * starts afterwards does too. `ESRCH` when there is none, `EINVAL` when its cpuset has none of
+ * them.
  */
 export function setCpuAffinity(tid: number, cpus: readonly number[]): void {
   const mask = Buffer.alloc(1024);
@@ -107,7 +108,10 @@ export function tryLock(fd: number): boolean {
   return lockNow(fd, LOCK_EX);
 }
 
-/** Whether another open file description has the exclusive lock. Takes the shared one, so that several can look at once. */
+/**
+ * Whether another open file description has the exclusive lock. Takes the shared one, so that
+ * several can look at once.
+ */
 export function isLocked(fd: number): boolean {
   return !lockNow(fd, LOCK_SH);
 }
@@ -123,8 +127,8 @@ function lockNow(fd: number, operation: number): boolean {
 }
 
 /**
- * Opens `/proc/PID/entry` of the very process behind `pidfd`, which still runs after the open: a pid
- * may have been given to another meanwhile. `ESRCH` when it has ended. The caller closes it.
+ * Opens `/proc/PID/entry` of the very process behind `pidfd`, which still runs after the open: a
+ * pid may have been given to another meanwhile. `ESRCH` when it has ended. The caller closes it.
  */
 export function openProcEntry(pid: number, pidfd: number, entry: string, flags: number): number {
   const path = `/proc/${pid}/${entry}`;

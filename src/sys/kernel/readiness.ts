@@ -8,7 +8,8 @@ import { check, libc } from './libc.ts';
 /**
  * Tells when descriptors become readable, without a blocking call on the main thread or on libuv's
  * pool: one epoll instance, and one thread that sits in epoll_wait(2). Everything in warren that
- * waits for a descriptor Node cannot poll (pidfd, pty, datagram socket, inotify) shares one of these.
+ * waits for a descriptor Node cannot poll (pidfd, pty, datagram socket, inotify) shares one of
+ * these.
  */
 export interface Readiness extends Disposable {
   /**
@@ -44,8 +45,8 @@ const stopToken = 0;
 
 /**
  * The thread's whole program, as text: so it needs no file of its own, which would have another
- * name in dist/ than under vitest. It reports the tokens of a batch and waits on; EPOLLONESHOT keeps
- * a reported descriptor quiet until the main thread re-arms it.
+ * name in dist/ than under vitest. It reports the tokens of a batch and waits on; EPOLLONESHOT
+ * keeps a reported descriptor quiet until the main thread re-arms it.
  */
 const threadSource = `
 const { parentPort, workerData } = require('node:worker_threads');

@@ -65,7 +65,9 @@ export function listenOn(fd: number, backlog: number): void {
   check(listen(fd, backlog) as number, 'listen');
 }
 
-/** The next waiting connection, non-blocking and close-on-exec, or undefined. The caller closes it. */
+/**
+ * The next waiting connection, non-blocking and close-on-exec, or undefined. The caller closes it.
+ */
 export function acceptConnection(fd: number): number | undefined {
   return unlessEmpty(() =>
     check(accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC) as number, 'accept4'),
@@ -104,7 +106,8 @@ export function receive(fd: number, maxBytes: number): ReceivedMessage | undefin
 
 /**
  * Takes the next message with its descriptors (close-on-exec, the caller closes them). When more
- * came than `maxExpectedFds`, all are closed and `EMSGSIZE` is thrown. Undefined when nothing waits.
+ * came than `maxExpectedFds`, all are closed and `EMSGSIZE` is thrown. Undefined when nothing
+ * waits.
  */
 export function receiveWithFds(
   fd: number,

@@ -41,7 +41,9 @@ export interface SpawnOptions {
   readonly argv: readonly string[];
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
-  /** Descriptor n of the child is a duplicate of `fds[n]`. It has no others, whatever we inherited. */
+  /**
+   * Descriptor n of the child is a duplicate of `fds[n]`. It has no others, whatever we inherited.
+   */
   readonly fds: readonly number[];
   readonly cwd?: string;
   /** In a session of its own, without a controlling terminal. */
@@ -51,8 +53,8 @@ export interface SpawnOptions {
 /**
  * Starts a program as our own child and returns its pid; the caller reaps it (`wait.ts`). No signal
  * is blocked or ignored in it. libuv knows nothing of the child, so this is for the process that
- * reaps everything itself. (A bare fork(2) is out of the question: V8 marks its heap MADV_DONTFORK.)
- * Throws the errno of a failed exec, such as `ENOENT`.
+ * reaps everything itself. (A bare fork(2) is out of the question: V8 marks its heap
+ * MADV_DONTFORK.) Throws the errno of a failed exec, such as `ENOENT`.
  */
 export function spawnChild(options: SpawnOptions): number {
   const actions = Buffer.alloc(actionsBytes);
@@ -96,7 +98,9 @@ function list(words: readonly string[]): (string | null)[] {
   return [...words, null];
 }
 
-/** All signals that have a disposition: SIGKILL and SIGSTOP have none, and glibc keeps 32 and 33. */
+/**
+ * All signals that have a disposition: SIGKILL and SIGSTOP have none, and glibc keeps 32 and 33.
+ */
 function everySignal(): Buffer {
   const set = Buffer.alloc(sigsetBytes);
   for (let signal = 1; signal <= 64; signal++) {

@@ -21,10 +21,10 @@ const work = {
 `;
 
 /**
- * Sysctls (`net.core.somaxconn`) as the network and IPC namespaces of process `pid` have them, numbers
- * apart by one space each. Null for what cannot be read, as `net.ipv4.route.flush` by nobody; those that it lacks
- * are left out. Throws ENOENT when the
- * process has gone. Source: proc_sys(5), namespaces(7).
+ * Sysctls (`net.core.somaxconn`) as the network and IPC namespaces of process `pid` have them,
+ * numbers apart by one space each. Null for what cannot be read, as `net.ipv4.route.flush` by
+ * nobody; those that it lacks are left out. Throws ENOENT when the process has gone. Source:
+ * proc_sys(5), namespaces(7).
  */
 export async function readSysctlsOf(
   pid: number,

@@ -25,7 +25,9 @@ export function openPtyPeer(masterFd: number): number {
   return check(ioctlInteger(masterFd, TIOCGPTPEER, flags) as number, 'ioctl TIOCGPTPEER');
 }
 
-/** Sets the size; the foreground process group gets SIGWINCH when it changed. Either side will do. */
+/**
+ * Sets the size; the foreground process group gets SIGWINCH when it changed. Either side will do.
+ */
 export function setWindowSize(fd: number, { width, height }: WindowSize): void {
   const winsize = Buffer.alloc(8);
   winsize.writeUInt16LE(clamp(height), 0);

@@ -31,7 +31,9 @@ export function findEndedChild(): WaitStatus | undefined {
   return waitid(P_ALL, 0, WEXITED | WNOHANG | WNOWAIT);
 }
 
-/** Takes the status of child `pid` and lets its pid go. Undefined when it still runs or is no child. */
+/**
+ * Takes the status of child `pid` and lets its pid go. Undefined when it still runs or is no child.
+ */
 export function reap(pid: number): WaitStatus | undefined {
   return waitid(P_PID, pid, WEXITED | WNOHANG);
 }

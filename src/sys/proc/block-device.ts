@@ -3,8 +3,8 @@ import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { parseMountinfo } from './mountinfo.ts';
 
 /**
- * The whole disk that the file system of `path` lies on, as the cgroup files name it (`8:0`), or the
- * type of a file system that lies on none. Throws as stat(2) does.
+ * The whole disk that the file system of `path` lies on, as the cgroup files name it (`8:0`), or
+ * the type of a file system that lies on none. Throws as stat(2) does.
  */
 export function findBlockDevice(
   path: string,

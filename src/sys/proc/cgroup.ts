@@ -46,7 +46,9 @@ export interface OwnCgroup {
   readonly mountPoint: string | undefined;
 }
 
-/** Where process `pid` (or this one) is in the cgroup v2 hierarchy; undefined when there is none. */
+/**
+ * Where process `pid` (or this one) is in the cgroup v2 hierarchy; undefined when there is none.
+ */
 export function readCgroup(pid: number | 'self' = 'self'): OwnCgroup | undefined {
   const path = parseCgroupPath(readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
   if (path === undefined) return undefined;
@@ -62,7 +64,9 @@ export function readCgroup(pid: number | 'self' = 'self'): OwnCgroup | undefined
   return { path, directory, mountPoint };
 }
 
-/** Words of a space-separated cgroup file such as `cgroup.controllers`; empty when it is missing. */
+/**
+ * Words of a space-separated cgroup file such as `cgroup.controllers`; empty when it is missing.
+ */
 export function readCgroupWords(file: string): string[] {
   try {
     return readFileSync(file, 'utf8').trim().split(/\s+/).filter(Boolean);
@@ -72,7 +76,10 @@ export function readCgroupWords(file: string): string[] {
   }
 }
 
-/** Pids in the text of `cgroup.procs`; 0 stands for a process of another pid namespace and is left out. */
+/**
+ * Pids in the text of `cgroup.procs`; 0 stands for a process of another pid namespace and is left
+ * out.
+ */
 export function parseCgroupProcs(text: string): number[] {
   return text
     .split('\n')

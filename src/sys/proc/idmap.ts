@@ -18,9 +18,9 @@ export function parseIdMap(text: string): IdMapLine[] {
 }
 
 /**
- * The same map with its extents cut where those of the parent's own map end: the kernel looks up each
- * extent in one extent of the parent and refuses one that spans two (EPERM; man 7 user_namespaces).
- * Ids that the parent does not map are left out.
+ * The same map with its extents cut where those of the parent's own map end: the kernel looks up
+ * each extent in one extent of the parent and refuses one that spans two (EPERM; man 7
+ * user_namespaces). Ids that the parent does not map are left out.
  */
 export function splitAlong(map: readonly IdMapLine[], parent: readonly IdMapLine[]): IdMapLine[] {
   return map.flatMap((extent) =>

@@ -1,7 +1,9 @@
 /** Fields of /proc/PID/stat (`man 5 proc_pid_stat`). */
 export interface ProcessStat {
   readonly pid: number;
-  /** Name of the executable, cut to 15 bytes; may hold anything, parentheses and line breaks too. */
+  /**
+   * Name of the executable, cut to 15 bytes; may hold anything, parentheses and line breaks too.
+   */
   readonly comm: string;
   /** `R`, `S`, `D`, `T`, `Z` (zombie), … */
   readonly state: string;

@@ -27,8 +27,8 @@ export interface QuietOptions {
 }
 
 /**
- * Starts a program, looked up in the PATH that it gets, in `/`: a directory that nobody has a reason
- * to unmount or remove. Throws a `SysError`: `ENOENT` when there is none.
+ * Starts a program, looked up in the PATH that it gets, in `/`: a directory that nobody has a
+ * reason to unmount or remove. Throws a `SysError`: `ENOENT` when there is none.
  */
 export function startProgram(
   program: string,
@@ -53,9 +53,9 @@ export function startProgram(
 }
 
 /**
- * Runs a program whose output matters only when it fails, to its end. It starts faster than with `run`,
- * which forks. Throws `program_failed` with its last words on another exit code than 0, a signal or
- * a missing program, and `timeout` when it was too slow and had to be killed.
+ * Runs a program whose output matters only when it fails, to its end. It starts faster than with
+ * `run`, which forks. Throws `program_failed` with its last words on another exit code than 0, a
+ * signal or a missing program, and `timeout` when it was too slow and had to be killed.
  */
 export async function runQuiet(
   program: string,

@@ -3,7 +3,9 @@ import { execa, ExecaError } from 'execa';
 import { WarrenError } from '../../contract/errors.ts';
 import { lastLines, programEnvironment } from './environment.ts';
 
-/** How a program is run. There is no shell anywhere, and nothing of our environment is inherited. */
+/**
+ * How a program is run. There is no shell anywhere, and nothing of our environment is inherited.
+ */
 export interface RunOptions {
   /** What is being done, for the error sentence: `set up the network of web`. */
   readonly what: string;

@@ -1,9 +1,9 @@
 import { WarrenError } from '../../contract/errors.ts';
 
 /**
- * `host_lacks` when the OCI runtime would start nothing on this host, by what it wrote. crun takes cgroup v1
- * with v2 beside it for v1, and gives up where v2 has controllers all the same; a cgroup of the user's own hides
- * that (`src/setup/ground.sh`), until the host is restarted.
+ * `host_lacks` when the OCI runtime would start nothing on this host, by what it wrote. crun takes
+ * cgroup v1 with v2 beside it for v1, and gives up where v2 has controllers all the same; a cgroup
+ * of the user's own hides that (`src/setup/ground.sh`), until the host is restarted.
  */
 export function runtimeRefusal(what: string, output: string): WarrenError | undefined {
   if (!output.includes('cgroups in hybrid mode not supported')) return undefined;

@@ -7,7 +7,10 @@ import type { Command, Host } from '../host.ts';
 import type { Image } from '../image.ts';
 import type { Peer } from '../peer.ts';
 
-/** What a snapshot is without any manager: a copy of the whole root file system, shared where it can be. */
+/**
+ * What a snapshot is without any manager: a copy of the whole root file system, shared where it can
+ * be.
+ */
 export function cpPeer(host: Host, image: Image): Peer {
   const directory = join(host.work, 'cp');
   const copyTo = (name: string): Command =>

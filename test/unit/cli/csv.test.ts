@@ -11,7 +11,9 @@ import { machine } from './machine.ts';
 
 import type { View } from '../../../src/cli/command.ts';
 
-/* Tables whose cells are sentences, stars or short forms for people, and plain values for programs. */
+/*
+ * Tables whose cells are sentences, stars or short forms for people, and plain values for programs.
+ */
 const look = { color: false, width: undefined, now: Date.parse('2026-06-15T12:00:00Z') };
 
 function tableOf(view: View | undefined): Table {

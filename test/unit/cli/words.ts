@@ -1,4 +1,7 @@
-/** The words of a command line as a shell without variables reads them: blanks, quotes, nothing else. */
+/**
+ * The words of a command line as a shell without variables reads them: blanks, quotes, nothing
+ * else.
+ */
 export function splitWords(line: string): string[] {
   const words: string[] = [];
   for (const match of line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"]+)+/g)) {

@@ -1,5 +1,6 @@
-// Runs on the emulated host as the user: changes a machine and looks at the kernel's files at once, by one
-// clock and without a connection in between. Argument: a `Plan` of live-changes.ts. Prints its `Outcome`s.
+// Runs on the emulated host as the user: changes a machine and looks at the kernel's files at once,
+// by one clock and without a connection in between. Argument: a `Plan` of live-changes.ts. Prints
+// its `Outcome`s.
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -69,7 +69,9 @@ function startFrom(
   });
 }
 
-/** Fetches an image of a server, or that of a URL, builds a recipe, or finds that the image is here. */
+/**
+ * Fetches an image of a server, or that of a URL, builds a recipe, or finds that the image is here.
+ */
 function startEnsure(
   context: DaemonContext,
   request: FastifyRequest,

@@ -29,7 +29,8 @@ export function imageRoutes(app: FastifyInstance, context: DaemonContext): void 
     const reference = param(request, 'fingerprint');
     const project = ownerOfImages(engine, request);
     const record = findImage(engine, project, reference);
-    // The stock client launches only what it has seen: a recipe is an image that is yet to be built.
+    // The stock client launches only what it has seen: a recipe is an image that is yet to be
+    // built.
     if (record === undefined) {
       return syncBody(recipeView(getImageRecipe(engine, project, reference), engine.architecture));
     }

@@ -73,7 +73,9 @@ export function consoleRoutes(app: FastifyInstance, context: DaemonContext): voi
   }
 }
 
-/** Until the client detaches (it closes a socket), the machine ends, or the operation is cancelled. */
+/**
+ * Until the client detaches (it closes a socket), the machine ends, or the operation is cancelled.
+ */
 async function joinConsole(
   { engine }: DaemonContext,
   options: {

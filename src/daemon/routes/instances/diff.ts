@@ -11,8 +11,8 @@ import type { TreeAttributes, TreeChange } from '../../../storage/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
 /**
- * `/1.0/instances/NAME/snapshots/SNAPSHOT/diff?to=SNAPSHOT`: warren's own; without `to`, to now. `patches=1`:
- * line by line.
+ * `/1.0/instances/NAME/snapshots/SNAPSHOT/diff?to=SNAPSHOT`: warren's own; without `to`, to now.
+ * `patches=1`: line by line.
  */
 export function diffRoutes(app: FastifyInstance, { engine }: DaemonContext): void {
   for (const tree of instanceTrees) {

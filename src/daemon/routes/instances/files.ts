@@ -21,7 +21,10 @@ import type { DaemonContext } from '../../context.ts';
 /** Longest target of a symbolic link (PATH_MAX). */
 const maxLinkBytes = 4096;
 
-/** `/1.0/instances/NAME/files?path=…`. `recursive=1` of DELETE is warren's own: a directory and all below. */
+/**
+ * `/1.0/instances/NAME/files?path=…`. `recursive=1` of DELETE is warren's own: a directory and all
+ * below.
+ */
 export function fileRoutes(app: FastifyInstance, context: DaemonContext): void {
   const { engine } = context;
   for (const tree of instanceTrees) {

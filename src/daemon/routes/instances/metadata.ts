@@ -24,7 +24,9 @@ import type { ImageMetadataView } from '../../../contract/api/instances.ts';
 import type { ImageMetadata } from '../../../image/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
-/** `/1.0/instances/NAME/metadata`: what the machine has of its image, with the templates of files. */
+/**
+ * `/1.0/instances/NAME/metadata`: what the machine has of its image, with the templates of files.
+ */
 export function instanceMetadataRoutes(app: FastifyInstance, context: DaemonContext): void {
   const { engine } = context;
   for (const tree of instanceTrees) {

@@ -21,7 +21,9 @@ import type { StoragePool } from '../../../contract/api/storage-pools.ts';
 import type { EngineDeps, StoragePoolRecord } from '../../../engine/types.ts';
 import type { DaemonContext } from '../../context.ts';
 
-/** `/1.0/storage-pools`: there is one, `default`, which is warren's layer store. Answers are sync. */
+/**
+ * `/1.0/storage-pools`: there is one, `default`, which is warren's layer store. Answers are sync.
+ */
 export function storagePoolRoutes(app: FastifyInstance, { engine }: DaemonContext): void {
   const all = '/1.0/storage-pools';
   const one = `${all}/:pool`;

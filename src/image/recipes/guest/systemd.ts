@@ -19,8 +19,8 @@ const maskedUnits: Readonly<Record<string, string>> = {
 const kernelCommandLine = 'a machine is not started with a kernel command line';
 
 /**
- * Masked generators, each with its reason (man 7 systemd.generator). systemd runs all of them before it
- * loads a unit: these are half of that, and a third of a boot.
+ * Masked generators, each with its reason (man 7 systemd.generator). systemd runs all of them
+ * before it loads a unit: these are half of that, and a third of a boot.
  */
 const maskedGenerators: Readonly<Record<string, string>> = {
   'systemd-cryptsetup-generator': 'a machine has no block devices',

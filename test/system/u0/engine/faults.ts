@@ -25,7 +25,9 @@ const effects = {
   keeper: ['store', 'drop', 'forgetExits'],
 } as const;
 
-/** Stands before every effect. What it throws, the effect threw; while it waits, so does the effect. */
+/**
+ * Stands before every effect. What it throws, the effect threw; while it waits, so does the effect.
+ */
 export interface Gate {
   /** `effect` is `storage.mountRoot`, or `keeper.store 2` for the second in a row. */
   (effect: string, run: () => unknown): unknown;

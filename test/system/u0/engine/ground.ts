@@ -63,8 +63,8 @@ export async function layGround(): Promise<Ground> {
   await leaveCgroupRoot();
   const keeper = startKeeper();
   const sharedProblems: string[] = [];
-  // One for all lives: how a next one adopts the switch is tested with the network layer, and two in
-  // one process would tend it both.
+  // One for all lives: how a next one adopts the switch is tested with the network layer, and two
+  // in one process would tend it both.
   const networks = makeNetworks({
     paths,
     log: logInto(sharedProblems),
@@ -259,7 +259,10 @@ export async function takeCensus({ paths, keeper }: Ground, { deps }: Life): Pro
   };
 }
 
-/** Waits for the kernel to take away interfaces whose machine is gone, which it does in its own time. */
+/**
+ * Waits for the kernel to take away interfaces whose machine is gone, which it does in its own
+ * time.
+ */
 export async function settle(ground: Ground, life: Life): Promise<void> {
   await until('no interface of a machine is left', async () => {
     const { interfaces } = await takeCensus(ground, life);
@@ -296,7 +299,10 @@ export async function clear(ground: Ground, life: Life): Promise<Census> {
   return await takeCensus(ground, life);
 }
 
-/** Has the daemon of `life` die as `effect` of `work` is asked for, after `before`; the next one begins. */
+/**
+ * Has the daemon of `life` die as `effect` of `work` is asked for, after `before`; the next one
+ * begins.
+ */
 export async function dieAt(
   { ground, life, fault }: { readonly ground: Ground; readonly life: Life; readonly fault: Fault },
   effect: string,

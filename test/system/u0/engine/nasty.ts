@@ -16,7 +16,10 @@ import {
 import type { OwnerRange } from '../../../../src/storage/types.ts';
 import { AT_FDCWD, mknodAt, setXattr } from '../../../../src/sys/kernel/fs.ts';
 
-/** Makes `nasty` in a directory of a machine with such ids, with what makes copies of trees go wrong. */
+/**
+ * Makes `nasty` in a directory of a machine with such ids, with what makes copies of trees go
+ * wrong.
+ */
 export function fillNastily(root: string, { start, size }: OwnerRange): void {
   const at = (name: string | Buffer): Buffer =>
     Buffer.concat([Buffer.from(`${root}/nasty/`), Buffer.from(name)]);

@@ -50,7 +50,8 @@ it('finds nothing wrong with machines and snapshots, and counts what stands on w
   await machineWithSnapshot();
   const { problems, counts } = await check();
   expect(problems).toEqual([]);
-  // The machine and the snapshot stand on the snapshot's layer and on the image's, which the image has as well.
+  // The machine and the snapshot stand on the snapshot's layer and on the image's, which the image
+  // has as well.
   const { layers } = getInstance(engine.deps, 'web');
   expect(counts).toMatchObject({ instances: 1, snapshots: 1, images: 1, volumes: 0 });
   expect(counts.references).toBeGreaterThanOrEqual(2 * layers.length + 1);

@@ -21,8 +21,9 @@ import {
 } from './ground.ts';
 
 /**
- * The engine that a file of tests shares, through all its lives: its ground is laid before them, nothing of
- * a machine may be left after each, and nothing was to be warned of. `afterwards` is what else a file does then.
+ * The engine that a file of tests shares, through all its lives: its ground is laid before them,
+ * nothing of a machine may be left after each, and nothing was to be warned of. `afterwards` is
+ * what else a file does then.
  */
 export function useEngine(
   afterwards: (engine: TestEngine) => unknown = () => undefined,

@@ -97,7 +97,10 @@ describe('a volume of machines with ids of their own', () => {
 
 const aclName = 'system.posix_acl_access';
 
-/** Of a file with mode 0644 that one more user may read: struct posix_acl_xattr_header and its entries. */
+/**
+ * Of a file with mode 0644 that one more user may read: struct posix_acl_xattr_header and its
+ * entries.
+ */
 function aclFor(id: number): Buffer {
   const none = 2 ** 32 - 1;
   const entries = [

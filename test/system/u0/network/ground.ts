@@ -24,7 +24,9 @@ export const bridge: BridgeConfig = {
 
 export const problems: string[] = [];
 
-/** A network layer with directories of its own; a second one over the same paths is the next daemon. */
+/**
+ * A network layer with directories of its own; a second one over the same paths is the next daemon.
+ */
 export function openGround(drivers?: readonly UplinkDriver[]): {
   readonly paths: Paths;
   readonly networks: () => Networks;

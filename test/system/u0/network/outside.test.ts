@@ -41,7 +41,10 @@ describe.each(['slirp4netns', 'pasta'] as const)('the outside through %s', (driv
     await networks.close();
   });
 
-  /** What a listener at that address says to the machine. Never waits in this thread, where it lives. */
+  /**
+   * What a listener at that address says to the machine. Never waits in this thread, where it
+   * lives.
+   */
   async function hear(host: string, port: string): Promise<string> {
     const client = web.start('busybox', 'timeout', '2', 'busybox', 'nc', host, port);
     client.stdin?.end();

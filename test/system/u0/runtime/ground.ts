@@ -34,7 +34,9 @@ import { findEndedChild, reap, type WaitStatus } from '../../../../src/sys/kerne
 import { parseCgroupProcs } from '../../../../src/sys/proc/cgroup.ts';
 import { readProcessStatus } from '../../../../src/sys/proc/identity.ts';
 
-/** U0 ids of the machines: guest root is U0 id 1000, so that it is nobody who owns anything else. */
+/**
+ * U0 ids of the machines: guest root is U0 id 1000, so that it is nobody who owns anything else.
+ */
 export const slice = { start: 1000, size: 60_000 };
 
 /** A runtime on a tmpfs of its own. This process is the subreaper, as the keeper is. */
@@ -196,8 +198,8 @@ const looksUntilOrphan = 20;
 
 /**
  * Reaps what the OCI runtime leaves to the subreaper: inits, and the intermediate process of every
- * exec; now and then one of a create, too, which is in our own pid namespace. Until those are reaped
- * the pid namespace they are in cannot end, and its init hangs dying.
+ * exec; now and then one of a create, too, which is in our own pid namespace. Until those are
+ * reaped the pid namespace they are in cannot end, and its init hangs dying.
  */
 function reapAdopted(): void {
   for (;;) {
