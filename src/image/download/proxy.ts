@@ -31,9 +31,9 @@ export function proxyVariable(
  * have a port.
  */
 function isExcepted(target: URL, exceptions: string): boolean {
-  const host = bare(target.hostname.toLowerCase());
+  const host = hostOf(target);
   if (isThisHost(host)) return true;
-  const port = target.port || (target.protocol === 'https:' ? '443' : '80');
+  const port = portOf(target);
   return exceptions
     .toLowerCase()
     .split(/[,\s]+/)
@@ -66,7 +66,16 @@ function isThisHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** An IPv6 address without its brackets. */
+/** The host that a URL names, an IPv6 address without its brackets. */
+export function hostOf({ hostname }: URL): string {
+  return bare(hostname);
+}
+
+/** The port that a URL names, or else the usual one of its protocol. */
+export function portOf({ protocol, port }: URL): string {
+  return port || (protocol === 'https:' ? '443' : '80');
+}
+
 function bare(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1');
 }

@@ -4,6 +4,8 @@ import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
 import * as tls from 'node:tls';
 
+import { hostOf, portOf } from './proxy.ts';
+
 import type { ReadableStream } from 'node:stream/web';
 import type { Duplex } from 'node:stream';
 
@@ -36,7 +38,7 @@ export async function fetchThrough(
     return await answerOf(ask(proxy, { ...options, headers: whole }), proxy);
   }
   const tunnel = await openTunnel(proxy, target, signal);
-  const host = target.hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = hostOf(target);
   const createConnection = (): tls.TLSSocket =>
     tls.connect({ socket: tunnel, host, ...(isIP(host) > 0 ? {} : { servername: host }) });
   return await answerOf(https.request(target, { method, headers: sent, signal, createConnection }));
@@ -44,7 +46,7 @@ export async function fetchThrough(
 
 /** A connection to the host of `target`, which the proxy has made. Throws when it does not. */
 async function openTunnel(proxy: URL, target: URL, signal: AbortSignal): Promise<Duplex> {
-  const path = `${target.hostname}:${target.port || '443'}`;
+  const path = `${target.hostname}:${portOf(target)}`;
   const headers = { ...authorization(proxy), Host: path };
   const request = ask(proxy, { method: 'CONNECT', path, headers, signal, agent: false });
   return await new Promise((resolve, reject) => {
@@ -73,9 +75,8 @@ async function openTunnel(proxy: URL, target: URL, signal: AbortSignal): Promise
 
 function ask(proxy: URL, options: http.RequestOptions): http.ClientRequest {
   const { request } = proxy.protocol === 'https:' ? https : http;
-  const place = { protocol: proxy.protocol, host: proxy.hostname.replace(/^\[(.*)\]$/, '$1') };
-  const port = proxy.port || (proxy.protocol === 'https:' ? '443' : '80');
-  return request({ ...options, ...place, port });
+  const place = { protocol: proxy.protocol, host: hostOf(proxy), port: portOf(proxy) };
+  return request({ ...options, ...place });
 }
 
 async function answerOf(request: http.ClientRequest, proxy?: URL): Promise<Response> {
