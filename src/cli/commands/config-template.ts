@@ -1,7 +1,6 @@
 import { apiPath, withQuery, type Client } from '../../client/client.ts';
 import { readText } from '../../client/transport.ts';
 import { WarrenError } from '../../contract/errors.ts';
-import { inProject } from '../command-line.ts';
 import { defineCommand } from '../command.ts';
 import { editText, readGiven } from '../editor.ts';
 import { stripRemote } from '../names.ts';
@@ -67,7 +66,7 @@ export const list = defineCommand({
         .map(([path, { when, create_only: createOnly }]) => ({ path, when, createOnly })),
     }));
   },
-  render: (templates, { project }, args) => ({
+  render: (templates, _look, args) => ({
     table: {
       columns: [{ title: 'NAME' }, { title: 'FILE' }, { title: 'WRITTEN' }],
       rows: templates.flatMap(({ name, files }) =>
@@ -82,7 +81,7 @@ export const list = defineCommand({
               },
             ]),
       ),
-      empty: `There are no templates.   next: ${inProject(project, `warren config template create ${args.instance} NAME`)}`,
+      empty: `There are no templates.   next: warren config template create ${args.instance} NAME`,
     },
   }),
 });

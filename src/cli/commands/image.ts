@@ -50,7 +50,7 @@ export const list = defineCommand({
       .map(({ alias, description }) => ({ alias, description, fingerprint: '' }));
     return [...built, ...toBuild];
   },
-  render: (images, { now, project }, { filters }) => ({
+  render: (images, { now }, { filters }) => ({
     table: {
       columns: [
         { title: 'ALIAS' },
@@ -72,8 +72,8 @@ export const list = defineCommand({
       ),
       empty:
         filters.length > 0
-          ? `No image is like that.   next: ${inProject(project, 'warren image list --available')}`
-          : `There are no images yet.   next: ${inProject(project, 'warren image list --available')}`,
+          ? 'No image is like that.   next: warren image list --available'
+          : 'There are no images yet.   next: warren image list --available',
     },
   }),
 });

@@ -1,5 +1,4 @@
 import { compareNames } from '../../base/text.ts';
-import { inProject } from '../command-line.ts';
 import { defineCommand } from '../command.ts';
 import { stripRemote } from '../names.ts';
 import { defaultColumns, parseColumns } from '../render/instance-columns.ts';
@@ -56,9 +55,7 @@ export const list = defineCommand({
         rows: instances.map((instance) => columns.map(({ cell }) => cell(instance, look))),
         ...(args.filters.length > 0
           ? { empty: 'No machine is like that.' }
-          : {
-              empty: `There are no machines yet.   next: ${inProject(look.project, 'warren launch debian/12 web')}`,
-            }),
+          : { empty: 'There are no machines yet.   next: warren launch debian/12 web' }),
       },
     };
   },

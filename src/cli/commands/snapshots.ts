@@ -1,5 +1,4 @@
 import { apiPath } from '../../client/client.ts';
-import { inProject } from '../command-line.ts';
 import { defineCommand, type AnyCommand } from '../command.ts';
 import { shownSnapshot } from '../keyed.ts';
 import {
@@ -50,7 +49,7 @@ export const list = defineCommand({
     const path = apiPath('instances', stripRemote(args.instance), 'snapshots');
     return await client.get<InstanceSnapshot[]>(path, { recursion: 1 });
   },
-  render: (snapshots, { now, project }, args) => ({
+  render: (snapshots, { now }, args) => ({
     table: {
       columns: [
         { title: 'NAME' },
@@ -64,7 +63,7 @@ export const list = defineCommand({
         timeCell(expires, now),
         sizeCell(size),
       ]),
-      empty: `There are no snapshots of ${args.instance}.   next: ${inProject(project, `warren snapshot ${args.instance}`)}`,
+      empty: `There are no snapshots of ${args.instance}.   next: warren snapshot ${args.instance}`,
     },
   }),
 });

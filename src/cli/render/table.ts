@@ -1,3 +1,4 @@
+import { inProject } from '../command-line.ts';
 import { paint, plain, type Look } from './look.ts';
 
 export interface Column {
@@ -13,7 +14,7 @@ export type Cell =
 export interface Table {
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly Cell[])[];
-  /** Said instead of an empty table. */
+  /** Said instead of an empty table. What stands behind `next: ` is about the project at hand. */
   readonly empty?: string;
 }
 
@@ -24,7 +25,9 @@ function textOf(cell: Cell | undefined): string {
 
 /** Aligned columns with `gap` blanks between them, each line with a line end. */
 export function formatTable({ columns, rows, empty }: Table, look: Look, gap = 3): string {
-  if (rows.length === 0 && empty !== undefined) return `${empty}\n`;
+  if (rows.length === 0 && empty !== undefined) {
+    return `${empty.replace(/(?<=next: ).*$/, (next) => inProject(look.project, next))}\n`;
+  }
   const widths = columns.map(({ title }, index) =>
     Math.max(displayWidth(title), ...rows.map((row) => displayWidth(textOf(row[index])))),
   );

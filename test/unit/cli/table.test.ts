@@ -30,6 +30,15 @@ test('an empty table says so', () => {
   expect(formatTable({ columns: [], rows: [], empty: 'Nothing.' }, look)).toBe('Nothing.\n');
 });
 
+test('what an empty table proposes is about the project that the command line names', () => {
+  const empty = 'There are no networks.   next: warren network create lab';
+  const inLab = { ...look, project: 'lab' };
+  expect(formatTable({ columns: [], rows: [], empty }, inLab)).toBe(
+    'There are no networks.   next: warren --project lab network create lab\n',
+  );
+  expect(formatTable({ columns: [], rows: [], empty }, look)).toBe(`${empty}\n`);
+});
+
 test('colour does not move columns', () => {
   const colored = { ...look, color: true };
   const state = (text: string) => ({ text, painted: paintState(colored, text) });
