@@ -1,7 +1,9 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 
 import { eachMinute, type Clock } from '../base/minutes.ts';
+import { namesIn } from '../sys/names-in.ts';
 import { hasErrno } from '../sys/sys-error.ts';
+import { recordsDir, recordsTop } from './routes/instances/records.ts';
 
 import type { Paths } from '../contract/paths.ts';
 
@@ -20,27 +22,15 @@ export function startRecordExpiry(
   }, clock);
 }
 
-async function expireRecords({ logDir }: Pick<Paths, 'logDir'>, beforeMs: number): Promise<void> {
-  const all = `${logDir}/exec`;
-  for (const machine of await namesIn(all)) {
-    for (const name of await namesIn(`${all}/${machine}`)) {
-      const path = `${all}/${machine}/${name}`;
+async function expireRecords(paths: Pick<Paths, 'logDir'>, beforeMs: number): Promise<void> {
+  for (const machine of await namesIn(recordsTop(paths))) {
+    const directory = recordsDir(paths, machine);
+    for (const name of await namesIn(directory)) {
+      const path = `${directory}/${name}`;
       const found = await stat(path).catch((error: unknown) => {
         if (!hasErrno(error, 'ENOENT')) throw error;
       });
       if (found !== undefined && found.mtimeMs < beforeMs) await rm(path, { force: true });
     }
-  }
-}
-
-/**
- * Empty when there is no such directory: nothing was recorded, or its machine has gone meanwhile.
- */
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
-    throw error;
   }
 }

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 
 import { hostPath, type HostPath } from '../../base/brand.ts';
 import { isObjectName } from '../../base/names.ts';
 import { nearestName } from '../../base/text.ts';
 import { WarrenError } from '../../contract/errors.ts';
+import { namesIn } from '../../sys/names-in.ts';
 import { hasErrno } from '../../sys/sys-error.ts';
 import { getInstance } from '../instances/list.ts';
 import type { EngineDeps, InstanceRecord } from '../types.ts';
@@ -62,7 +63,7 @@ export async function listBackups(
   owner: BackupOwner,
 ): Promise<BackupRecord[]> {
   const home = homeOf(deps, owner);
-  const names = (await entriesOf(home)).filter((name) => !name.startsWith(mark));
+  const names = (await namesIn(home)).filter((name) => !name.startsWith(mark));
   const records = await Promise.all(names.map((name) => readRecord(`${home}/${name}`, name)));
   return records
     .filter((record) => record !== undefined)
@@ -74,7 +75,7 @@ export async function listAllBackups(
   deps: Pick<EngineDeps, 'paths'>,
 ): Promise<Map<number, BackupRecord[]>> {
   const all = new Map<number, BackupRecord[]>();
-  for (const id of (await entriesOf(`${deps.paths.dataDir}/${instancesTop}`)).map(Number)) {
+  for (const id of (await namesIn(`${deps.paths.dataDir}/${instancesTop}`)).map(Number)) {
     all.set(id, await listBackups(deps, id));
   }
   return all;
@@ -175,9 +176,9 @@ export async function removeStrayBackups(deps: EngineDeps): Promise<void> {
     [volumesTop, ids(deps.store.volumes.list())],
   ] as const) {
     const top = `${deps.paths.dataDir}/${name}`;
-    for (const id of await entriesOf(top)) {
+    for (const id of await namesIn(top)) {
       const strays = owners.has(id)
-        ? (await entriesOf(`${top}/${id}`)).filter((entry) => entry.startsWith(mark))
+        ? (await namesIn(`${top}/${id}`)).filter((entry) => entry.startsWith(mark))
         : [''];
       for (const stray of strays) {
         await rm(`${top}/${id}/${stray}`, { recursive: true, force: true });
@@ -203,15 +204,6 @@ async function readRecord(directory: string, name: string): Promise<BackupRecord
   } catch (error) {
     // Removed at this moment.
     if (hasErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-async function entriesOf(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }

@@ -1,9 +1,10 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 
 import { machineName } from '../../../base/names.ts';
 import { settled } from '../../operations/exec.ts';
 import { streamEnd } from '../../operations/pipes.ts';
+import { namesIn } from '../../../sys/names-in.ts';
 import { hasErrno } from '../../../sys/sys-error.ts';
 import { instanceUrl } from '../../views/urls.ts';
 
@@ -16,19 +17,19 @@ import type { OperationWork } from '../../operations/operation.ts';
 /** Most that is recorded of one output; the rest is read and dropped. */
 const maxRecordedBytes = 16 * 1024 * 1024;
 
-/** Where the recorded output of commands run in a machine lies. */
-export function recordsDir(paths: Paths, name: string): string {
-  return `${paths.logDir}/exec/${name}`;
+/** Where the recorded outputs of commands lie, a directory for each machine. */
+export function recordsTop({ logDir }: Pick<Paths, 'logDir'>): string {
+  return `${logDir}/exec`;
+}
+
+/** Where those of one machine lie. */
+export function recordsDir(paths: Pick<Paths, 'logDir'>, name: string): string {
+  return `${recordsTop(paths)}/${name}`;
 }
 
 /** Names of the recorded outputs of a machine. */
 export async function listRecords(paths: Paths, name: string): Promise<string[]> {
-  try {
-    return (await readdir(recordsDir(paths, name))).sort();
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
+  return (await namesIn(recordsDir(paths, name))).sort();
 }
 
 /** Recorded outputs follow their machine: renamed with it, gone with it. */
